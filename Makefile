@@ -1,0 +1,80 @@
+# Two commands do everything: `make repro` and `make test`. `make help` lists the others.
+
+PYTHON ?= python3
+VENV := .venv
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Everything that tools keep stays inside the checkout.
+export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
+export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
+export PRE_COMMIT_HOME ?= $(CURDIR)/.cache/pre-commit
+export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
+export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.cache/dvc
+
+PIP_INSTALL := $(VENV)/bin/python -m pip install --disable-pip-version-check --require-hashes
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test lint format lock readme bench hooks clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: $(VENV)/.runtime ## Make .venv and install what the pipeline needs
+
+repro: setup ## Run the pipeline on the real data, print the metrics
+	@dvc repro
+	@python src/summary.py --metrics reports/metrics.json --report reports/report.html
+
+test: $(VENV)/.development ## Run the tests, measure their coverage
+	@pytest --numprocesses 2 --dist worksteal --cov --cov-report term $(ARGS)
+
+lint: $(VENV)/.development ## Check style, format and types
+	@ruff check --quiet
+	@ruff format --check --quiet
+	@mypy --no-error-summary
+	@echo "lint: no complaint"
+
+format: $(VENV)/.development ## Mend style and format
+	@ruff check --fix --quiet
+	@ruff format --quiet
+
+readme: setup ## Bring README's tables up to date
+	@python src/summary.py --metrics reports/metrics.json --report reports/report.html \
+		--pipeline dvc.yaml --readme README.md
+
+bench: setup ## Print the figures that README quotes
+	@python benchmarks/preprocessing.py
+	@python benchmarks/repro.py
+	@python benchmarks/paper_protocol.py
+
+lock: $(VENV)/.development ## Pin the newest versions that requirements*.in allow
+	@$(LOCK) --upgrade requirements.in --output-file requirements.txt
+	@$(LOCK) --upgrade requirements-dev.in --output-file requirements-dev.txt
+
+hooks: $(VENV)/.development ## Run lint before each commit
+	@pre-commit install
+
+clean: ## Remove the environment, caches and logs; outputs of the pipeline stay
+	@rm -rf $(VENV) .cache logs .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "$(PYTHON) is not installed: install Python 3.11 or newer"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$$($(PYTHON) --version) is too old: install Python 3.11 or newer," \
+			"or name one, as in 'make PYTHON=python3.12 repro'"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+		{ echo "$(PYTHON) lacks its venv module: install it" \
+			"(Debian, Ubuntu: apt install python3-venv)"; exit 1; }
+	@echo "making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear $(VENV)
+
+$(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
+	@$(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/.development: requirements-dev.txt $(VENV)/.runtime
+	@$(PIP_INSTALL) -r requirements.txt -r requirements-dev.txt
+	@touch $@

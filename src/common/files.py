@@ -1,0 +1,59 @@
+"""Write a file, or a folder of files, whole or not at all."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside ``path``; rename it to ``path`` if the block succeeds.
+
+    A process killed inside the block leaves ``path`` as it was. The temporary name is always the
+    same, so the next run overwrites what a killed one left.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write UTF-8 text with Unix line ends to ``path``, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(content: dict, path: Path) -> None:
+    """Write ``content`` as indented JSON, keys in their order, whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        If a value is not a number (JSON has no NaN).
+    """
+    write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
+
+
+@contextmanager
+def empty_folder(path: Path) -> Iterator[Path]:
+    """Make ``path`` an empty folder for the block, and remove it afterwards."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Move a file or folder to ``target``, in place of what stands there."""
+    if target.is_dir():
+        shutil.rmtree(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source.replace(target)

@@ -1,0 +1,33 @@
+"""Numbers that describe how a message is written."""
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+
+# Case matters to the capitals alone; a phone number has 5 digits or more, with separators between.
+PATTERNS = {
+    "characters": re.compile(r"(?s:.)"),
+    "digits": re.compile(r"\d"),
+    "capitals": re.compile(r"[A-Z]"),
+    "currency_signs": re.compile(r"[$£€¥₹]"),
+    "urls": re.compile(r"https?://\S+|www\.\S+|\b[\w-]+\.(?:com|net|org|co\.uk|info|biz)\b", re.I),
+    "phone_numbers": re.compile(r"(?<!\d)\+?\d(?:[ ()-]?\d){4,14}(?!\d)"),
+}
+
+
+def count_patterns(texts: Iterable[str]) -> np.ndarray:
+    """Count what ``PATTERNS`` names in each text.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_texts, 6)
+        log(1 + count), so that a long message does not drown the others.
+    """
+    counts = [[len(p.findall(text)) for p in PATTERNS.values()] for text in texts]
+    return np.log1p(np.array(counts, float).reshape(-1, len(PATTERNS)))
+
+
+def name_patterns(transformer: object, input_features: object) -> list[str]:  # noqa: ARG001
+    """Name the columns of ``count_patterns``, as ``FunctionTransformer`` asks for them."""
+    return list(PATTERNS)

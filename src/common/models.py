@@ -1,0 +1,104 @@
+"""Store fitted models as files that run no code when they are read."""
+
+import itertools
+import json
+import re
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import skops.io as sio
+from sklearn.base import BaseEstimator
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from common.files import atomic_path
+
+# What our models hold beyond the types that skops itself takes for harmless.
+TRUSTED_TYPES = [
+    "common.matrices.as_float32",
+    "common.message_statistics.count_patterns",
+    "common.message_statistics.name_patterns",
+    "common.tokens.prepare_messages",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.ensemble._gb_losses.BinomialDeviance",
+    "sklearn.tree._tree.Tree",
+]
+# The earliest date a zip file can hold.
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+# Protocols 2 and above start so, the text protocols 0 and 1 with one of these characters.
+PICKLE_START = re.compile(rb"\x80[\x02-\x05]|[(\]}c]")
+
+
+def save_model(model: BaseEstimator, path: Path) -> None:
+    """Write a fitted estimator in skops's format; equal estimators give equal bytes."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(canonicalise(sio.dumps(model)))
+
+
+def canonicalise(dump: bytes) -> bytes:
+    """Return a skops file without what differs between equal models.
+
+    skops names objects, and the files of their arrays, by their addresses in memory, and dates
+    every file. Here they are numbered in the order in which the schema names them.
+    """
+    numbers: dict[int, int] = {}
+    files: dict[str, str] = {}
+
+    def renumber(node: object) -> object:
+        if isinstance(node, list):
+            return [renumber(child) for child in node]
+        if not isinstance(node, dict):
+            return node
+        node = dict(node)
+        if "__id__" in node:
+            node["__id__"] = numbers.setdefault(node["__id__"], len(numbers))
+        if isinstance(node.get("file"), str):
+            suffix = Path(node["file"]).suffix
+            node["file"] = files.setdefault(node["file"], f"{len(files)}{suffix}")
+        return {key: renumber(child) for key, child in node.items()}
+
+    buffer = BytesIO()
+    with (
+        zipfile.ZipFile(BytesIO(dump)) as source,
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as target,
+    ):
+        schema = json.dumps(renumber(json.loads(source.read("schema.json"))))
+        contents = ((new, source.read(old)) for old, new in files.items())
+        for name, content in itertools.chain(contents, [("schema.json", schema)]):
+            info = zipfile.ZipInfo(name, ZIP_DATE)
+            target.writestr(info, content, zipfile.ZIP_DEFLATED, compresslevel=6)
+    return buffer.getvalue()
+
+
+def load_model(path: Path) -> BaseEstimator:
+    """Read an estimator written by ``save_model``, and nothing else.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is a pickle, is damaged, or holds a type that is not ours.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist: run 'dvc repro' to make it")
+    with path.open("rb") as file:
+        start = file.read(2)
+    if PICKLE_START.match(start):
+        raise ValueError(
+            f"{path} is a pickle, which can run any code when it is read: "
+            "take the model that 'dvc repro' or 'dvc pull' makes"
+        )
+    try:
+        return sio.load(path, trusted=TRUSTED_TYPES)
+    except UntrustedTypesFoundException as error:
+        raise ValueError(f"{path} is not one of our models: {error}") from error
+    except Exception as error:  # a damaged file can fail anywhere in zipfile, json or numpy
+        raise ValueError(
+            f"{path} is damaged or no model ({type(error).__name__}: {error}): "
+            "make it anew with 'dvc repro' or 'dvc pull'"
+        ) from error

