@@ -175,7 +175,7 @@ def log_plots(live: Live, df: pd.DataFrame, labels: list[str], threshold: float)
     live.log_sklearn_plot("roc", truth, probability)
     live.log_sklearn_plot("precision_recall", truth, probability)
     live.log_sklearn_plot(
-        "calibration", truth, probability, n_bins=CALIBRATION_BINS, strategy="quantile"
+        "calibration", truth, probability, n_bins=CALIBRATION_BINS, strategy="uniform"
     )
     predicted = np.where(probability >= threshold, labels[1], labels[0])
     live.log_sklearn_plot("confusion_matrix", df["label"].tolist(), predicted.tolist())
@@ -192,7 +192,7 @@ def draw_figures(
     fpr, tpr, _ = roc_curve(truth, probability)
     precision, recall, _ = precision_recall_curve(truth, probability)
     observed, predicted = calibration_curve(
-        truth, probability, n_bins=CALIBRATION_BINS, strategy="quantile"
+        truth, probability, n_bins=CALIBRATION_BINS, strategy="uniform"
     )
     thresholds, caught, blocked = rates_by_threshold(truth, probability)
     caught_name, blocked_name = f"{labels[1]} caught", f"{labels[0]} blocked"

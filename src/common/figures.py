@@ -20,6 +20,7 @@ def make_axes(title: str, x_label: str, y_label: str, height: float = 3.8) -> tu
     axes = figure.add_subplot(title=title, xlabel=x_label, ylabel=y_label)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
+    axes.set_axisbelow(True)
     return figure, axes
 
 
