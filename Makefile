@@ -12,6 +12,8 @@ export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.cache/dvc
 
 PIP_INSTALL := $(VENV)/bin/python -m pip install --disable-pip-version-check --require-hashes
+SUMMARY := python src/summary.py --metrics reports/metrics.json \
+	--intervals reports/intervals.json --report reports/report.html
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
@@ -25,7 +27,7 @@ setup: $(VENV)/.runtime ## Make .venv and install what the pipeline needs
 
 repro: setup ## Run the pipeline on the real data, print the metrics
 	@dvc repro
-	@python src/summary.py --metrics reports/metrics.json --report reports/report.html
+	@$(SUMMARY)
 
 test: $(VENV)/.development ## Run the tests, measure their coverage
 	@pytest --numprocesses 2 --dist worksteal --cov --cov-report term $(ARGS)
@@ -41,8 +43,7 @@ format: $(VENV)/.development ## Mend style and format
 	@ruff format --quiet
 
 readme: setup ## Bring README's tables up to date
-	@python src/summary.py --metrics reports/metrics.json --report reports/report.html \
-		--pipeline dvc.yaml --readme README.md
+	@$(SUMMARY) --pipeline dvc.yaml --readme README.md
 
 bench: setup ## Print the figures that README quotes
 	@python benchmarks/preprocessing.py

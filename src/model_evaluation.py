@@ -3,8 +3,8 @@
 By hand: python src/model_evaluation.py --params params.yaml --model models/model.skops \
     --train data/interim/train.parquet --train-features data/processed/train.npz \
     --test data/interim/test.parquet --test-features data/processed/test.npz \
-    --metrics reports/metrics.json --plots reports/plots --errors reports/errors.csv \
-    --report reports/report.html
+    --metrics reports/metrics.json --intervals reports/intervals.json --plots reports/plots \
+    --errors reports/errors.csv --report reports/report.html
 """
 
 import argparse
@@ -26,7 +26,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 from sklearn.pipeline import Pipeline
 
 from common import figures
-from common.files import empty_folder, replace, write_text
+from common.files import empty_folder, replace, write_json, write_text
 from common.log import run_stage, timed
 from common.matrices import load_matrix
 from common.metrics import evaluate, rates_by_threshold
@@ -77,26 +77,23 @@ def score(model: Pipeline, df: pd.DataFrame, X: sp.csr_matrix) -> pd.DataFrame:
     return df.assign(is_positive=df["label"] == labels[1], probability=probability)
 
 
-def compute_metrics(scored: dict[str, pd.DataFrame], params: EvaluationParams) -> dict[str, Any]:
-    """Return the metrics of each set under its name, and their intervals under ``interval``."""
-    values, intervals = {}, {}
-    for name, df in scored.items():
-        negative, positive = df["label"].cat.categories
-        point, interval = evaluate(
-            df["is_positive"].to_numpy(),
-            df["probability"].to_numpy(),
-            df["group"].to_numpy(),
-            params.threshold,
-            params.max_fpr,
-            params.bootstrap_samples,
-            params.random_state,
-        )
-        for found in (point, interval):
-            # The names under which the literature on spam filters reports these two.
-            found[f"{positive}_caught"] = found["recall"]
-            found[f"{negative}_blocked"] = found.pop("fpr")
-        values[name], intervals[name] = point, interval
-    return {**values, "interval": intervals}
+def compute_metrics(df: pd.DataFrame, params: EvaluationParams) -> tuple[dict, dict]:
+    """Return the metrics of one scored set, and the interval of each."""
+    negative, positive = df["label"].cat.categories
+    values, intervals = evaluate(
+        df["is_positive"].to_numpy(),
+        df["probability"].to_numpy(),
+        df["group"].to_numpy(),
+        params.threshold,
+        params.max_fpr,
+        params.bootstrap_samples,
+        params.random_state,
+    )
+    # The names under which the literature on spam filters reports these two.
+    caught, blocked = f"{positive}_caught", f"{negative}_blocked"
+    values |= {caught: values["recall"], blocked: values.pop("fpr")}
+    intervals |= {caught: intervals["recall"], blocked: intervals.pop("fpr")}
+    return values, intervals
 
 
 def find_telling_features(
@@ -235,7 +232,12 @@ def draw_figures(
 
 
 def render_report(
-    metrics: dict, errors: pd.DataFrame, images: Path, labels: list[str], rows: dict[str, int]
+    metrics: dict,
+    intervals: dict,
+    errors: pd.DataFrame,
+    images: Path,
+    labels: list[str],
+    sizes: dict,
 ) -> str:
     """Return one HTML page that needs nothing else: metrics, pictures, errors."""
     pictures = [
@@ -251,51 +253,61 @@ def render_report(
     )
     return environment.get_template("report.html").render(
         metrics=metrics,
+        intervals=intervals,
         errors=errors.to_dict("records"),
         pictures=pictures,
         labels=labels,
-        rows=rows,
+        sizes=sizes,
     )
 
 
 def write_evaluation(
     folder: Path,
-    metrics: dict[str, Any],
+    scored: dict[str, pd.DataFrame],
     model: Pipeline,
     X: sp.csr_matrix,
-    df: pd.DataFrame,
-    threshold: float,
-    rows: dict[str, int],
-) -> None:
-    """Write ``metrics.json``, ``plots``, ``errors.csv`` and ``report.html`` into ``folder``.
+    params: EvaluationParams,
+) -> dict[str, dict]:
+    """Write metrics, intervals, plots, errors and report into an empty folder.
 
     Parameters
     ----------
     folder : Path
-        An empty folder.
-    metrics : dict
-        What ``compute_metrics`` returned.
+        Gets ``metrics.json``, ``intervals.json``, ``plots``, ``errors.csv``, ``report.html``.
+    scored : dict of str to DataFrame
+        What ``score`` returned for ``test`` and ``train``.
     model : Pipeline
         The model.
     X : csr_matrix of shape (n_rows, n_features)
         Features of the test set.
-    df : DataFrame of shape (n_rows, 6)
-        The scored test set.
-    threshold : float
-        Of the positive label's probability.
-    rows : dict of str to int
-        How many rows each set has.
+    params : EvaluationParams
+        How to evaluate.
+
+    Returns
+    -------
+    dict of str to dict
+        The metrics of each set.
     """
-    labels = list(df["label"].cat.categories)
-    with Live(str(folder), dvcyaml=None, save_dvc_exp=False, report=None) as live:
-        live.summary = metrics
-        log_plots(live, df, labels, threshold)
+    test = scored["test"]
+    labels = list(test["label"].cat.categories)
+    metrics, intervals = {}, {}
+    with timed(logger, "computed metrics and intervals"):
+        for name, df in scored.items():
+            metrics[name], intervals[name] = compute_metrics(df, params)
+    errors = find_errors(test, params.threshold)
     images = folder / "plots" / "images"
-    for name, figure in draw_figures(model, X, df, labels, threshold).items():
-        figures.save_figure(figure, images / f"{name}.png")
-    errors = find_errors(df, threshold)
+    with timed(logger, "drew plots"):
+        with Live(str(folder), dvcyaml=None, save_dvc_exp=False, report=None) as live:
+            live.summary = metrics
+            log_plots(live, test, labels, params.threshold)
+        for name, figure in draw_figures(model, X, test, labels, params.threshold).items():
+            figures.save_figure(figure, images / f"{name}.png")
+    write_json(intervals, folder / "intervals.json")
     write_csv(errors, folder / "errors.csv")
-    write_text(render_report(metrics, errors, images, labels, rows), folder / "report.html")
+    sizes = {name: len(df) for name, df in scored.items()}
+    report = render_report(metrics, intervals, errors, images, labels, sizes)
+    write_text(report, folder / "report.html")
+    return metrics
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -309,6 +321,7 @@ def main(argv: list[str] | None = None) -> None:
         )
         parser.add_argument(f"--{name}-features", type=Path, required=True, help="its matrix")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON to write")
+    parser.add_argument("--intervals", type=Path, required=True, help="JSON to write")
     parser.add_argument("--plots", type=Path, required=True, help="folder of plots to write")
     parser.add_argument("--errors", type=Path, required=True, help="CSV to write")
     parser.add_argument("--report", type=Path, required=True, help="HTML to write")
@@ -316,21 +329,15 @@ def main(argv: list[str] | None = None) -> None:
     params = read_params(args.params, "model_evaluation", EvaluationParams)
     model = load_model(args.model)
 
-    scored = {}
+    scored, matrices = {}, {}
     for name in ("test", "train"):
         df = read_table(getattr(args, name), ["label", "text", "group", "row"])
-        X = load_matrix(getattr(args, f"{name}_features"), len(df))
+        matrices[name] = load_matrix(getattr(args, f"{name}_features"), len(df))
         with timed(logger, "scored %d %s rows", len(df), name):
-            scored[name] = score(model, df, X)
-        if name == "test":
-            X_test = X
-    with timed(logger, "computed metrics and intervals"):
-        metrics = compute_metrics(scored, params)
-    rows = {name: len(df) for name, df in scored.items()}
+            scored[name] = score(model, df, matrices[name])
     with empty_folder(args.metrics.with_name("evaluation.tmp")) as folder:
-        with timed(logger, "drew plots"):
-            write_evaluation(folder, metrics, model, X_test, scored["test"], params.threshold, rows)
-        for path in (args.errors, args.report, args.plots, args.metrics):
+        metrics = write_evaluation(folder, scored, model, matrices["test"], params)
+        for path in (args.intervals, args.errors, args.report, args.plots, args.metrics):
             replace(folder / path.name, path)
     logger.info("test F1 %.4f, MCC %.4f", metrics["test"]["f1"], metrics["test"]["mcc"])
 

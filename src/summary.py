@@ -1,6 +1,7 @@
 """Print the metrics as a table, and bring README's generated parts up to date.
 
-By hand: python src/summary.py --metrics reports/metrics.json --report reports/report.html
+By hand: python src/summary.py --metrics reports/metrics.json \
+    --intervals reports/intervals.json --report reports/report.html
 """
 
 import argparse
@@ -13,11 +14,11 @@ import yaml
 from common.files import write_text
 
 
-def make_results_table(metrics: dict) -> str:
+def make_results_table(metrics: dict, intervals: dict) -> str:
     """Return the metrics as a Markdown table, columns aligned."""
     rows = [["metric", "test", "95% interval", "training"]]
     for name, value in metrics["test"].items():
-        interval = metrics["interval"]["test"][name]
+        interval = intervals["test"][name]
         numbers = (value, interval["low"], interval["high"], metrics["train"][name])
         value_, low, high, train = (f"{number:.4f}" for number in numbers)
         rows.append([name.replace("_", " "), value_, f"{low} to {high}", train])
@@ -79,11 +80,15 @@ def main(argv: list[str] | None = None) -> None:
     """Print the results, or write them into the README that ``argv`` names."""
     parser = argparse.ArgumentParser(description="Print the metrics as a table.")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON of the metrics")
+    parser.add_argument("--intervals", type=Path, required=True, help="JSON of their intervals")
     parser.add_argument("--report", type=Path, required=True, help="where the report is")
     parser.add_argument("--pipeline", type=Path, default=Path("dvc.yaml"), help="dvc.yaml")
     parser.add_argument("--readme", type=Path, help="Markdown file to bring up to date instead")
     args = parser.parse_args(argv)
-    results = make_results_table(json.loads(args.metrics.read_text(encoding="utf-8")))
+    metrics, intervals = (
+        json.loads(path.read_text(encoding="utf-8")) for path in (args.metrics, args.intervals)
+    )
+    results = make_results_table(metrics, intervals)
     if args.readme is None:
         print(f"{results}\n\nReport with plots and errors: {args.report}")
         return
