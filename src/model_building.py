@@ -169,7 +169,13 @@ def fit_classifier(
     classifier = search.best_estimator_
     if not hasattr(classifier, "predict_proba"):
         folds = list(search.cv.split(X, y, groups))
-        classifier = CalibratedClassifierCV(clone(classifier), cv=folds, ensemble=False)
+        uncalibrated = clone(classifier)
+        class_weight = uncalibrated.get_params().get("class_weight")
+        if isinstance(class_weight, dict):
+            # scikit-learn numbers the labels while it cross-validates, and keeps them in the end.
+            numbered = {n: class_weight[label] for n, label in enumerate(classifier.classes_)}
+            uncalibrated.set_params(class_weight={**class_weight, **numbered})
+        classifier = CalibratedClassifierCV(uncalibrated, cv=folds, ensemble=False)
         classifier.fit(X, y)
         # The folds served their purpose; the model file need not list every row.
         classifier.set_params(cv=params.search.cv)

@@ -73,7 +73,7 @@ def score(model: Pipeline, df: pd.DataFrame, X: sp.csr_matrix) -> pd.DataFrame:
             "make both anew with 'dvc repro'"
         )
     column = list(classifier.classes_).index(labels[1])
-    probability = classifier.predict_proba(X)[:, column].round(DECIMALS)
+    probability = classifier.predict_proba(X)[:, column].astype(float).round(DECIMALS)
     return df.assign(is_positive=df["label"] == labels[1], probability=probability)
 
 

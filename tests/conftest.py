@@ -1,0 +1,157 @@
+"""What tests share: parameters, a small made-up corpus, the real one, servers on loopback."""
+
+import copy
+import functools
+import hashlib
+import http.server
+import os
+import random
+import secrets
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+import yaml
+from botocore.exceptions import BotoCoreError, ClientError
+from filelock import FileLock
+
+import data_ingestion
+
+ROOT = Path(__file__).parents[1]
+
+HAM = "are you coming home for dinner tonight | see you at the station at noon | i will call later"
+SPAM = "WIN a prize now, txt CLAIM to 80062 | free entry, call 09061701461 now | £500 cash for you"
+WORDS = "lor ok then we meet after class my friend tomorrow please tell her i am late"
+
+
+@pytest.fixture
+def params_file(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes the repository's params.yaml with some values changed."""
+
+    def write(changes: dict[str, object] | None = None) -> Path:
+        params = yaml.safe_load((ROOT / "params.yaml").read_text())
+        for key, value in (changes or {}).items():
+            *sections, name = key.split(".")
+            section = params
+            for part in sections:
+                section = section[part]
+            section[name] = copy.deepcopy(value)
+        path = tmp_path / "params.yaml"
+        path.write_text(yaml.safe_dump(params))
+        return path
+
+    return write
+
+
+def make_corpus(n_ham: int = 120, n_spam: int = 60) -> str:
+    """Return made-up messages in the format of the real corpus, some of them near-duplicates."""
+    rng = random.Random(0)
+    lines = []
+    for label, n, phrases in (("ham", n_ham, HAM), ("spam", n_spam, SPAM)):
+        for _ in range(n):
+            words = rng.choices(WORDS.split(), k=rng.randint(3, 12))
+            words.insert(rng.randrange(len(words)), rng.choice(phrases.split(" | ")))
+            lines.append(f"{label}\t{' '.join(words)} {rng.randrange(100)}")
+    rng.shuffle(lines)
+    return "\n".join([*lines, lines[0], lines[1]]) + "\n"
+
+
+@pytest.fixture(scope="session")
+def corpus() -> str:
+    """Return 182 made-up messages, two of them exact duplicates."""
+    return make_corpus()
+
+
+@pytest.fixture(scope="session")
+def real_corpus() -> Path:
+    """Return the real corpus's file; skip the test where no source of it can be reached."""
+    fetched = ROOT / "data" / "raw" / "messages.tsv"
+    if not fetched.is_file():
+        fetched = ROOT / ".cache" / "messages.tsv"
+    section = yaml.safe_load((ROOT / "params.yaml").read_text())["data_ingestion"]
+    # Test processes run side by side: one of them fetches.
+    fetched.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(ROOT / ".cache" / "messages.lock"):
+        if not fetched.is_file():
+            try:
+                data_ingestion.main(
+                    ["--params", str(ROOT / "params.yaml"), "--output", str(fetched)]
+                )
+            except OSError as error:
+                pytest.skip(f"the real corpus cannot be fetched: {error}")
+    digest = hashlib.sha256(fetched.read_bytes()).hexdigest()
+    if digest != section["sha256"]:
+        pytest.skip(f"{fetched} is not the corpus that params.yaml names")
+    return fetched
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder without a word."""
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def web_folder(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """Serve a folder over HTTP on loopback; return it and its URL."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    handler = functools.partial(QuietHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield folder, f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def find_free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Start a real S3 server with a bucket ``messages``; return the variables to reach it."""
+    folder = tmp_path_factory.mktemp("s3")
+    port = find_free_port()
+    key, secret = secrets.token_hex(10), secrets.token_hex(20)
+    environment = {
+        "AWS_ACCESS_KEY_ID": key,
+        "AWS_SECRET_ACCESS_KEY": secret,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+        "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+    }
+    command = ["rclone", "serve", "s3", "--auth-key", f"{key},{secret}"]
+    command += ["--addr", f"127.0.0.1:{port}", "--config", os.devnull, str(folder)]
+    with (folder.parent / "rclone.log").open("wb") as log:
+        server = subprocess.Popen(command, stderr=log)
+    client = boto3.client(
+        "s3",
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        region_name="us-east-1",
+    )
+    for attempt in range(100):
+        try:
+            client.create_bucket(Bucket="messages")
+            break
+        except (BotoCoreError, ClientError):
+            if attempt == 99 or server.poll() is not None:
+                raise
+            time.sleep(0.1)
+    yield environment
+    client.close()
+    server.kill()
+    server.wait()

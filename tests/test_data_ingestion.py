@@ -1,0 +1,238 @@
+"""Tests of fetching the raw data."""
+
+import hashlib
+import shutil
+import socket
+import threading
+import zipfile
+from pathlib import Path
+
+import boto3
+import pytest
+
+import data_ingestion
+
+CONTENT = b"ham\thello\nspam\twin cash now\n"
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def ingest(params_file, tmp_path):
+    """Return a function that fetches from the given sources and returns the bytes fetched."""
+
+    def run(*sources, sha256=DIGEST, max_megabytes=1, timeout=5):
+        changes = {"sources": list(sources), "sha256": sha256}
+        changes |= {"max_megabytes": max_megabytes, "timeout": timeout}
+        params = params_file({f"data_ingestion.{key}": value for key, value in changes.items()})
+        output = tmp_path / "raw" / "messages.tsv"
+        data_ingestion.main(["--params", str(params), "--output", str(output)])
+        return output.read_bytes()
+
+    return run
+
+
+def write_zip(path: Path, member: str) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(member, CONTENT)
+    return path
+
+
+@pytest.fixture
+def local_file(tmp_path):
+    path = tmp_path / "source.tsv"
+    path.write_bytes(CONTENT)
+    return path
+
+
+def test_takes_a_local_path(ingest, local_file):
+    assert ingest(str(local_file)) == CONTENT
+
+
+def test_takes_a_file_url(ingest, local_file):
+    assert ingest(local_file.as_uri()) == CONTENT
+
+
+def test_takes_an_http_url(ingest, web_folder):
+    folder, url = web_folder
+    (folder / "data.tsv").write_bytes(CONTENT)
+    assert ingest(f"{url}/data.tsv") == CONTENT
+
+
+def test_takes_a_member_of_a_local_zip(ingest, tmp_path):
+    archive = write_zip(tmp_path / "a.zip", "inner/data.tsv")
+    assert ingest(f"zip://inner/data.tsv::{archive}") == CONTENT
+
+
+def test_takes_a_member_of_a_zip_on_the_web(ingest, web_folder):
+    folder, url = web_folder
+    write_zip(folder / "a+b.zip", "data.tsv")
+    assert ingest(f"zip://data.tsv::{url}/a+b.zip") == CONTENT
+
+
+def test_takes_an_s3_url(ingest, s3_server, monkeypatch):
+    for name, value in s3_server.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3")
+    client.put_object(Bucket="messages", Key="folder/data.tsv", Body=CONTENT)
+    client.close()
+    assert ingest("s3://messages/folder/data.tsv") == CONTENT
+
+
+def test_names_a_missing_s3_object(ingest, s3_server, monkeypatch):
+    for name, value in s3_server.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(OSError, match="s3://messages/nothing"):
+        ingest("s3://messages/nothing")
+
+
+@pytest.fixture
+def wheel(tmp_path, monkeypatch):
+    """Make a wheel that pip finds without a network."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "corpora-1.0-py3-none-any.whl", "w") as archive:
+        archive.writestr("corpora/data.tsv", CONTENT)
+        archive.writestr(
+            "corpora-1.0.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: corpora\nVersion: 1.0\nRequires-Dist: nowhere\n",
+        )
+        archive.writestr("corpora-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("corpora-1.0.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+
+
+@pytest.mark.usefixtures("wheel")
+def test_takes_a_file_of_a_wheel_without_its_dependencies(ingest):
+    assert ingest("pypi://corpora==1.0/corpora/data.tsv") == CONTENT
+
+
+@pytest.mark.usefixtures("wheel")
+def test_names_a_version_that_pip_does_not_find(ingest):
+    with pytest.raises(OSError, match=r"pip download failed.*corpora==2\.0"):
+        ingest("pypi://corpora==2.0/corpora/data.tsv")
+
+
+@pytest.mark.usefixtures("wheel")
+def test_names_a_file_that_a_wheel_lacks(ingest):
+    with pytest.raises(OSError, match=r"corpora-1\.0-.*\.whl has no member 'corpora/other\.tsv'"):
+        ingest("pypi://corpora==1.0/corpora/other.tsv")
+
+
+def test_goes_on_to_the_next_source(ingest, local_file, tmp_path):
+    assert ingest(str(tmp_path / "missing.tsv"), str(local_file)) == CONTENT
+
+
+def test_refuses_a_changed_source_and_names_both_digests(ingest, local_file):
+    expected = "0" * 64
+    with pytest.raises(OSError, match=f"{DIGEST}, not the pinned {expected}"):
+        ingest(str(local_file), sha256=expected)
+
+
+def test_names_the_reason_of_every_source(ingest, tmp_path, web_folder):
+    _, url = web_folder
+    with pytest.raises(OSError, match="no source gave the data") as caught:
+        ingest(str(tmp_path / "missing.tsv"), f"{url}/nothing", "nonsense://a/b")
+    message = str(caught.value)
+    assert "missing.tsv: [Errno 2]" in message
+    assert "404" in message
+    assert "nonsense" in message
+    assert "\n" not in message
+
+
+def test_leaves_what_was_there_when_all_sources_fail(ingest, local_file, tmp_path):
+    ingest(str(local_file))
+    with pytest.raises(OSError, match="no source"):
+        ingest(str(tmp_path / "missing.tsv"))
+    assert [path.name for path in (tmp_path / "raw").iterdir()] == ["messages.tsv"]
+    assert (tmp_path / "raw" / "messages.tsv").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("scheme", ["local", "http", "zip"])
+def test_refuses_more_bytes_than_the_limit(ingest, web_folder, scheme):
+    folder, url = web_folder
+    (folder / "big.tsv").write_bytes(bytes(2000))
+    with zipfile.ZipFile(folder / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("big.tsv", bytes(20_000))
+    source = {
+        "local": str(folder / "big.tsv"),
+        "http": f"{url}/big.tsv",
+        "zip": f"zip://big.tsv::{folder / 'bomb.zip'}",
+    }[scheme]
+    with pytest.raises(OSError, match=r"more than 0\.001 MB: raise data_ingestion\.max_megabytes"):
+        ingest(source, max_megabytes=0.001)
+
+
+def answer_once(server: socket.socket, reply: bytes) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(reply)
+
+
+@pytest.fixture
+def one_answer():
+    """Return a function that starts a server giving one raw answer, and its URL."""
+    threads = []
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def start(reply: bytes) -> str:
+        threads.append(threading.Thread(target=answer_once, args=(server, reply)))
+        threads[-1].start()
+        return f"http://127.0.0.1:{server.getsockname()[1]}/data.tsv"
+
+    yield start
+    for thread in threads:
+        thread.join()
+    server.close()
+
+
+def test_refuses_a_download_that_breaks_off(ingest, one_answer, tmp_path):
+    url = one_answer(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + CONTENT)
+    with pytest.raises(OSError, match="IncompleteRead"):
+        ingest(url)
+    assert list((tmp_path / "raw").iterdir()) == []
+
+
+def test_gives_up_on_a_server_that_says_nothing(ingest):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/data.tsv"
+        with pytest.raises(OSError, match="timed out"):
+            ingest(url, timeout=0.2)
+
+
+def test_refuses_a_file_that_is_no_zip(ingest, local_file):
+    with pytest.raises(OSError, match=r"source\.tsv is not a zip archive"):
+        ingest(f"zip://data.tsv::{local_file}")
+
+
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [("zip://member-only", "zip://member::"), ("pypi://package/path", "pypi://package==version")],
+)
+def test_explains_how_a_source_is_written(ingest, source, hint):
+    with pytest.raises(OSError, match=hint):
+        ingest(source)
+
+
+def test_removes_what_a_killed_run_left(ingest, local_file, tmp_path):
+    leftover = tmp_path / "raw" / "download.tmp"
+    leftover.mkdir(parents=True)
+    (leftover / "half").write_bytes(b"ham")
+    ingest(str(local_file))
+    assert not leftover.exists()
+
+
+def test_the_pinned_sources_are_the_real_corpus(real_corpus, ingest):
+    digest = hashlib.sha256(real_corpus.read_bytes()).hexdigest()
+    assert ingest(str(real_corpus), sha256=digest).count(b"\n") == 5574
+
+
+def test_shows_progress_on_a_terminal(local_file, tmp_path, params_file, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    params = params_file(
+        {"data_ingestion.sources": [str(local_file)], "data_ingestion.sha256": DIGEST}
+    )
+    shutil.rmtree(tmp_path / "raw", ignore_errors=True)
+    data_ingestion.main(["--params", str(params), "--output", str(tmp_path / "raw" / "out")])
+    assert "source.tsv" in capsys.readouterr().err

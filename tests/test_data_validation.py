@@ -1,0 +1,221 @@
+"""Tests of parting valid rows from invalid ones."""
+
+import json
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import data_validation
+from common.params import read_params
+from data_validation import ValidationParams, parse, sort_records
+
+LENIENT = {"max_rejected_share": 1, "min_rows_per_label": 1}
+
+
+@pytest.fixture
+def validate(params_file, tmp_path):
+    """Return a function that validates bytes; it returns accepted, rejected and the report."""
+
+    def run(raw, **changes):
+        changes = {**LENIENT, **changes}
+        params = params_file({f"data_validation.{key}": value for key, value in changes.items()})
+        source = tmp_path / "messages.tsv"
+        source.write_bytes(raw)
+        paths = {name: tmp_path / name for name in ("output", "rejected", "report")}
+        argv = ["--params", str(params), "--input", str(source)]
+        data_validation.main(argv + [f"--{name}={path}" for name, path in paths.items()])
+        rejected = pd.read_csv(paths["rejected"], keep_default_na=False)
+        report = json.loads(paths["report"].read_text())
+        return pd.read_parquet(paths["output"]), rejected, report
+
+    return run
+
+
+GOOD = b"ham\thello there\nspam\twin cash\n"
+
+
+def test_accepts_good_rows(validate):
+    accepted, rejected, report = validate(GOOD)
+    assert accepted["text"].tolist() == ["hello there", "win cash"]
+    assert accepted["row"].tolist() == [1, 2]
+    assert list(accepted["label"].cat.categories) == ["ham", "spam"]
+    assert len(rejected) == 0
+    assert report["labels"]["spam"] == {"count": 1, "share": 0.5}
+    assert report["length"]["q0"] == 8
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"eggs\thello", "unknown label"),
+        (b"ham\t", "empty text"),
+        (b"ham\t \xc2\xa0 ", "empty text"),
+        (b"ham\t" + b"x" * 2001, "text too long"),
+        (b"ham\tcaf\xe9", "undecodable bytes"),
+        (b"ham", "wrong number of fields"),
+        (b"ham\ta\tb", "wrong number of fields"),
+        (b"", "wrong number of fields"),
+        (b"ham\ta\x00b", "NUL character"),
+    ],
+)
+def test_rejects_a_bad_row_with_its_line_and_reason(validate, line, reason):
+    accepted, rejected, report = validate(GOOD + line + b"\nham\tlast one\n")
+    assert rejected[["row", "reason"]].to_numpy().tolist() == [[3, reason]]
+    assert accepted["row"].tolist() == [1, 2, 4]
+    assert report["reasons"] == {reason: 1}
+
+
+def test_rejects_short_text(validate):
+    _, rejected, _ = validate(GOOD + b"ham\tok\n", min_length=3)
+    assert rejected["reason"].tolist() == ["text too short"]
+
+
+def test_rejects_every_row_of_a_text_with_both_labels(validate):
+    _, rejected, _ = validate(GOOD + b"spam\thello   there\nham\tbye\n")
+    assert rejected["row"].tolist() == [1, 3]
+    assert set(rejected["reason"]) == {"same text with both labels"}
+
+
+def test_keeps_undecodable_bytes_readable_in_the_rejects(validate):
+    _, rejected, _ = validate(GOOD + b"ham\tcaf\xe9\n")
+    assert rejected["line"].tolist() == ["ham\tcaf\\udce9"]
+
+
+def test_quotes_are_ordinary_characters_without_quoting(validate):
+    accepted, _, _ = validate(b'ham\t"quoted\nspam\tnot closed"\nham\t"\n')
+    assert accepted["text"].tolist() == ['"quoted', 'not closed"', '"']
+
+
+def test_only_line_feeds_end_a_line(validate):
+    accepted, _, _ = validate("ham\ta\u2028b\x0cc\r\nspam\td\u0085e\n".encode())
+    assert accepted["row"].tolist() == [1, 2]
+
+
+def test_drops_a_byte_order_mark(validate):
+    accepted, _, _ = validate(b"\xef\xbb\xbf" + GOOD)
+    assert accepted["label"].tolist() == ["ham", "spam"]
+
+
+def test_needs_no_line_feed_at_the_end(validate):
+    accepted, _, _ = validate(GOOD.rstrip())
+    assert len(accepted) == 2
+
+
+CSV = {"separator": ",", "quoting": True, "columns": None, "text_column": "message"}
+
+
+def test_reads_csv_with_header_and_quotes(validate):
+    raw = b'id,label,message\n7,ham,"hi, ""you""\nsecond line"\n8,spam,win\n'
+    accepted, rejected, _ = validate(raw, **CSV)
+    assert accepted["text"].tolist() == ['hi, "you"\nsecond line', "win"]
+    assert accepted["row"].tolist() == [2, 4]
+    assert len(rejected) == 0
+
+
+def test_reads_utf_16_when_told_so(validate):
+    accepted, _, _ = validate(GOOD.decode().encode("utf-16"), encoding="utf-16")
+    assert len(accepted) == 2
+
+
+def test_rejects_broken_quoting_and_goes_on(validate):
+    raw = b'label,message\nham,"a" b\nspam,"win"\nham,fine\nham,"never closed\n'
+    accepted, rejected, _ = validate(raw, **CSV)
+    assert accepted["row"].tolist() == [3, 4]
+    assert rejected["row"].tolist() == [2, 5]
+    assert set(rejected["reason"]) == {"broken quoting"}
+
+
+def test_rejects_a_quote_that_swallows_lines(validate):
+    raw = b'label,message\nham,"oh\nspam,win\nham,no"\nham,fine\nspam,claim\n'
+    accepted, rejected, _ = validate(raw, **CSV)
+    assert rejected[["row", "reason"]].to_numpy().tolist() == [[2, "quotes swallow lines"]]
+    assert accepted["row"].tolist() == [5, 6]
+
+
+def test_names_a_column_that_the_header_lacks(validate):
+    with pytest.raises(ValueError, match=r"messages\.tsv: its header .* has no column 'message'"):
+        validate(b"label,text\nham,hi\n", **CSV)
+
+
+def test_refuses_a_header_without_rows(validate):
+    with pytest.raises(ValueError, match="a header but no rows"):
+        validate(b"label,message\n", **CSV)
+
+
+@pytest.mark.parametrize("raw", [b"", b" \n\n"])
+def test_refuses_an_empty_file(validate, raw):
+    with pytest.raises(ValueError, match=r"messages\.tsv: the file is empty"):
+        validate(raw)
+
+
+@pytest.mark.parametrize("raw", [bytes(range(256)) * 4, b"PK\x03\x04" + bytes(200)])
+def test_refuses_a_binary_file(validate, raw):
+    with pytest.raises(ValueError, match=r"messages\.tsv: the file is (binary|in UTF-16)"):
+        validate(raw)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_refuses_utf_16_and_says_how_to_read_it(validate, encoding):
+    with pytest.raises(ValueError, match="in UTF-16, not in utf-8: set data_validation"):
+        validate(GOOD.decode().encode(encoding))
+
+
+def test_refuses_a_file_that_is_not_in_the_given_encoding(validate):
+    with pytest.raises(ValueError, match="the file is not in utf-16"):
+        validate(b"abc", encoding="utf-16")
+
+
+def test_refuses_quoted_csv_given_as_tsv_and_keeps_the_rejects(validate, tmp_path):
+    raw = b'"label","message"\n"ham","hi"\n"spam","win"\n'
+    with pytest.raises(ValueError, match=r"3 of 3 rows rejected .*3 with wrong number of fields"):
+        validate(raw, max_rejected_share=0.5)
+    assert pd.read_csv(tmp_path / "rejected")["row"].tolist() == [1, 2, 3]
+    assert json.loads((tmp_path / "report").read_text())["rejected"] == 3
+    assert not (tmp_path / "output").exists()
+
+
+def test_refuses_a_file_of_unknown_labels(validate):
+    with pytest.raises(ValueError, match="2 with unknown label"):
+        validate(b"eggs\ta\nbacon\tb\n", max_rejected_share=0.5)
+
+
+def test_refuses_one_label_only(validate):
+    with pytest.raises(ValueError, match=r"0 rows have the label 'spam', fewer than"):
+        validate(b"ham\ta\nham\tb\n")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("encoding", "klingon", "data_validation.encoding: Python knows no such encoding"),
+        ("separator", ", ", "data_validation.separator: "),
+        ("text_column", "body", "columns lacks 'body'"),
+        ("labels", {"negative": "x", "positive": "x"}, "are the same"),
+        ("min_length", 9999, "min_length is above max_length"),
+        ("max_rejected_share", 1.1, "data_validation.max_rejected_share: "),
+        ("wat", 1, "data_validation.wat is not a parameter"),
+    ],
+)
+def test_refuses_parameters_that_make_no_sense(validate, key, value, message):
+    with pytest.raises(ValueError, match=r"params\.yaml") as caught:
+        validate(GOOD, **{key: value})
+    assert message.lower() in str(caught.value).lower()
+
+
+FIELD = st.text(st.sampled_from('hamsp \t",\n\r\0é'), max_size=12)
+
+
+@given(lines=st.lists(FIELD, min_size=1, max_size=8), quoting=st.booleans())
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_accepted_and_rejected_are_all_that_was_read(params_file, lines, quoting):
+    params = read_params(
+        params_file({"data_validation.quoting": quoting}), "data_validation", ValidationParams
+    )
+    text = "\n".join(["ham\tfirst", *lines])
+    columns, records = parse(text, params)
+    accepted, rejected = sort_records(columns, records, params)
+    assert sorted([*accepted["row"], *rejected["row"]]) == [record.row for record in records]
+    if not quoting:
+        assert len(records) == text.removesuffix("\n").count("\n") + 1

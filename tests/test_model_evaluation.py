@@ -1,0 +1,249 @@
+"""Tests of evaluating the model."""
+
+import html.parser
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from PIL import Image
+from sklearn import metrics
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import ComplementNB, MultinomialNB
+from sklearn.pipeline import Pipeline
+from sklearn.svm import LinearSVC
+
+import feature_engineering
+import model_evaluation
+from common.matrices import save_matrix
+from common.models import save_model
+from model_evaluation import find_errors, find_telling_features
+
+HAM = ["see you soon", "call me later", "home for dinner", "i am late", "ok see you", "later then"]
+SPAM = ["win free cash", "free prize now", "claim £100 cash <b>now</b>"]
+
+
+def make_table(ham, spam, row):
+    df = pd.DataFrame({"label": ["ham"] * len(ham) + ["spam"] * len(spam), "text": ham + spam})
+    df["label"] = pd.Categorical(df["label"], categories=["ham", "spam"])
+    return df.assign(group=np.arange(len(df)), row=np.arange(row, row + len(df)))
+
+
+def fit_columns(texts, vectorizer):
+    steps = feature_engineering.Pipeline([("counts", vectorizer)])
+    columns = feature_engineering.ColumnTransformer([("words", steps, "text")])
+    return columns.fit(pd.DataFrame({"text": texts}))
+
+
+def make_model(classifier, df, vectorizer=None):
+    columns = fit_columns(df["text"], vectorizer or CountVectorizer())
+    X = sp.csr_matrix(columns.transform(df), dtype=np.float32)
+    classifier.fit(X, df["label"].astype(object))
+    return Pipeline([("columns", columns), ("classifier", classifier)]), X
+
+
+TRAIN = make_table(HAM * 3, SPAM * 3, row=1)
+# The last message is ham that looks like spam.
+TEST = make_table([*HAM, "free cash prize"], SPAM, row=100)
+
+
+@pytest.fixture
+def files(tmp_path):
+    model, X_train = make_model(LogisticRegression(), TRAIN)
+    X_test = sp.csr_matrix(model[0].transform(TEST), dtype=np.float32)
+    save_model(model, tmp_path / "model.skops")
+    for name, df, X in (("train", TRAIN, X_train), ("test", TEST, X_test)):
+        df.to_parquet(tmp_path / f"{name}.parquet")
+        save_matrix(X, tmp_path / f"{name}.npz")
+    return tmp_path
+
+
+@pytest.fixture
+def evaluate(params_file, files):
+    """Return a function that evaluates the model in ``files``."""
+
+    def run(**changes):
+        params = params_file({f"model_evaluation.{key}": value for key, value in changes.items()})
+        argv = [f"--params={params}", f"--model={files / 'model.skops'}"]
+        for name in ("train", "test"):
+            argv += [f"--{name}={files / name}.parquet", f"--{name}-features={files / name}.npz"]
+        reports = files / "reports"
+        for name in ("metrics.json", "intervals.json", "plots", "errors.csv", "report.html"):
+            argv += [f"--{name.partition('.')[0]}={reports / name}"]
+        model_evaluation.main(argv)
+        return reports
+
+    return run
+
+
+def test_metrics_are_those_of_the_predictions(evaluate):
+    found = json.loads((evaluate() / "metrics.json").read_text())
+    truth = TEST["label"] == "spam"
+    predicted = np.array([False] * 6 + [True] * 4)
+    assert found["test"]["accuracy"] == 0.9
+    assert found["test"]["f1"] == round(metrics.f1_score(truth, predicted), 6)
+    assert found["test"]["mcc"] == round(metrics.matthews_corrcoef(truth, predicted), 6)
+    assert found["test"]["spam_caught"] == 1
+    assert found["test"]["ham_blocked"] == round(1 / 7, 6)
+    assert found["train"]["accuracy"] == 1
+    assert set(found["train"]) == set(found["test"])
+
+
+def test_every_metric_has_an_interval_around_it(evaluate):
+    reports = evaluate()
+    found = json.loads((reports / "metrics.json").read_text())
+    intervals = json.loads((reports / "intervals.json").read_text())
+    for name in ("test", "train"):
+        assert set(intervals[name]) == set(found[name])
+        for metric, interval in intervals[name].items():
+            assert interval["low"] <= found[name][metric] <= interval["high"], metric
+
+
+def test_the_threshold_decides(evaluate):
+    found = json.loads((evaluate(threshold=0.9999) / "metrics.json").read_text())
+    assert found["test"]["recall"] == 0
+    assert found["test"]["ham_blocked"] == 0
+
+
+def test_lists_errors_with_their_rows(evaluate):
+    errors = pd.read_csv(evaluate() / "errors.csv")
+    assert errors[["row", "label", "predicted"]].to_numpy().tolist() == [[106, "ham", "spam"]]
+    assert errors["text"].tolist() == ["free cash prize"]
+
+
+def test_the_most_confident_errors_come_first():
+    df = TEST.assign(
+        is_positive=TEST["label"] == "spam", probability=[0.6] * 5 + [0.9] * 2 + [0.1] * 3
+    )
+    errors = find_errors(df, threshold=0.5)
+    assert errors["probability"].tolist() == [0.9] * 2 + [0.1] * 3 + [0.6] * 5
+
+
+def test_writes_data_for_dvc_plots(evaluate):
+    plots = evaluate() / "plots"
+    matrix = json.loads((plots / "sklearn" / "confusion_matrix.json").read_text())
+    assert matrix.count({"actual": "ham", "predicted": "spam"}) == 1
+    threshold = json.loads((plots / "custom" / "threshold.json").read_text())
+    assert threshold[0] == {"threshold": 0.0, "caught": 1.0, "blocked": 1.0}
+    assert threshold[-1] == {"threshold": 1.0, "caught": 0.0, "blocked": 0.0}
+    for name in ("roc", "precision_recall", "calibration"):
+        assert json.loads((plots / "sklearn" / f"{name}.json").read_text())[name]
+
+
+def test_draws_pictures(evaluate):
+    pictures = sorted((evaluate() / "plots" / "images").glob("*.png"))
+    assert len(pictures) == 7
+    for picture in pictures:
+        with Image.open(picture) as image:
+            assert len(image.convert("L").getcolors()) > 10, picture.name
+
+
+class PageReader(html.parser.HTMLParser):
+    """Collects what a page refers to, and its tags."""
+
+    def __init__(self):
+        super().__init__()
+        self.references, self.tags = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.references += [value for name, value in attrs if name in ("src", "href")]
+
+
+def test_the_report_is_one_page_that_needs_no_network(evaluate):
+    page = PageReader()
+    text = (evaluate() / "report.html").read_text()
+    page.feed(text)
+    assert len(page.references) == 7
+    assert all(reference.startswith("data:image/png;base64,") for reference in page.references)
+    assert "script" not in page.tags
+    assert "url(" not in text
+
+
+def test_the_report_shows_messages_as_text(evaluate, files):
+    df = TEST.assign(text=TEST["text"].where(TEST["row"] != 106, "<script>alert(1)</script>"))
+    df.to_parquet(files / "test.parquet")
+    text = (evaluate() / "report.html").read_text()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "<script>" not in text
+
+
+def test_twice_gives_the_same_bytes(evaluate, files):
+    contents = []
+    for _ in range(2):
+        reports = evaluate()
+        paths = sorted(path for path in reports.rglob("*") if path.is_file())
+        contents.append([(path.relative_to(files), path.read_bytes()) for path in paths])
+    assert contents[0] == contents[1]
+
+
+def test_leaves_no_temporary_file(evaluate):
+    assert list(evaluate().rglob("*.tmp")) == []
+
+
+@pytest.mark.parametrize(
+    "classifier",
+    [
+        LogisticRegression(),
+        CalibratedClassifierCV(LinearSVC(), ensemble=False, cv=2),
+        MultinomialNB(),
+        ComplementNB(),
+        RandomForestClassifier(10, random_state=0),
+    ],
+    ids=lambda classifier: type(classifier).__name__,
+)
+@pytest.mark.parametrize("names", [("ham", "spam"), ("wanted", "advert")])
+def test_telling_features_speak_for_their_label(classifier, names):
+    df = TRAIN.assign(label=TRAIN["label"].cat.rename_categories(list(names)))
+    model, X = make_model(classifier, df)
+    is_positive = (df["label"] == names[1]).to_numpy()
+    terms, weights = find_telling_features(model, X, is_positive, names[1])
+    weight_of = dict(zip(terms, weights, strict=True))
+    assert weight_of["words: cash"] > 0
+    assert weight_of["words: later"] < 0
+    assert (np.diff(weights) >= 0).all()
+
+
+def test_hashed_features_are_named_by_number():
+    model, X = make_model(LogisticRegression(), TRAIN, HashingVectorizer(n_features=16))
+    terms, _ = find_telling_features(model, X, (TRAIN["label"] == "spam").to_numpy(), "spam")
+    assert set(terms) <= {f"words: {number}" for number in range(16)}
+
+
+def test_refuses_features_of_another_model(evaluate, files):
+    save_matrix(sp.csr_matrix((len(TEST), 3), dtype=np.float32), files / "test.npz")
+    with pytest.raises(ValueError, match="the matrix has 3 features, the model"):
+        evaluate()
+
+
+def test_refuses_labels_of_another_model(evaluate, files):
+    label = TEST["label"].cat.rename_categories(["no", "yes"])
+    TEST.assign(label=label).to_parquet(files / "test.parquet")
+    with pytest.raises(ValueError, match=r"the table's labels are \['no', 'yes'\], the model's"):
+        evaluate()
+
+
+def test_refuses_a_test_set_of_one_label(evaluate, files):
+    TEST.assign(label=TEST["label"].where(TEST["label"] == "ham", "ham")).to_parquet(
+        files / "test.parquet"
+    )
+    with pytest.raises(ValueError, match="all rows have one label"):
+        evaluate()
+    assert not (files / "reports" / "metrics.json").exists()
+
+
+def test_refuses_a_truncated_model(evaluate, files):
+    content = (files / "model.skops").read_bytes()
+    (files / "model.skops").write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match=r"model\.skops is damaged or no model"):
+        evaluate()
+
+
+@pytest.mark.parametrize("key", ["threshold", "max_fpr"])
+def test_refuses_a_share_above_one(evaluate, key):
+    with pytest.raises(ValueError, match=rf"model_evaluation\.{key}: input should be less than 1"):
+        evaluate(**{key: 1.5})
