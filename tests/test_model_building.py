@@ -86,7 +86,9 @@ def test_the_same_parameters_give_the_same_bytes(build, inputs):
 
 
 def test_a_grid_is_searched_and_listed_best_first(build):
-    model, results = build(**{"search.grid": {"C": [1e-6, 10.0]}, "search.scoring": "recall"})
+    model, results = build(
+        class_weight=None, **{"search.grid": {"C": [1e-6, 10.0]}, "search.scoring": "recall"}
+    )
     assert results["rank_test_score"].is_monotonic_increasing
     assert results["params"].tolist() == ["{'C': 10.0}", "{'C': 1e-06}"]
     assert model[-1].C == 10.0

@@ -1,0 +1,216 @@
+"""Tests of logging and of what becomes of a stage's exceptions."""
+
+import functools
+import logging
+import os
+import subprocess
+import sys
+import warnings
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+import pytest
+
+from common import log
+from common.log import configure_logging, run_stage, timed
+
+SOURCE = Path(log.__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _restore_logging():
+    """Undo what configuring does to the whole process."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    logging.captureWarnings(False)
+    root.setLevel(level)
+    for handler in root.handlers[:]:
+        if type(handler) in (logging.StreamHandler, RotatingFileHandler):
+            root.removeHandler(handler)
+            handler.close()
+
+
+@pytest.fixture
+def log_file(tmp_path, monkeypatch):
+    """Send the log of ``run_stage`` to a file of the test's own, and return that."""
+    path = tmp_path / "logs" / "pipeline.log"
+    configure = functools.partial(configure_logging, log_file=path)
+    monkeypatch.setattr(log, "configure_logging", configure)
+    monkeypatch.setattr(sys, "argv", ["src/stage.py", "--input", "a"])
+    monkeypatch.delenv("LOG_LEVEL", raising=False)
+    return path
+
+
+def fail_with(error):
+    def main():
+        raise error
+
+    return main
+
+
+def run_script(folder, body, **environment):
+    """Run a stage whose ``main`` has this body as a process of its own."""
+    script = folder / "stage.py"
+    script.write_text(
+        "import functools, pathlib, sys, common.log as log\n"
+        f"path = pathlib.Path({str(folder / 'pipeline.log')!r})\n"
+        "log.configure_logging = functools.partial(log.configure_logging, log_file=path)\n"
+        f"def main():\n    {body}\n"
+        "log.run_stage(main)\n"
+    )
+    return subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": str(SOURCE), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_logs_to_console_and_file_with_the_stage_s_name(log_file, capsys):
+    log.configure_logging("split")
+    logging.getLogger("module").info("%d rows", 3)
+    assert capsys.readouterr().err.endswith(" split INFO 3 rows\n")
+    assert log_file.read_text().endswith(" split INFO 3 rows\n")
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"), [("DEBUG", ["fine", "coarse"]), ("info", ["coarse"]), ("ERROR", [])]
+)
+def test_level_comes_from_the_environment(log_file, capsys, monkeypatch, level, expected):
+    monkeypatch.setenv("LOG_LEVEL", level)
+    log.configure_logging("split")
+    logging.debug("fine")
+    logging.info("coarse")
+    assert [line.split()[-1] for line in capsys.readouterr().err.splitlines()] == expected
+
+
+@pytest.mark.parametrize("level", ["LOUD", "", "10"])
+def test_refuses_an_unknown_level(log_file, monkeypatch, level):
+    monkeypatch.setenv("LOG_LEVEL", level)
+    with pytest.raises(ValueError, match=f"LOG_LEVEL is '{level}': set it to one of .*INFO"):
+        log.configure_logging("split")
+
+
+def test_keeps_libraries_quiet_while_debugging(log_file, monkeypatch):
+    monkeypatch.setenv("LOG_LEVEL", "DEBUG")
+    log.configure_logging("split")
+    assert not logging.getLogger("botocore").isEnabledFor(logging.DEBUG)
+
+
+def test_sends_warnings_of_libraries_to_the_log(log_file, capsys):
+    log.configure_logging("split")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("old parameter", FutureWarning, stacklevel=1)
+    assert "WARNING" in log_file.read_text()
+    assert "FutureWarning: old parameter" in log_file.read_text()
+    assert "FutureWarning: old parameter" in capsys.readouterr().err
+
+
+def test_rotates_the_file_and_keeps_three_old_ones(log_file, monkeypatch):
+    monkeypatch.setattr(log, "MAX_BYTES", 200)
+    log.configure_logging("split")
+    for number in range(40):
+        logging.info("line %d", number)
+    names = sorted(os.listdir(log_file.parent))
+    assert names == ["pipeline.log", *(f"pipeline.log.{k}" for k in (1, 2, 3))]
+    assert all((log_file.parent / name).stat().st_size <= 200 for name in names)
+    assert log_file.read_text().endswith("line 39\n")
+
+
+def test_appends_to_the_file_of_earlier_runs(log_file):
+    for stage in ("split", "fit"):
+        log.configure_logging(stage)
+        logging.info("hello")
+    assert [line.split()[-3] for line in log_file.read_text().splitlines()] == ["split", "fit"]
+
+
+def test_a_stage_that_succeeds_says_so(log_file, capsys):
+    run_stage(lambda: logging.info("working"))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split()[1:4] for line in lines] == [
+        ["stage", "INFO", "working"],
+        ["stage", "INFO", "done"],
+    ]
+
+
+@pytest.mark.parametrize("error", [ValueError("bad row"), FileNotFoundError("bad row")])
+def test_an_expected_error_is_one_line_and_status_1(log_file, capsys, error):
+    with pytest.raises(SystemExit) as exit_:
+        run_stage(fail_with(error))
+    assert exit_.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(" stage ERROR bad row")
+
+
+def test_an_error_of_several_lines_is_one_line_too(log_file, capsys):
+    with pytest.raises(SystemExit):
+        run_stage(fail_with(ValueError("bad row\nfix it")))
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_the_file_has_the_traceback_of_an_expected_error(log_file):
+    with pytest.raises(SystemExit):
+        run_stage(fail_with(ValueError("bad row")))
+    assert "Traceback" in log_file.read_text()
+    assert log_file.read_text().endswith("ValueError: bad row\n")
+
+
+def test_the_console_has_the_traceback_too_while_debugging(log_file, capsys, monkeypatch):
+    monkeypatch.setenv("LOG_LEVEL", "DEBUG")
+    with pytest.raises(SystemExit):
+        run_stage(fail_with(ValueError("bad row")))
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_unexpected_error_is_logged_and_goes_on(log_file):
+    with pytest.raises(RuntimeError, match="our fault"):
+        run_stage(fail_with(RuntimeError("our fault")))
+    assert "CRITICAL unexpected error\nTraceback" in log_file.read_text()
+
+
+def test_leaves_an_exit_of_the_argument_parser_alone(log_file, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        run_stage(lambda: sys.exit(2))
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err == ""
+
+
+def test_an_expected_error_ends_the_process_with_status_1(tmp_path):
+    run = run_script(tmp_path, "raise OSError('no disk')")
+    assert run.returncode == 1
+    assert run.stdout == ""
+    (line,) = run.stderr.splitlines()
+    assert line.endswith(" stage ERROR no disk")
+
+
+def test_an_unexpected_error_keeps_its_traceback_on_the_console(tmp_path):
+    run = run_script(tmp_path, "{}['key']")
+    assert run.returncode == 1
+    assert run.stderr.count("Traceback") == 1
+    assert run.stderr.endswith("KeyError: 'key'\n")
+
+
+def test_an_unknown_level_is_one_line_and_status_1(tmp_path):
+    run = run_script(tmp_path, "pass", LOG_LEVEL="LOUD")
+    assert run.returncode == 1
+    (line,) = run.stderr.splitlines()
+    assert "LOG_LEVEL is 'LOUD': set it to one of" in line
+
+
+def test_times_a_step(caplog):
+    with caplog.at_level("INFO"), timed(logging.getLogger("module"), "read %d rows", 3):
+        pass
+    assert caplog.messages == ["read 3 rows in 0.00 s"]
+
+
+def test_a_step_that_fails_logs_nothing(caplog):
+    with (
+        caplog.at_level("INFO"),
+        pytest.raises(RuntimeError),
+        timed(logging.getLogger("module"), "read"),
+    ):
+        raise RuntimeError
+    assert caplog.messages == []

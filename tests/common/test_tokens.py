@@ -1,0 +1,188 @@
+"""Tests of turning messages into tokens."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from common import tokens
+from common.text import normalise_text
+from common.tokens import TextParams, build_tokeniser, prepare_messages
+
+SOURCE = Path(tokens.__file__).parents[1]
+OPTIONS = st.tuples(
+    st.booleans(),
+    st.sampled_from(["none", "snowball", "porter"]),
+    st.sampled_from(["none", "english"]),
+)
+# Parts of messages at which tokenisers tend to err, besides any characters at all.
+MESSAGES = st.lists(
+    st.sampled_from(
+        [" ", "\t", "\u00a0", "&nbsp;", "&#32;", "&amp;", ":-)", "'s", "http://", "@", "#", "..."]
+    )
+    | st.text(max_size=4),
+    max_size=12,
+).map("".join)
+
+
+def tokenise(text, lowercase=True, stemmer="none", stop_words="none"):
+    return build_tokeniser(lowercase, stemmer, stop_words)(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("WIN Cash", "win cash"),
+        ("call now!", "call now !"),
+        ("@Anna #Fun", "@anna #fun"),
+        ("don't", "don't"),
+        ("£500", "£ 500"),
+        ("sooooo", "sooo"),
+        ("", ""),
+    ],
+)
+def test_parts_words_and_marks(text, expected):
+    assert tokenise(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("stemmer", "expected"),
+    [
+        ("none", "winning prizes generously"),
+        ("snowball", "win prize generous"),
+        ("porter", "win prize gener"),
+    ],
+)
+def test_stems_as_the_stemmer_does(stemmer, expected):
+    assert tokenise("Winning prizes generously", stemmer=stemmer) == expected
+
+
+@pytest.mark.parametrize("stemmer", ["snowball", "porter"])
+def test_stems_keep_the_case_of_their_word(stemmer):
+    text = "Winning WINNING winning I"
+    assert tokenise(text, lowercase=False, stemmer=stemmer) == "Win WIN win I"
+
+
+def test_keeps_case_without_a_stemmer():
+    assert tokenise("Winning iPhone", lowercase=False) == "Winning iPhone"
+
+
+def test_leaves_stop_words_out():
+    assert tokenise("The prize is for YOU", stop_words="english") == "prize"
+
+
+def test_leaves_stop_words_out_in_any_case():
+    assert tokenise("The Prize", lowercase=False, stop_words="english") == "Prize"
+
+
+def test_leaves_out_a_message_of_stop_words():
+    assert tokenise("to be or not to be", stop_words="english") == ""
+
+
+@pytest.mark.parametrize("emoticon", [":-)", ":D", "=P", "<3", ";-)"])
+def test_keeps_an_emoticon(emoticon):
+    assert tokenise(f"Hi {emoticon} Bob", stemmer="snowball") == f"hi {emoticon} bob"
+
+
+@pytest.mark.parametrize("emoji", ["😀", "👍🏽"])
+def test_keeps_an_emoji(emoji):
+    assert tokenise(f"hi{emoji}") == f"hi {emoji}"
+
+
+@pytest.mark.parametrize("url", ["http://example.com/a?b=1", "www.example.co.uk", "example.com/a"])
+def test_keeps_a_link_in_one_piece(url):
+    assert tokenise(f"see {url} now") == f"see {url} now"
+
+
+def test_lowercases_a_link():
+    assert tokenise("HTTP://WIN.EXAMPLE.COM/A") == "http://win.example.com/a"
+
+
+def test_lowercases_a_word_that_holds_an_emoticon():
+    assert tokenise("only 58P") == "only 58p"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("you &amp; me", "you & me"),
+        ("&lt;3", "<3"),
+        ("&pound;5", "£ 5"),
+        ("a&nbsp;b", "a b"),
+        ("a&#32;&#32;b", "a b"),
+        ("&nbsp;", ""),
+        ("a &#10; b", "a b"),
+    ],
+)
+def test_reads_character_entities(text, expected):
+    assert tokenise(text) == expected
+
+
+def test_cuts_a_very_long_token():
+    assert tokenise("x" + "ab" * 100 + " end") == "x" + "ab" * 19 + "a end"
+
+
+@settings(deadline=None)
+@given(MESSAGES, OPTIONS)
+def test_never_gives_an_empty_token(message, options):
+    found = build_tokeniser(*options)(normalise_text(message))
+    assert found == " ".join(found.split())
+
+
+@settings(deadline=None)
+@given(st.lists(MESSAGES, max_size=3), OPTIONS)
+def test_prepares_normalised_messages_as_those_received(messages, options):
+    received = prepare_messages(messages, *options)
+    normalised = prepare_messages([normalise_text(message) for message in messages], *options)
+    assert received.equals(normalised)
+
+
+def test_prepares_text_and_tokens():
+    df = prepare_messages([" ＷＩＮ\tnow ", "see you"], True, "none", "none")
+    assert df.to_dict("list") == {"text": ["WIN now", "see you"], "tokens": ["win now", "see you"]}
+
+
+def test_prepares_no_messages():
+    df = prepare_messages([], True, "none", "none")
+    assert df.shape == (0, 2)
+    assert list(df.dtypes) == ["str", "str"]
+
+
+def test_reads_its_three_keys_of_a_longer_section():
+    params = TextParams(lowercase=True, stemmer="porter", stop_words="english", test_size=0.2)
+    assert params.model_dump() == {
+        "lowercase": True,
+        "stemmer": "porter",
+        "stop_words": "english",
+    }
+
+
+@pytest.mark.parametrize("change", [{"stemmer": "lancaster"}, {"stop_words": "french"}])
+def test_refuses_an_unknown_option(change):
+    options = {"lowercase": True, "stemmer": "none", "stop_words": "none"}
+    with pytest.raises(ValidationError, match=next(iter(change))):
+        TextParams(**{**options, **change})
+
+
+def test_needs_no_data_that_nltk_downloads(tmp_path):
+    script = (
+        "import itertools, common.tokens as t\n"
+        "for o in itertools.product([0, 1], ['none', 'snowball', 'porter'], ['none', 'english']):\n"
+        "    print(t.build_tokeniser(*o)('Winning prizes'))\n"
+    )
+    environment = {
+        "HOME": str(tmp_path),
+        "NLTK_DATA": str(tmp_path),
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(SOURCE),
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split("\n")[2:5] == ["Win Prize", "Win Prize", "Win Prize"]
+    assert list(tmp_path.iterdir()) == []

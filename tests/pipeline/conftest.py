@@ -1,0 +1,122 @@
+"""A repository that the tests of the whole pipeline may spoil."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+class Repository:
+    """A Git and DVC repository in a temporary folder."""
+
+    def __init__(self, path: Path, environment: dict[str, str] | None = None) -> None:
+        self.path = path
+        self.environment = {
+            **os.environ,
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "DVC_SITE_CACHE_DIR": str(path.parent / "site"),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_AUTHOR_NAME": "Test",
+            "GIT_AUTHOR_EMAIL": "test@example.org",
+            "GIT_COMMITTER_NAME": "Test",
+            "GIT_COMMITTER_EMAIL": "test@example.org",
+            **(environment or {}),
+        }
+
+    def try_run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the repository, whatever comes of it."""
+        return subprocess.run(
+            command,
+            cwd=self.path,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def run(self, *command: str) -> str:
+        """Run a command in the repository and return what it printed; it must succeed."""
+        run = self.try_run(*command)
+        assert run.returncode == 0, run.stdout
+        return run.stdout
+
+    def set_params(self, changes: dict[str, object]) -> None:
+        """Change values of params.yaml."""
+        path = self.path / "params.yaml"
+        params = yaml.safe_load(path.read_text())
+        for key, value in changes.items():
+            section, name = key.split(".", 1)
+            params[section][name] = value
+        path.write_text(yaml.safe_dump(params))
+
+    def set_data(self, raw: bytes) -> None:
+        """Make ``raw`` the data that the pipeline starts from."""
+        (self.path / "source.tsv").write_bytes(raw)
+        digest = hashlib.sha256(raw).hexdigest()
+        self.set_params({"data_ingestion.sources": ["source.tsv"], "data_ingestion.sha256": digest})
+
+    def commit(self) -> None:
+        """Commit everything."""
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--allow-empty", "--message", "Test")
+
+    def read_lock(self) -> str:
+        """Return dvc.lock."""
+        return (self.path / "dvc.lock").read_text()
+
+
+def copy_checkout(target: Path) -> Repository:
+    """Copy what Git tracks, or would, into a new repository, and commit it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    repository = Repository(target)
+    repository.run("git", "init", "--quiet", "--initial-branch", "main")
+    repository.commit()
+    return repository
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, corpus: str) -> Repository:
+    """Return a repository that ran the whole pipeline on the made-up corpus; leave it as it is."""
+    repository = copy_checkout(tmp_path_factory.mktemp("finished") / "repository")
+    (repository.path / "dvc.lock").unlink(missing_ok=True)
+    repository.set_data(corpus.encode())
+    repository.set_params(
+        {"data_validation.min_rows_per_label": 10, "model_evaluation.bootstrap_samples": 100}
+    )
+    repository.commit()
+    repository.run("dvc", "repro")
+    repository.commit()
+    return repository
+
+
+@pytest.fixture
+def repository(finished: Repository, tmp_path: Path) -> Repository:
+    """Return a copy of the finished repository, its cache included."""
+    shutil.copytree(finished.path, tmp_path / "repository", symlinks=True)
+    return Repository(tmp_path / "repository")
+
+
+@pytest.fixture
+def new_checkout(tmp_path: Path) -> Callable[[str], Repository]:
+    """Return a function that copies the checkout, with the real corpus's parameters."""
+    return lambda name: copy_checkout(tmp_path / name)

@@ -1,0 +1,121 @@
+"""Tests that dvc.yaml tells the truth about the stages."""
+
+import ast
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from common.params import Params
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src"
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def find_imports(script: Path) -> set[Path]:
+    """Return the local modules that a script imports, transitively, itself included.
+
+    A module also counts as imported where a string names something in it, as the list of types
+    does that a model file may hold: reading such a file imports them.
+    """
+    found, queue = set(), [script]
+    while queue:
+        path = queue.pop()
+        if path in found:
+            continue
+        found.add(path)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                names = re.findall(r"^(common\.\w+)\.\w+$", node.value)
+            else:
+                continue
+            candidates = (SOURCE / f"{name.replace('.', '/')}.py" for name in names)
+            queue += [candidate for candidate in candidates if candidate.is_file()]
+    return found
+
+
+def test_the_walk_follows_imports_of_imports():
+    names = {path.name for path in find_imports(SOURCE / "model_building.py")}
+    assert {"model_building.py", "models.py", "tokens.py", "text.py"} <= names
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_are_the_code_that_a_stage_imports(stage):
+    declared = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
+    needed = {str(path.relative_to(ROOT)) for path in find_imports(SOURCE / f"{stage}.py")}
+    assert declared == needed
+
+
+def test_the_report_depends_on_its_template():
+    templates = {str(path.relative_to(ROOT)) for path in (SOURCE / "templates").iterdir()}
+    assert templates <= set(STAGES["model_evaluation"]["deps"])
+
+
+def find_paths(entries):
+    return {entry if isinstance(entry, str) else next(iter(entry)) for entry in entries}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_command_names_every_file_the_stage_reads_and_writes(stage):
+    cmd = STAGES[stage]["cmd"].split()
+    data = {dep for dep in STAGES[stage]["deps"] if not dep.startswith("src/")}
+    outs = find_paths(STAGES[stage].get("outs", []) + STAGES[stage].get("metrics", []))
+    assert (
+        set(cmd[2:]) - {"params.yaml"} - {word for word in cmd if word[:2] == "--"} == data | outs
+    )
+    assert cmd[:2] == ["python", f"src/{stage}.py"]
+
+
+def find_params_read(stage):
+    """Return section -> keys of the params that a stage's script reads."""
+    module = importlib.import_module(stage)
+    tree = ast.parse((SOURCE / f"{stage}.py").read_text())
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "read_params"
+    ]
+    models = {call.args[1].value: getattr(module, call.args[2].id) for call in calls}
+    assert all(issubclass(model, Params) for model in models.values())
+    return {section: set(model.model_fields) for section, model in models.items()}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_declares_the_params_it_reads(stage):
+    declared: dict[str, set[str]] = {}
+    for entry in STAGES[stage]["params"]:
+        section, _, key = entry.partition(".")
+        keys = {key} if key else set(PARAMS[section])
+        declared.setdefault(section, set()).update(keys)
+    assert find_params_read(stage) == declared
+
+
+def test_every_section_of_params_belongs_to_a_stage():
+    assert set(PARAMS) == set(STAGES)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_is_described(stage):
+    assert re.fullmatch(r"[A-Z].{20,}[^.]", STAGES[stage]["desc"])
+
+
+def test_no_output_is_tracked_by_git_and_dvc_at_once(repository):
+    outs = {out for stage in STAGES.values() for out in find_paths(stage.get("outs", []))}
+    ignored = repository.run("git", "check-ignore", *outs).split()
+    assert set(ignored) == outs
+    assert repository.run("git", "ls-files", *outs) == ""
+
+
+def test_metrics_are_in_git_and_keep_the_run_cache(repository):
+    tracked = repository.run("git", "ls-files", "reports").split()
+    assert {"reports/metrics.json", "reports/intervals.json"} <= set(tracked)
+    outs = [out for stage in STAGES.values() for out in stage.get("outs", [])]
+    assert not any(isinstance(out, dict) and "cache" in next(iter(out.values())) for out in outs)
