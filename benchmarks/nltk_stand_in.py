@@ -4,6 +4,9 @@
 Neither is in the wheel, and this repository holds no text of others. So the model is an untrained
 one, which knows no abbreviation and takes no longer than the trained one, and the word list is
 198 of scikit-learn's English stop words, as many as NLTK's own has. NLTK's code runs unchanged.
+
+What ordinary code costs depends on NLTK's version: from 3.10 on it checks the path of every file it
+opens, and one reading of the stop words takes 0.2 ms on the machine where 3.9 took 0.05 ms.
 """
 
 from pathlib import Path

@@ -3,6 +3,8 @@
 By hand: python src/data_ingestion.py --params params.yaml --output data/raw/messages.tsv
 """
 
+import common.startup  # noqa: F401  (first: see there)
+
 import argparse
 import hashlib
 import logging
@@ -11,7 +13,7 @@ import sys
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
 
 import fsspec
 import requests
@@ -153,7 +155,7 @@ def extract_member(archive: Path, member: str, folder: Path, params: IngestionPa
         raise OSError(f"{archive.name} is not a zip archive, or a damaged one") from error
 
 
-def read_chunks(file: BinaryIO) -> Iterator[bytes]:
+def read_chunks(file: IO[bytes]) -> Iterator[bytes]:
     """Yield the rest of a file in pieces."""
     while chunk := file.read(CHUNK_BYTES):
         yield chunk

@@ -5,6 +5,8 @@ By hand: python src/data_validation.py --params params.yaml --input data/raw/mes
     --report reports/validation.json
 """
 
+import common.startup  # noqa: F401  (first: see there)
+
 import argparse
 import codecs
 import csv

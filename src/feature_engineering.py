@@ -5,6 +5,8 @@ By hand: python src/feature_engineering.py --params params.yaml --train data/int
     --test-features data/processed/test.npz --transformer models/features.skops
 """
 
+import common.startup  # noqa: F401  (first: see there)
+
 import argparse
 import logging
 from pathlib import Path
@@ -121,17 +123,21 @@ def build_columns(params: FeatureParams) -> ColumnTransformer:
 
 
 def freeze_vocabularies(columns: ColumnTransformer) -> None:
-    """Replace the fitted vocabularies by arrays, which are small and quick to store and load.
+    """Replace the fitted vectorisers by unfitted ones that are given the vocabulary.
 
-    A vectoriser that is given its vocabulary needs no fitting.
+    They do the same, need no fitting, and hold an array instead of a dictionary, which is small and
+    quick to store and load. They also lack ``_stop_words_id``, which differs in every process.
     """
     for name in BRANCHES:
-        vectorizer = getattr(columns.named_transformers_.get(name), "steps", [(None, None)])[0][1]
+        if name not in columns.named_transformers_:
+            continue
+        steps = columns.named_transformers_[name].steps
+        vectorizer = steps[0][1]
+        frozen = clone(vectorizer)
         if isinstance(vectorizer, CountVectorizer):
-            frozen = clone(vectorizer)
             terms = vectorizer.get_feature_names_out().astype("U")
             frozen.set_params(vocabulary=terms, min_df=1, max_features=None)
-            columns.named_transformers_[name].steps[0] = ("counts", frozen)
+        steps[0] = ("counts", frozen)
 
 
 def assemble(columns: ColumnTransformer, text: TextParams) -> Pipeline:

@@ -7,6 +7,8 @@ By hand: python src/model_evaluation.py --params params.yaml --model models/mode
     --errors reports/errors.csv --report reports/report.html
 """
 
+import common.startup  # noqa: F401  (first: see there)
+
 import argparse
 import logging
 from base64 import b64encode
@@ -124,7 +126,7 @@ def find_telling_features(
     order = order[weights[order] != 0]
     if len(order) > 2 * TELLING_FEATURES:
         order = np.concatenate([order[:TELLING_FEATURES], order[-TELLING_FEATURES:]])
-    return name_features(model)[order], weights[order]
+    return name_features(model, order), weights[order]
 
 
 def weigh_features(classifier: ClassifierMixin) -> np.ndarray:
@@ -134,19 +136,21 @@ def weigh_features(classifier: ClassifierMixin) -> np.ndarray:
     return classifier.feature_log_prob_[1] - classifier.feature_log_prob_[0]
 
 
-def name_features(model: Pipeline) -> np.ndarray:
-    """Return a readable name for each of the model's features, shape (n_features,)."""
+def name_features(model: Pipeline, chosen: np.ndarray) -> np.ndarray:
+    """Return readable names, shape (n_chosen,), for the features of these column numbers."""
     columns = model.named_steps["columns"]
-    names = np.empty(model[-1].n_features_in_, object)
+    names = np.empty(len(chosen), object)
     for branch, place in columns.output_indices_.items():
-        if branch == "remainder":
+        is_here = (place.start <= chosen) & (chosen < place.stop)
+        if not is_here.any():
             continue
+        numbers = chosen[is_here] - place.start
         transformer = columns.named_transformers_[branch]
         if isinstance(transformer[0], HashingVectorizer):
-            terms = map(str, range(place.stop - place.start))
+            terms = numbers.astype(str)
         else:
-            terms = transformer.get_feature_names_out([branch])
-        names[place] = [f"{branch}: {term.replace(' ', '␣')}" for term in terms]
+            terms = transformer.get_feature_names_out([branch])[numbers]
+        names[is_here] = [f"{branch}: {term.replace(' ', '␣')}" for term in terms]
     return names
 
 

@@ -5,6 +5,8 @@ By hand: python src/preprocessing.py --params params.yaml --input data/interim/m
     --report reports/preprocessing.json
 """
 
+import common.startup  # noqa: F401  (first: see there)
+
 import argparse
 import logging
 from pathlib import Path

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -123,8 +125,28 @@ def test_scores_count_the_positive_label_whatever_its_name(build, inputs):
 def test_folds_keep_groups_together(build, inputs):
     df = pd.read_parquet(inputs / "train.parquet")
     df.assign(group=df["label"].cat.codes.astype(int)).to_parquet(inputs / "train.parquet")
-    with pytest.raises(ValueError, match=r"params\.yaml: "):
+    with pytest.raises(ValueError, match="3 folds need as many groups of each label"):
         build()
+
+
+@given(
+    sizes=st.lists(st.tuples(st.integers(1, 4), st.booleans()), max_size=60),
+    n_folds=st.integers(2, 6),
+    seed=st.integers(0, 5),
+)
+@settings(deadline=None)
+def test_folds_hold_whole_groups_and_their_share_of_each_label(sizes, n_folds, seed):
+    sizes = [*sizes, *[(1, False)] * 6, *[(1, True)] * 6]
+    counts = [n for n, _ in sizes]
+    groups = np.repeat(np.arange(len(sizes)), counts)
+    is_positive = np.repeat([positive for _, positive in sizes], counts)
+    folds = model_building.assign_folds(is_positive, groups, n_folds, seed)
+    assert set(folds) <= set(range(n_folds))
+    assert all(len(set(folds[groups == group])) == 1 for group in groups)
+    for positive in (False, True):
+        rows = np.bincount(folds[is_positive == positive], minlength=n_folds)
+        # A group of four may straddle each end of a fold's share.
+        assert abs(rows - rows.sum() / n_folds).max() <= 4
 
 
 def test_jobs_do_not_change_the_result(build, inputs):
@@ -146,7 +168,7 @@ def test_jobs_do_not_change_the_result(build, inputs):
         ({"class_weight": {"ham": 1.0, "eggs": 1.0}}, "['spam'], are not in class_weight"),
         ({"search.scoring": "luck"}, "model_building.search.scoring: input should be"),
         ({"search.cv": 1}, "model_building.search.cv: input should be greater than or equal to 2"),
-        ({"search.cv": 50}, "n_splits=50 cannot be greater than"),
+        ({"search.cv": 50}, "model_building.search.cv: 50 folds need"),
     ],
 )
 def test_refuses_parameters_that_do_not_fit(build, changes, message):

@@ -14,10 +14,17 @@ NEGATIVE, POSITIVE, NEUTRAL = "#0072b2", "#d55e00", "#777777"
 LINES = [POSITIVE, NEGATIVE, "#009e73"]
 
 
+def escape(label: str) -> str:
+    """Return a label that matplotlib takes for no formula."""
+    return label.replace("$", r"\$")
+
+
 def make_axes(title: str, x_label: str, y_label: str, height: float = 3.8) -> tuple[Figure, Axes]:
     """Return an empty figure, 5.6 inches wide, and its axes."""
-    figure = Figure(figsize=(5.6, height), layout="constrained")
-    axes = figure.add_subplot(title=title, xlabel=x_label, ylabel=y_label)
+    figure = Figure(figsize=(5.6, height))
+    # Margins that the labels fit in: measuring them takes as long as drawing the figure.
+    axes = figure.add_axes((0.13, 0.55 / height, 0.84, 1 - 0.9 / height))
+    axes.set(title=escape(title), xlabel=escape(x_label), ylabel=escape(y_label))
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     axes.set_axisbelow(True)
@@ -27,7 +34,7 @@ def make_axes(title: str, x_label: str, y_label: str, height: float = 3.8) -> tu
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as PNG."""
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
+        figure.savefig(temporary, format="png", dpi=100, metadata={"Software": None})
 
 
 def draw_curves(
@@ -36,7 +43,7 @@ def draw_curves(
     """Draw one line for each named pair of x and y."""
     figure, axes = make_axes(title, x_label, y_label)
     for colour, (name, (x, y)) in zip(LINES, curves.items(), strict=False):
-        axes.plot(x, y, color=colour, label=name, marker="." if len(x) < 20 else None)
+        axes.plot(x, y, color=colour, label=escape(name), marker="." if len(x) < 20 else None)
     axes.legend()
     return figure, axes
 
@@ -47,8 +54,8 @@ def draw_confusion(counts: np.ndarray, labels: list[str]) -> Figure:
     shares = counts / counts.sum(axis=1, keepdims=True)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.grid(visible=False)
-    axes.set_xticks([0, 1], labels)
-    axes.set_yticks([0, 1], labels)
+    axes.set_xticks([0, 1], labels, parse_math=False)
+    axes.set_yticks([0, 1], labels, parse_math=False)
     for (i, j), count in np.ndenumerate(counts):
         colour = "white" if shares[i, j] > 0.5 else "black"
         axes.text(j, i, f"{count}\n{shares[i, j]:.2%}", ha="center", va="center", color=colour)
@@ -61,9 +68,17 @@ def draw_scores(
     """Draw how the probabilities of each class are distributed, on a logarithmic count."""
     figure, axes = make_axes("Score distribution", f"probability of {labels[1]}", "messages")
     classes = [probability[~is_positive], probability[is_positive]]
-    bins = np.linspace(0, 1, 41)
+    bins = np.linspace(0, 1, 41).tolist()
     colours = [NEGATIVE, POSITIVE]
-    axes.hist(classes, bins, label=labels, color=colours, log=True)
+    axes.hist(
+        classes,
+        bins,
+        label=list(map(escape, labels)),
+        color=colours,
+        log=True,
+        histtype="step",
+        linewidth=1.5,
+    )
     axes.axvline(threshold, color=NEUTRAL, linestyle="--", label="threshold")
     axes.legend()
     return figure
@@ -72,12 +87,14 @@ def draw_scores(
 def draw_telling_features(names: np.ndarray, weights: np.ndarray, labels: list[str]) -> Figure:
     """Draw weights as bars, those below zero for the negative label."""
     figure, axes = make_axes("Most telling features", "weight", "", height=0.24 * len(names) + 1)
+    left, bottom, _, height = axes.get_position().bounds
+    axes.set_position((left + 0.17, bottom, 0.67, height))
     colours = np.where(weights > 0, POSITIVE, NEGATIVE)
     axes.barh(np.arange(len(names)), weights, color=colours)
     # Names come from messages: a dollar sign is no formula.
     axes.set_yticks(np.arange(len(names)), list(names), parse_math=False)
     axes.set_ylim(-0.6, len(names) - 0.4)
-    axes.set_xlabel(f"speaks for {labels[0]}  ←  weight  →  speaks for {labels[1]}")
+    axes.set_xlabel(escape(f"speaks for {labels[0]}  ←  weight  →  speaks for {labels[1]}"))
     return figure
 
 

@@ -55,5 +55,7 @@ def replace(source: Path, target: Path) -> None:
     """Move a file or folder to ``target``, in place of what stands there."""
     if target.is_dir():
         shutil.rmtree(target)
+    elif source.is_dir():
+        target.unlink(missing_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     source.replace(target)

@@ -1,5 +1,6 @@
 """Logging of a stage: console and logs/pipeline.log, and what becomes of its exceptions."""
 
+import gc
 import logging
 import os
 import sys
@@ -36,14 +37,16 @@ def configure_logging(stage: str, log_file: Path = LOG_FILE) -> None:
     ValueError
         If the environment variable LOG_LEVEL (default INFO) is not a level's name.
     """
+    line = f"%(asctime)s {stage} %(levelname)s %(message)s"
+    console = logging.StreamHandler()
+    console.setFormatter(OneLineFormatter(line, "%H:%M:%S"))
+    logging.basicConfig(handlers=[console], force=True)
     level = os.environ.get("LOG_LEVEL", "INFO").upper()
     if level not in logging.getLevelNamesMapping():
         names = ", ".join(logging.getLevelNamesMapping())
         raise ValueError(f"LOG_LEVEL is {level!r}: set it to one of {names}")
-    line = f"%(asctime)s {stage} %(levelname)s %(message)s"
-    debugging = logging.getLevelName(level) <= logging.DEBUG
-    console = logging.StreamHandler()
-    console.setFormatter((logging.Formatter if debugging else OneLineFormatter)(line, "%H:%M:%S"))
+    if logging.getLevelName(level) <= logging.DEBUG:
+        console.setFormatter(logging.Formatter(line, "%H:%M:%S"))
     log_file.parent.mkdir(parents=True, exist_ok=True)
     file = RotatingFileHandler(log_file, maxBytes=MAX_BYTES, backupCount=BACKUPS, encoding="utf-8")
     file.setFormatter(logging.Formatter(line))
@@ -62,12 +65,15 @@ def run_stage(main: Callable[[], None]) -> None:
     """
     stage = Path(sys.argv[0]).stem
     try:
+        # common.startup switched it off; what the imports made stays, so it need not be looked at.
+        gc.freeze()
+        gc.enable()
         configure_logging(stage)
         start = time.perf_counter()
         main()
         logging.info("done in %.2f s", time.perf_counter() - start)
     except (ValueError, OSError) as error:
-        logging.error("%s", error, exc_info=True)
+        logging.error("%s", " ".join(str(error).split()), exc_info=True)
         sys.exit(1)
     except Exception:
         logging.critical("unexpected error", exc_info=True)

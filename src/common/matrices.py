@@ -16,9 +16,12 @@ def as_float32(X: sp.spmatrix | np.ndarray) -> sp.csr_matrix:
 
 
 def save_matrix(X: sp.csr_matrix, path: Path) -> None:
-    """Write a CSR matrix as compressed ``.npz``; equal matrices give equal bytes."""
+    """Write a CSR matrix as ``.npz``; equal matrices give equal bytes.
+
+    Not compressed: that takes half as long as computing the features, and saves half the size.
+    """
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        sp.save_npz(file, X)
+        sp.save_npz(file, X, compressed=False)
 
 
 def load_matrix(path: Path, n_rows: int) -> sp.csr_matrix:
@@ -34,7 +37,8 @@ def load_matrix(path: Path, n_rows: int) -> sp.csr_matrix:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: run 'dvc repro' to make it")
     try:
-        X = sp.load_npz(path)
+        with path.open("rb") as file:
+            X = sp.load_npz(file)
     except Exception as error:  # numpy, zipfile and zlib each raise their own types
         raise ValueError(
             f"{path} is not a readable feature matrix ({error}): make it anew"

@@ -11,7 +11,9 @@ PATTERNS = {
     "digits": re.compile(r"\d"),
     "capitals": re.compile(r"[A-Z]"),
     "currency_signs": re.compile(r"[$£€¥₹]"),
-    "urls": re.compile(r"https?://\S+|www\.\S+|\b[\w-]+\.(?:com|net|org|co\.uk|info|biz)\b", re.I),
+    "urls": re.compile(
+        r"https?://\S+|www\.\S+|\b[\w-]{1,63}\.(?:com|net|org|co\.uk|info|biz)\b", re.I
+    ),
     "phone_numbers": re.compile(r"(?<!\d)\+?\d(?:[ ()-]?\d){4,14}(?!\d)"),
 }
 

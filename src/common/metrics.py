@@ -3,6 +3,8 @@
 import numpy as np
 
 CONFIDENCE = 0.95
+# Bootstrap samples at a time: few enough for the processor's cache.
+BLOCK_SAMPLES = 50
 
 
 def weighted_metrics(
@@ -72,22 +74,24 @@ def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
 
 def resample_groups(
-    is_positive: np.ndarray, groups: np.ndarray, n_samples: int, random_state: int
+    is_positive: np.ndarray, groups: np.ndarray, n_samples: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Draw bootstrap samples of whole groups, within each class, as weights of the rows.
+
+    Groups with both classes are drawn apart, so that every sample has rows of both.
 
     Rows of one group are not independent, so drawing single rows would make intervals too narrow.
 
     Parameters
     ----------
     is_positive : ndarray of bool, shape (n_rows,)
-        The truth. A group with both classes is drawn as a positive one.
+        The truth.
     groups : ndarray of int, shape (n_rows,)
         Group numbers.
     n_samples : int
         How many samples to draw.
-    random_state : int
-        Seed of the draws.
+    rng : Generator
+        Source of the draws.
 
     Returns
     -------
@@ -99,15 +103,17 @@ def resample_groups(
     A. C. Davison, D. V. Hinkley. Bootstrap Methods and their Application, section 3.8. Cambridge
     University Press 1997.
     """
-    rng = np.random.default_rng(random_state)
     _, member = np.unique(groups, return_inverse=True)
     has_positive = np.bincount(member, weights=is_positive) > 0
-    counts = np.zeros((n_samples, len(has_positive)), np.int64)
-    for stratum in (False, True):
-        chosen = np.flatnonzero(has_positive == stratum)
-        if len(chosen):
-            shares = np.full(len(chosen), 1 / len(chosen))
-            counts[:, chosen] = rng.multinomial(len(chosen), shares, size=n_samples)
+    has_negative = np.bincount(member, weights=~is_positive) > 0
+    strata = has_positive + 2 * has_negative
+    counts = np.zeros((n_samples, len(strata)), np.int64)
+    for stratum in np.unique(strata):
+        chosen = np.flatnonzero(strata == stratum)
+        draws = rng.integers(len(chosen), size=(n_samples, len(chosen)))
+        draws += np.arange(n_samples)[:, None] * len(chosen)
+        drawn = np.bincount(draws.ravel(), minlength=draws.size)
+        counts[:, chosen] = drawn.reshape(draws.shape)
     return counts[:, member]
 
 
@@ -133,8 +139,13 @@ def evaluate(
         raise ValueError("all rows have one label, so there is nothing to evaluate: add the other")
     once = np.ones((1, len(is_positive)))
     values = weighted_metrics(is_positive, probability, once, threshold, max_fpr)
-    weights = resample_groups(is_positive, groups, n_samples, random_state)
-    samples = weighted_metrics(is_positive, probability, weights, threshold, max_fpr)
+    rng = np.random.default_rng(random_state)
+    blocks = []
+    for start in range(0, n_samples, BLOCK_SAMPLES):
+        n_block = min(BLOCK_SAMPLES, n_samples - start)
+        weights = resample_groups(is_positive, groups, n_block, rng)
+        blocks.append(weighted_metrics(is_positive, probability, weights, threshold, max_fpr))
+    samples = {name: np.concatenate([block[name] for block in blocks]) for name in values}
     tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
     intervals = {name: np.quantile(sample, tails) for name, sample in samples.items()}
     # Rounded: the last digits of a sum depend on the processor.
@@ -152,8 +163,8 @@ def rates_by_threshold(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return 101 thresholds from 0 to 1, and the recall and false-positive rate at each."""
     thresholds = np.linspace(0, 1, 101).round(2)
-    rates = [
+    recall, fpr = (
         1 - np.searchsorted(np.sort(scores), thresholds, side="left") / len(scores)
         for scores in (probability[is_positive], probability[~is_positive])
-    ]
-    return thresholds, *rates
+    )
+    return thresholds, recall, fpr

@@ -1,12 +1,12 @@
 """Store fitted models as files that run no code when they are read."""
 
-import itertools
 import json
 import re
 import zipfile
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import skops.io as sio
 from sklearn.base import BaseEstimator
 from skops.io.exceptions import UntrustedTypesFoundException
@@ -19,12 +19,8 @@ TRUSTED_TYPES = [
     "common.message_statistics.count_patterns",
     "common.message_statistics.name_patterns",
     "common.tokens.prepare_messages",
-    "sklearn._loss.link.Interval",
-    "sklearn._loss.link.LogitLink",
-    "sklearn._loss.loss.HalfBinomialLoss",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
-    "sklearn.ensemble._gb_losses.BinomialDeviance",
     "sklearn.tree._tree.Tree",
 ]
 # The earliest date a zip file can hold.
@@ -67,10 +63,25 @@ def canonicalise(dump: bytes) -> bytes:
         zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as target,
     ):
         schema = json.dumps(renumber(json.loads(source.read("schema.json"))))
-        contents = ((new, source.read(old)) for old, new in files.items())
-        for name, content in itertools.chain(contents, [("schema.json", schema)]):
+        contents: dict[str, str | bytes] = {
+            new: clear_padding(source.read(old)) for old, new in files.items()
+        }
+        for name, content in {**contents, "schema.json": schema}.items():
             info = zipfile.ZipInfo(name, ZIP_DATE)
             target.writestr(info, content, zipfile.ZIP_DEFLATED, compresslevel=6)
+    return buffer.getvalue()
+
+
+def clear_padding(content: bytes) -> bytes:
+    """Zero the bytes between the fields of a structured array: whatever was in memory."""
+    array = np.load(BytesIO(content)) if content.startswith(b"\x93NUMPY") else None
+    if array is None or array.dtype.names is None:
+        return content
+    clean = np.zeros(array.shape, array.dtype)
+    for name in array.dtype.names:
+        clean[name] = array[name]
+    buffer = BytesIO()
+    np.save(buffer, clean)
     return buffer.getvalue()
 
 
@@ -94,7 +105,7 @@ def load_model(path: Path) -> BaseEstimator:
             "take the model that 'dvc repro' or 'dvc pull' makes"
         )
     try:
-        return sio.load(path, trusted=TRUSTED_TYPES)
+        model = sio.load(path, trusted=TRUSTED_TYPES)
     except UntrustedTypesFoundException as error:
         raise ValueError(f"{path} is not one of our models: {error}") from error
     except Exception as error:  # a damaged file can fail anywhere in zipfile, json or numpy
@@ -102,3 +113,6 @@ def load_model(path: Path) -> BaseEstimator:
             f"{path} is damaged or no model ({type(error).__name__}: {error}): "
             "make it anew with 'dvc repro' or 'dvc pull'"
         ) from error
+    if not isinstance(model, BaseEstimator):
+        raise ValueError(f"{path} holds a {type(model).__name__}, no model: make it anew")
+    return model

@@ -18,7 +18,7 @@ Section = TypeVar("Section", bound=Params)
 
 
 class Yaml12Loader(yaml.SafeLoader):
-    """PyYAML with the scalars of YAML 1.2's core schema (yaml.org/spec/1.2.2, 10.3.2).
+    """PyYAML with the decimal scalars of YAML 1.2's core schema (yaml.org/spec/1.2.2, 10.3.2).
 
     DVC writes YAML 1.2, in which ``1e-05`` is a number and ``no`` a string; plain PyYAML
     reads YAML 1.1, in which they are a string and a boolean.
@@ -41,7 +41,8 @@ for tag, pattern, first in (
     )
 # PyYAML reads a leading zero as octal, YAML 1.2 does not.
 Yaml12Loader.add_constructor(
-    "tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node))
+    "tag:yaml.org,2002:int",
+    lambda loader, node: int(loader.construct_scalar(node)),  # type: ignore[arg-type]
 )
 
 
@@ -67,7 +68,7 @@ def read_params(path: Path, section: str, model: type[Section]) -> Section:
     """
     try:
         sections = yaml.load(path.read_text(encoding="utf-8"), Loader=Yaml12Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(sections, dict) or not isinstance(sections.get(section), dict):
         raise ValueError(f"{path} has no section '{section}': add it, one 'key: value' a line")

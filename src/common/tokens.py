@@ -1,15 +1,14 @@
 """Turn messages into tokens, for training and for prediction alike."""
 
+import re
+import sys
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
+from types import ModuleType
 from typing import Literal
 
 import pandas as pd
-from nltk.stem.porter import PorterStemmer
-from nltk.stem.snowball import SnowballStemmer
-from nltk.tokenize.casual import EMOTICON_RE, TweetTokenizer
 from pydantic import ConfigDict
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from common.params import Params
 from common.text import normalise_text
@@ -18,9 +17,11 @@ Stemmer = Literal["none", "snowball", "porter"]
 StopWords = Literal["none", "english"]
 
 # Bounds the memory of a process that sees messages without end; English needs far fewer.
-MAX_CACHED_CHUNKS = 2**18
+MAX_CACHED = 2**18
 # Longer ones are links and encoded data: what follows does not recur.
 MAX_TOKEN_LENGTH = 40
+# The tokenizer shortens these.
+TRIPLE = re.compile(r"(.)\1\1")
 
 
 class TextParams(Params):
@@ -33,6 +34,32 @@ class TextParams(Params):
     stop_words: StopWords
 
 
+def import_nltk() -> tuple[ModuleType, ModuleType]:
+    """Import and return what is used of NLTK: ``nltk.stem`` and ``nltk.tokenize.casual``.
+
+    NLTK imports scikit-learn and scipy.stats if they are there, which takes three quarters of its
+    time, for functions that are not used here. For the moment they are not there.
+    """
+    hidden = {name: None for name in ("sklearn", "scipy.stats") if name not in sys.modules}
+    sys.modules.update(hidden)  # type: ignore[arg-type]
+    try:
+        import nltk.stem
+        import nltk.tokenize.casual
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+    return nltk.stem, nltk.tokenize.casual
+
+
+def load_stop_words(stop_words: StopWords) -> frozenset[str]:
+    """Return scikit-learn's English stop words, or none."""
+    if stop_words == "none":
+        return frozenset()
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return ENGLISH_STOP_WORDS
+
+
 @cache
 def build_tokeniser(
     lowercase: bool, stemmer: Stemmer, stop_words: StopWords
@@ -40,8 +67,8 @@ def build_tokeniser(
     """Return a function from a normalised text to its tokens, joined by one blank.
 
     NLTK's ``TweetTokenizer`` sees one blank-separated chunk at a time, so that the result of each
-    distinct chunk is computed once and remembered: a chunk is a word with its punctuation, and a
-    corpus has few. No option needs data that NLTK would have to download.
+    distinct chunk, and of each token in it, is computed once and remembered: a chunk is a word with
+    its punctuation, and a corpus has few. No option needs data that NLTK would have to download.
 
     Parameters
     ----------
@@ -52,16 +79,18 @@ def build_tokeniser(
     stop_words : {'none', 'english'}
         Whether to leave out scikit-learn's English stop words.
     """
-    tokenizer = TweetTokenizer(reduce_len=True)
-    stems: dict[str, Callable[[str], str]] = {
+    stemmers, casual = import_nltk()
+    tokenizer = casual.TweetTokenizer(reduce_len=True)
+    stem: Callable[[str], str] = {
         "none": str,
-        "snowball": SnowballStemmer("english").stem,
-        "porter": PorterStemmer().stem,
-    }
-    stem = stems[stemmer]
+        "snowball": stemmers.SnowballStemmer("english").stem,
+        "porter": stemmers.PorterStemmer().stem,
+    }[stemmer]
+    left_out = load_stop_words(stop_words)
 
+    @lru_cache(maxsize=MAX_CACHED)
     def normalise_token(token: str) -> str:
-        if EMOTICON_RE.search(token):
+        if casual.EMOTICON_RE.fullmatch(token):
             return token
         if lowercase:
             return stem(token.lower())
@@ -73,11 +102,14 @@ def build_tokeniser(
             return stemmed.upper()
         return stemmed[:1].upper() + stemmed[1:] if token[0].isupper() else stemmed
 
-    @lru_cache(maxsize=MAX_CACHED_CHUNKS)
+    @lru_cache(maxsize=MAX_CACHED)
     def tokenise_chunk(chunk: str) -> str:
-        words = (word[:MAX_TOKEN_LENGTH] for word in tokenizer.tokenize(chunk))
-        if stop_words == "english":
-            words = (word for word in words if word.lower() not in ENGLISH_STOP_WORDS)
+        # Most chunks are plain words, which the tokenizer would return as they are.
+        is_plain = chunk.isalpha() and not TRIPLE.search(chunk)
+        words = [chunk] if is_plain else tokenizer.tokenize(chunk)
+        words = [word[:MAX_TOKEN_LENGTH] for word in words]
+        if left_out:
+            words = [word for word in words if word.lower() not in left_out]
         # A character entity such as &nbsp; becomes white space, which must not split a token.
         return " ".join(" ".join(map(normalise_token, words)).split())
 

@@ -20,13 +20,23 @@ def fail_inside_atomic_path(path):
         raise RuntimeError("stopped")
 
 
+def fail_inside_empty_folder(path):
+    with empty_folder(path) as folder:
+        (folder / "a.txt").write_text("a")
+        raise RuntimeError("stopped")
+
+
+def names_in(folder):
+    return [path.name for path in folder.iterdir()]
+
+
 def test_shows_a_file_only_when_it_is_whole(tmp_path):
     path = tmp_path / "new" / "a.txt"
     with atomic_path(path) as temporary:
         temporary.write_text("whole")
         assert not path.exists()
     assert path.read_text() == "whole"
-    assert os.listdir(path.parent) == ["a.txt"]
+    assert names_in(path.parent) == ["a.txt"]
 
 
 def test_keeps_the_old_file_if_the_block_fails(tmp_path):
@@ -35,13 +45,13 @@ def test_keeps_the_old_file_if_the_block_fails(tmp_path):
     with pytest.raises(RuntimeError, match="stopped"):
         fail_inside_atomic_path(path)
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["a.txt"]
+    assert names_in(tmp_path) == ["a.txt"]
 
 
 def test_makes_no_file_if_the_first_block_fails(tmp_path):
     with pytest.raises(RuntimeError, match="stopped"):
         fail_inside_atomic_path(tmp_path / "a.txt")
-    assert os.listdir(tmp_path) == []
+    assert names_in(tmp_path) == []
 
 
 def test_recovers_from_a_process_killed_inside_the_block(tmp_path):
@@ -62,7 +72,7 @@ def test_recovers_from_a_process_killed_inside_the_block(tmp_path):
     assert path.read_text() == "old"
     write_text("new", path)
     assert path.read_text() == "new"
-    assert os.listdir(tmp_path) == ["a.txt"]
+    assert names_in(tmp_path) == ["a.txt"]
 
 
 def test_does_not_write_through_a_link_into_a_cache(tmp_path):
@@ -97,16 +107,15 @@ def test_empties_a_folder_for_the_block_and_removes_it(tmp_path):
     (folder / "left.txt").write_text("by a killed process")
     with empty_folder(folder) as found:
         assert found == folder
-        assert os.listdir(folder) == []
+        assert names_in(folder) == []
         (folder / "a.txt").write_text("a")
     assert not folder.exists()
 
 
 def test_removes_a_folder_if_the_block_fails(tmp_path):
-    with pytest.raises(RuntimeError, match="stopped"), empty_folder(tmp_path / "folder") as folder:
-        (folder / "a.txt").write_text("a")
-        raise RuntimeError("stopped")
-    assert not folder.exists()
+    with pytest.raises(RuntimeError, match="stopped"):
+        fail_inside_empty_folder(tmp_path / "folder")
+    assert names_in(tmp_path) == []
 
 
 def test_replaces_a_file(tmp_path):
@@ -125,7 +134,7 @@ def test_replaces_a_folder_and_all_that_was_in_it(tmp_path):
     target.mkdir()
     (target / "old.txt").write_text("old")
     replace(source, target)
-    assert os.listdir(target) == ["new.txt"]
+    assert names_in(target) == ["new.txt"]
     assert not source.exists()
 
 

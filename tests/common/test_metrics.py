@@ -8,6 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
+from common import metrics
 from common.metrics import evaluate, rates_by_threshold, resample_groups, weighted_metrics
 
 # Few distinct ones, so that rows tie with one another and with the threshold.
@@ -37,24 +38,21 @@ def test_agrees_with_scikit_learn(rows, threshold):
     predicted = probability >= threshold
     by_class = {
         "accuracy": sk.accuracy_score(truth, predicted, sample_weight=weights),
-        "precision": sk.precision_score(
-            truth, predicted, sample_weight=weights, zero_division=0
-        ),
+        "precision": sk.precision_score(truth, predicted, sample_weight=weights, zero_division=0),
         "recall": sk.recall_score(truth, predicted, sample_weight=weights),
         "f1": sk.f1_score(truth, predicted, sample_weight=weights),
         "mcc": sk.matthews_corrcoef(truth, predicted, sample_weight=weights),
     }
     by_probability = {
         "roc_auc": sk.roc_auc_score(truth, probability, sample_weight=weights),
-        "average_precision": sk.average_precision_score(
-            truth, probability, sample_weight=weights
-        ),
+        "average_precision": sk.average_precision_score(truth, probability, sample_weight=weights),
         "brier_score": sk.brier_score_loss(truth, probability, sample_weight=weights),
     }
     expected = by_class | by_probability
     assert {name: values[name] for name in expected} == pytest.approx(expected, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(ROWS, TENTHS)
 def test_finds_the_best_recall_of_all_thresholds_below_the_false_positive_rate(rows, max_fpr):
     truth, probability, weights = make_arrays(rows)
@@ -103,20 +101,22 @@ def test_measures_each_weighting_as_if_alone():
         )
 
 
+@settings(deadline=None)
 @given(GROUPED, st.integers(0, 5))
-def test_rows_of_one_group_share_a_weight(rows, random_state):
+def test_rows_of_one_group_share_a_weight(rows, seed):
     truth, groups = (np.array(column) for column in zip(*rows, strict=True))
-    weights = resample_groups(truth, groups, 4, random_state)
+    weights = resample_groups(truth, groups, 4, np.random.default_rng(seed))
     assert weights.shape == (4, len(rows))
     for group in set(groups):
         members = weights[:, groups == group]
         assert (members == members[:, :1]).all()
 
 
+@settings(deadline=None)
 @given(GROUPED, st.integers(0, 5))
-def test_draws_as_many_groups_of_each_class_as_there_are(rows, random_state):
+def test_draws_as_many_groups_of_each_class_as_there_are(rows, seed):
     truth, groups = (np.array(column) for column in zip(*rows, strict=True))
-    weights = resample_groups(truth, groups, 4, random_state)
+    weights = resample_groups(truth, groups, 4, np.random.default_rng(seed))
     _, first = np.unique(groups, return_index=True)
     positive = np.array([truth[groups == groups[i]].any() for i in first])
     drawn = weights[:, first]
@@ -126,14 +126,16 @@ def test_draws_as_many_groups_of_each_class_as_there_are(rows, random_state):
 
 def test_draws_the_same_samples_for_the_same_seed():
     truth, groups = np.array([True, False, False, True]), np.array([7, 3, 3, 9])
-    once, again, other = (resample_groups(truth, groups, 50, seed) for seed in (0, 0, 1))
+    once, again, other = (
+        resample_groups(truth, groups, 50, np.random.default_rng(seed)) for seed in (0, 0, 1)
+    )
     assert (once == again).all()
     assert (once != other).any()
 
 
 def test_draws_every_row_once_on_average():
     truth, groups = np.arange(6) < 3, np.arange(6)
-    weights = resample_groups(truth, groups, 4000, 0)
+    weights = resample_groups(truth, groups, 4000, np.random.default_rng(0))
     assert weights.mean(axis=0) == pytest.approx(np.ones(6), abs=0.1)
 
 
@@ -152,13 +154,27 @@ def test_intervals_hold_the_value_and_have_a_width():
         assert interval["low"] < values[name] < interval["high"], name
 
 
-def test_intervals_hold_95_per_cent_of_the_samples():
+def test_intervals_hold_95_per_cent_of_the_samples(monkeypatch):
+    monkeypatch.setattr(metrics, "BLOCK_SAMPLES", 2000)
     truth, probability = make_noisy_scores()
     _, intervals = evaluate(truth, probability, np.arange(60), 0.5, 0.1, 2000, 0)
-    weights = resample_groups(truth, np.arange(60), 2000, 0)
+    weights = resample_groups(truth, np.arange(60), 2000, np.random.default_rng(0))
     samples = weighted_metrics(truth, probability, weights, 0.5, 0.1)["brier_score"]
     low, high = intervals["brier_score"].values()
     assert np.mean((samples >= low) & (samples <= high)) == pytest.approx(0.95, abs=0.002)
+
+
+def test_draws_as_many_samples_as_asked_for(monkeypatch):
+    sizes = []
+
+    def draw(truth, groups, n_samples, rng):
+        sizes.append(n_samples)
+        return resample_groups(truth, groups, n_samples, rng)
+
+    monkeypatch.setattr(metrics, "resample_groups", draw)
+    monkeypatch.setattr(metrics, "BLOCK_SAMPLES", 50)
+    evaluate(np.arange(8) < 4, np.arange(8) / 8, np.arange(8), 0.5, 0.1, 120, 0)
+    assert sizes == [50, 50, 20]
 
 
 def test_a_perfect_classifier_has_no_doubt():
@@ -197,6 +213,7 @@ def test_gives_intervals_where_every_negative_shares_a_group_with_a_positive():
     assert all(math.isfinite(n) for interval in intervals.values() for n in interval.values())
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 100)), min_size=2, max_size=20))
 def test_rates_at_every_hundredth(rows):
     truth, percent = (np.array(column) for column in zip(*rows, strict=True))

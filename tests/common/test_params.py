@@ -4,7 +4,7 @@ import math
 
 import pytest
 from dvc.utils.serialize import dumps_yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError, model_validator
 
@@ -167,11 +167,13 @@ def test_reads_a_value_that_is_no_number(scalar_file):
     assert math.isnan(read_scalar(scalar_file, "shop: {value: .nan}"))
 
 
+@settings(deadline=None)
 @given(number=st.floats(allow_nan=False, allow_infinity=False))
 def test_reads_a_float_as_python_writes_it(scalar_file, number):
     assert read_scalar(scalar_file, f"shop: {{value: {number!r}}}") == number
 
 
+@settings(deadline=None)
 @given(
     value=st.none()
     | st.booleans()

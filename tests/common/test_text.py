@@ -1,7 +1,7 @@
 """Tests of normalising text."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.text import normalise_text
@@ -28,12 +28,14 @@ def test_makes_one_blank_of_what_nfkc_turns_into_blanks():
     assert normalise_text("a\u2003\u00a8b") == "a \u0308b"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_changes_nothing_the_second_time(text):
     once = normalise_text(text)
     assert normalise_text(once) == once
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_leaves_single_blanks_as_the_only_white_space(text):
     words = normalise_text(text).split(" ")

@@ -59,16 +59,17 @@ def finish(repository, finished):
     assert "up to date" in repository.run("dvc", "status")
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize(
-    ("stage", "renames"),
+    ("stage", "renames", "when"),
     [
-        ("data_ingestion", 1),
-        ("data_validation", 3),
-        ("preprocessing", 2),
-        ("feature_engineering", 3),
-        ("model_building", 2),
-        ("model_evaluation", 14),
+        ("data_ingestion", 1, "before"),
+        ("data_validation", 3, "before"),
+        ("preprocessing", 1, "after"),
+        ("feature_engineering", 3, "before"),
+        ("model_building", 2, "before"),
+        ("model_building", 2, "after"),
+        ("model_evaluation", 3, "before"),
+        ("model_evaluation", 14, "after"),
     ],
 )
 def test_a_stage_killed_while_it_writes(repository, finished, stage, renames, when):
@@ -88,11 +89,9 @@ def test_a_stage_killed_while_it_writes(repository, finished, stage, renames, wh
 @pytest.mark.parametrize(
     "moment",
     [
-        "data_ingestion INFO fetching",
         "data_validation INFO parsed",
         "preprocessing INFO tokenised",
         "feature_engineering INFO transformed",
-        "model_building INFO cross-validated",
         "model_evaluation INFO computed",
     ],
 )

@@ -15,7 +15,6 @@ stemmer = PorterStemmer()
 def transform_text(text: str) -> str:
     """Lower-case, tokenise, drop stop words and punctuation, and stem."""
     words = nltk.word_tokenize(text.lower())
-    words = [word for word in words if word.isalnum()]
     words = [
         word
         for word in words
