@@ -235,7 +235,7 @@ def tabulate_results(cv_results: dict[str, Any]) -> pd.DataFrame:
     """Return scikit-learn's ``cv_results_`` without times, best candidate first."""
     results = pd.DataFrame(cv_results).sort_values("rank_test_score", kind="stable")
     columns = ["rank_test_score", "params", "mean_test_score", "std_test_score"]
-    columns += list(results.filter(regex=r"^split\d+_test_score$"))
+    columns += [name for name in map(str, results) if name.startswith("split")]
     return results[columns].round(6)
 
 
