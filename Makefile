@@ -62,13 +62,13 @@ clean: ## Remove the environment, caches and logs; outputs of the pipeline stay
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || \
-		{ echo "$(PYTHON) is not installed: install Python 3.11 or newer"; exit 1; }
+		{ echo "$(PYTHON) is not installed: install Python 3.11 or newer" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$$($(PYTHON) --version) is too old: install Python 3.11 or newer," \
-			"or name one, as in 'make PYTHON=python3.12 repro'"; exit 1; }
+			"or name one, as in 'make PYTHON=python3.12 repro'" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || \
 		{ echo "$(PYTHON) lacks its venv module: install it" \
-			"(Debian, Ubuntu: apt install python3-venv)"; exit 1; }
+			"(Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
 	@echo "making $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv --clear $(VENV)
 
