@@ -239,15 +239,11 @@ def render_report(
     metrics: dict,
     intervals: dict,
     errors: pd.DataFrame,
-    images: Path,
+    pictures: dict[str, bytes],
     labels: list[str],
-    sizes: dict,
+    sizes: dict[str, int],
 ) -> str:
-    """Return one HTML page that needs nothing else: metrics, pictures, errors."""
-    pictures = [
-        (path.stem.replace("_", " "), b64encode(path.read_bytes()).decode())
-        for path in sorted(images.glob("*.png"))
-    ]
+    """Return one HTML page that needs nothing else: metrics, pictures (PNG), errors."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -259,7 +255,7 @@ def render_report(
         metrics=metrics,
         intervals=intervals,
         errors=errors.to_dict("records"),
-        pictures=pictures,
+        pictures={name: b64encode(content).decode() for name, content in pictures.items()},
         labels=labels,
         sizes=sizes,
     )
@@ -300,16 +296,18 @@ def write_evaluation(
             metrics[name], intervals[name] = compute_metrics(df, params)
     errors = find_errors(test, params.threshold)
     images = folder / "plots" / "images"
+    pictures = {}
     with timed(logger, "drew plots"):
         with Live(str(folder), dvcyaml=None, save_dvc_exp=False, report=None) as live:
             live.summary = metrics
             log_plots(live, test, labels, params.threshold)
         for name, figure in draw_figures(model, X, test, labels, params.threshold).items():
             figures.save_figure(figure, images / f"{name}.png")
+            pictures[name.replace("_", " ")] = (images / f"{name}.png").read_bytes()
     write_json(intervals, folder / "intervals.json")
     write_csv(errors, folder / "errors.csv")
     sizes = {name: len(df) for name, df in scored.items()}
-    report = render_report(metrics, intervals, errors, images, labels, sizes)
+    report = render_report(metrics, intervals, errors, pictures, labels, sizes)
     write_text(report, folder / "report.html")
     return metrics
 
