@@ -18,7 +18,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint format lock readme bench hooks clean
+.PHONY: help setup repro test lint format lock readme study release promote bench hooks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,19 @@ format: $(VENV)/.development ## Mend style and format
 
 readme: setup ## Bring README's tables up to date
 	@$(SUMMARY) --pipeline dvc.yaml --readme README.md
+
+study: setup ## Compare configurations by cross-validation, write reports/study.*
+	@python src/study.py --params params.yaml --train data/interim/train.parquet \
+		--output reports/study
+
+release: setup ## Push the model and register it, as in make release VERSION=v1.0.0
+	$(if $(VERSION),,$(error name the version, as in 'make release VERSION=v1.0.0'))
+	@python src/registry.py release $(VERSION)
+
+promote: setup ## Give a version a stage, as in make promote VERSION=v1.0.0 STAGE=prod
+	$(if $(and $(VERSION),$(STAGE)),,\
+		$(error name both, as in 'make promote VERSION=v1.0.0 STAGE=prod'))
+	@python src/registry.py promote $(VERSION) $(STAGE) $(ARGS)
 
 bench: setup ## Print the figures that README quotes
 	@python benchmarks/preprocessing.py

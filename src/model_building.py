@@ -11,6 +11,7 @@ import argparse
 import importlib
 import inspect
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -150,6 +151,16 @@ def assign_folds(
     return folds[member]
 
 
+def build_scorer(scoring: str, positive: str) -> Callable[..., float]:
+    """Return scikit-learn's scorer of that name, told which label is the positive one."""
+    scorer = get_scorer(scoring)
+    if scoring not in LABEL_SCORES:
+        return scorer
+    is_ranking = scoring == "average_precision"
+    response = ("decision_function", "predict_proba") if is_ranking else "predict"
+    return make_scorer(scorer._score_func, response_method=response, pos_label=positive)
+
+
 def build_search(
     estimator: ClassifierMixin, folds: np.ndarray, params: ModelParams, positive: str
 ) -> GridSearchCV | RandomizedSearchCV:
@@ -167,13 +178,8 @@ def build_search(
         The label whose precision, recall and so on count.
     """
     search = params.search
-    scorer = get_scorer(search.scoring)
-    if search.scoring in LABEL_SCORES:
-        is_ranking = search.scoring == "average_precision"
-        response = ("decision_function", "predict_proba") if is_ranking else "predict"
-        scorer = make_scorer(scorer._score_func, response_method=response, pos_label=positive)
     options = {
-        "scoring": scorer,
+        "scoring": build_scorer(search.scoring, positive),
         "n_jobs": search.n_jobs,
         "error_score": "raise",
         "cv": PredefinedSplit(folds),

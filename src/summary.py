@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from common.files import write_text
+from common.markdown import align_table
 
 
 def make_results_table(metrics: dict, intervals: dict) -> str:
@@ -52,14 +53,6 @@ def list_outputs(stage: dict) -> list[str]:
     """Return the paths of a stage's outs and metrics."""
     entries = stage.get("outs", []) + stage.get("metrics", [])
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
-
-
-def align_table(rows: list[list[str]]) -> str:
-    """Return rows of cells, the header first, as a Markdown table."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rows = [rows[0], ["-" * width for width in widths], *rows[1:]]
-    lines = (" | ".join(map(str.ljust, row, widths)) for row in rows)
-    return "\n".join(f"| {line} |" for line in lines)
 
 
 def replace_block(text: str, name: str, content: str) -> str:

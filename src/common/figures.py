@@ -19,9 +19,11 @@ def escape(label: str) -> str:
     return label.replace("$", r"\$")
 
 
-def make_axes(title: str, x_label: str, y_label: str, height: float = 3.8) -> tuple[Figure, Axes]:
-    """Return an empty figure, 5.6 inches wide, and its axes."""
-    figure = Figure(figsize=(5.6, height))
+def make_axes(
+    title: str, x_label: str, y_label: str, height: float = 3.8, width: float = 5.6
+) -> tuple[Figure, Axes]:
+    """Return an empty figure of so many inches, and its axes."""
+    figure = Figure(figsize=(width, height))
     # Margins that the labels fit in: measuring them takes as long as drawing the figure.
     axes = figure.add_axes((0.13, 0.55 / height, 0.84, 1 - 0.9 / height))
     axes.set(title=escape(title), xlabel=escape(x_label), ylabel=escape(y_label))

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -49,28 +49,55 @@ Yaml12Loader.add_constructor(
 def read_params(path: Path, section: str, model: type[Section]) -> Section:
     """Return one section of a parameters file, checked.
 
-    Parameters
-    ----------
-    path : Path
-        A YAML file that maps section names to sections.
-    section : str
-        The top-level key to read.
-    model : type
-        The section's pydantic model.
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        As ``read_sections`` and ``check_section`` do.
+    """
+    return check_section(read_sections(path), section, model, path)
+
+
+def read_sections(path: Path) -> dict[str, Any]:
+    """Return a parameters file, a YAML file that maps section names to sections.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is not YAML, the section is missing, or a value does not fit the model;
-        the message names every offending key.
+        If it is not such a file.
     """
     try:
         sections = yaml.load(path.read_text(encoding="utf-8"), Loader=Yaml12Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(sections, dict) or not isinstance(sections.get(section), dict):
+    return sections if isinstance(sections, dict) else {}
+
+
+def check_section(
+    sections: dict[str, Any], section: str, model: type[Section], path: Path
+) -> Section:
+    """Return one section as its pydantic model.
+
+    Parameters
+    ----------
+    sections : dict
+        What ``read_sections`` returned.
+    section : str
+        The top-level key to read.
+    model : type
+        The section's pydantic model.
+    path : Path
+        Where the sections come from, for messages.
+
+    Raises
+    ------
+    ValueError
+        If the section is missing or a value does not fit; the message names every offending key.
+    """
+    if not isinstance(sections.get(section), dict):
         raise ValueError(f"{path} has no section '{section}': add it, one 'key: value' a line")
     try:
         return model.model_validate(sections[section])

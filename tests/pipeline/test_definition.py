@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from common.params import Params
+from registry import ARTIFACT, MODEL
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src"
@@ -98,8 +99,17 @@ def test_a_stage_declares_the_params_it_reads(stage):
     assert find_params_read(stage) == declared
 
 
-def test_every_section_of_params_belongs_to_a_stage():
-    assert set(PARAMS) == set(STAGES)
+def test_every_section_of_params_belongs_to_a_stage_or_to_promotion():
+    assert set(PARAMS) == {*STAGES, "promotion"}
+
+
+def test_artifacts_are_outputs():
+    outs = {out for stage in STAGES.values() for out in find_paths(stage.get("outs", []))}
+    artifacts = yaml.safe_load((ROOT / "dvc.yaml").read_text())["artifacts"]
+    assert {artifact["path"] for artifact in artifacts.values()} <= outs
+    assert {ARTIFACT, MODEL} == {"sms-spam", artifacts["sms-spam"]["path"]}
+    for artifact in artifacts.values():
+        assert set(artifact) == {"path", "type", "desc", "labels"}
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -1,0 +1,28 @@
+"""Tests of describing a change for a pull request."""
+
+import pull_request
+
+
+def test_describes_metrics_and_plots_of_a_change(repository, monkeypatch, capsys):
+    repository.run("git", "branch", "base")
+    repository.set_params({"model_building.params": {"C": 1e-9}})
+    repository.set_params({"model_building.class_weight": None})
+    repository.run("dvc", "repro")
+    repository.commit()
+    monkeypatch.chdir(repository.path)
+    pull_request.main(["--base", "base"])
+    text = capsys.readouterr().out
+    assert "| test.f1 " in text
+    assert text.count("```mermaid\nxychart-beta\n") == 2
+    assert 'title "caught by threshold: base, then HEAD"' in text
+    charts = [line.split("[")[1] for line in text.splitlines() if line.startswith("    line [")]
+    assert len(charts) == 4
+    assert all(chart.startswith("1.0000") and chart.count(",") == 20 for chart in charts)
+    assert charts[0] != charts[1]
+    assert "http" not in text
+
+
+def test_says_when_nothing_changed(repository, monkeypatch, capsys):
+    monkeypatch.chdir(repository.path)
+    pull_request.main(["--base", "HEAD"])
+    assert "No metric changes." in capsys.readouterr().out
