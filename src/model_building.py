@@ -8,6 +8,7 @@ By hand: python src/model_building.py --params params.yaml --train data/interim/
 import common.startup  # noqa: F401  (first: see there)
 
 import argparse
+import heapq
 import importlib
 import inspect
 import logging
@@ -146,8 +147,11 @@ def assign_folds(
                 f"model_building.search.cv: {n_folds} folds need as many groups of each label, "
                 f"one label has {len(order)}"
             )
-        middles = np.cumsum(sizes[order]) - sizes[order] / 2
-        folds[order] = middles * n_folds // sizes[order].sum()
+        # The largest first, each to the fold with the fewest rows.
+        loads = [(0, fold) for fold in range(n_folds)]
+        for group in order[np.argsort(-sizes[order], kind="stable")]:
+            n_rows, folds[group] = loads[0]
+            heapq.heapreplace(loads, (n_rows + sizes[group], folds[group]))
     return folds[member]
 
 
