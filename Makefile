@@ -11,6 +11,28 @@ export PRE_COMMIT_HOME ?= $(CURDIR)/.cache/pre-commit
 export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.cache/dvc
 
+# Commands get the variables of .env that the environment lacks, empty ones left out. While the
+# server of `make s3` runs, those that talk to the remote get its variables, whatever else is set.
+SETTINGS := .env
+ifneq ($(and $(wildcard .s3/pid),$(filter push pull remote doctor release promote,$(MAKECMDGOALS))),)
+SETTINGS := .s3/env
+unexport AWS_PROFILE AWS_SESSION_TOKEN AWS_ENDPOINT_URL_S3
+endif
+NAMES := $(shell sed -n 's/^\([A-Za-z_]*\)=.*/\1/p' $(SETTINGS) 2>/dev/null)
+ifeq ($(SETTINGS),.env)
+$(foreach name,$(NAMES),$(if $(filter environment,$(origin $(name))),\
+	$(eval override $(name) := $$(value $(name)))))
+endif
+-include $(SETTINGS)
+export $(foreach name,$(NAMES),$(if $(value $(name)),$(name)))
+# Servers that are not AWS's refuse checksums that they do not know; a dead one should fail soon.
+export AWS_REQUEST_CHECKSUM_CALCULATION ?= when_required
+export AWS_RESPONSE_CHECKSUM_VALIDATION ?= when_required
+export AWS_RETRY_MODE ?= standard
+export AWS_MAX_ATTEMPTS ?= 2
+
+# Before there is an environment, any Python will do.
+ANY_PYTHON := $(firstword $(wildcard $(VENV)/bin/python) $(PYTHON))
 PIP_INSTALL := $(VENV)/bin/python -m pip install --disable-pip-version-check --require-hashes
 SUMMARY := python src/summary.py --metrics reports/metrics.json \
 	--intervals reports/intervals.json --report reports/report.html
@@ -18,16 +40,39 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint format lock readme study release promote bench hooks clean
+.PHONY: push pull s3 s3-stop remote doctor sweep compare
+.PHONY: help setup repro test lint format lock readme study predict release promote bench hooks clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.runtime ## Make .venv and install what the pipeline needs
 
 repro: setup ## Run the pipeline on the real data, print the metrics
 	@dvc repro
 	@$(SUMMARY)
+
+push: setup ## Send what the pipeline made to the remote
+	@python src/doctor.py --remote
+	@dvc push $(ARGS)
+
+pull: setup ## Fetch what the pipeline made from the remote
+	@python src/doctor.py --remote
+	@dvc pull $(ARGS)
+
+s3: $(VENV)/.development ## Start an S3 server on this machine for push and pull
+	@python src/local_s3.py start $(ARGS)
+
+s3-stop: ## Stop it; its objects stay
+	@$(ANY_PYTHON) src/local_s3.py stop
+
+remote: setup ## Create or check the bucket, as in make remote ARGS='--bucket s3://NAME/dvc'
+	@python src/remote_setup.py $(ARGS)
+
+doctor: ## Tell in five seconds whether all is in order
+	@command -v $(ANY_PYTHON) >/dev/null || \
+		{ echo "$(PYTHON) is not installed: install Python 3.11 or newer" >&2; exit 1; }
+	@$(ANY_PYTHON) src/doctor.py
 
 test: $(VENV)/.development ## Run the tests, measure their coverage
 	@pytest --numprocesses 2 --dist worksteal --cov --cov-report term $(ARGS)
@@ -45,9 +90,22 @@ format: $(VENV)/.development ## Mend style and format
 readme: setup ## Bring README's tables up to date
 	@$(SUMMARY) --pipeline dvc.yaml --readme README.md
 
+sweep: setup ## Run a grid of experiments, as in make sweep ARGS="-S 'section.key=1,10'"
+	@python src/sweep.py --metrics reports/metrics.json $(ARGS)
+
+compare: setup ## Print a table of the experiments, best first
+	@python src/compare.py $(ARGS)
+
 study: setup ## Compare configurations by cross-validation, write reports/study.*
 	@python src/study.py --params params.yaml --train data/interim/train.parquet \
 		--output reports/study
+
+# The text goes through the environment as it is: neither make nor the shell looks into it.
+unexport TEXT
+predict: export MESSAGE = $(value TEXT)
+predict: setup ## Tell spam from ham, as in make predict TEXT='You won! Call now'
+	$(if $(value TEXT),,$(error name the text, as in "make predict TEXT='You won! Call now'"))
+	@python src/predict.py -- "$$MESSAGE"
 
 release: setup ## Push the model and register it, as in make release VERSION=v1.0.0
 	$(if $(VERSION),,$(error name the version, as in 'make release VERSION=v1.0.0'))
@@ -61,6 +119,7 @@ promote: setup ## Give a version a stage, as in make promote VERSION=v1.0.0 STAG
 bench: setup ## Print the figures that README quotes
 	@python benchmarks/preprocessing.py
 	@python benchmarks/repro.py
+	@python benchmarks/sweep.py
 	@python benchmarks/paper_protocol.py
 
 lock: $(VENV)/.development ## Pin the newest versions that requirements*.in allow

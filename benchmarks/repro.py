@@ -36,8 +36,13 @@ IDLE_RUNS = 5
 FLOOR_STAGES = 6
 
 
-def run(command: list[str], folder: Path) -> None:
+def run(command: list[str], folder: Path) -> str:
     """Run a command in ``folder``, untouched by the user's own settings of DVC and Git.
+
+    Returns
+    -------
+    str
+        What it printed.
 
     Raises
     ------
@@ -56,6 +61,7 @@ def run(command: list[str], folder: Path) -> None:
     )
     if ran.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{ran.stdout}{ran.stderr}")
+    return ran.stdout
 
 
 def time_repro(folder: Path) -> float:

@@ -29,6 +29,19 @@ SPAM = "WIN a prize now, txt CLAIM to 80062 | free entry, call 09061701461 now |
 WORDS = "lor ok then we meet after class my friend tomorrow please tell her i am late"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hide the user's AWS settings from tests, and the tests from the user's buckets."""
+    nowhere = tmp_path_factory.getbasetemp() / "no-such-folder"
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
 @pytest.fixture
 def params_file(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes the repository's params.yaml with some values changed."""

@@ -1,8 +1,10 @@
 """Tests of setting up: what `make` says and does before there is an environment."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,9 +59,92 @@ def test_a_missing_python_is_refused_with_a_sentence(make):
 
 def test_help_lists_every_target(make):
     makefile = (ROOT / "Makefile").read_text()
-    targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split()
-    listed = re.findall(r"^make ([a-z]+) +\S", make("", "help").stdout, re.MULTILINE)
+    targets = " ".join(re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)).split()
+    listed = re.findall(r"^make ([a-z0-9-]+) +\S", make("", "help").stdout, re.MULTILINE)
     assert sorted(listed) == sorted(targets)
+
+
+@pytest.fixture
+def show(tmp_path):
+    """Return a function that tells which AWS variables make passes to the commands of a target."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+
+    def run(target, **environment):
+        # The target's own commands give way to one that prints.
+        (tmp_path / "print.mk").write_text(f"{target}: ; @env\n")
+        command = ["make", "-f", "Makefile", "-f", "print.mk", "-o", ".venv/.runtime", target]
+        own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        run = subprocess.run(
+            command, cwd=tmp_path, env=own | environment, capture_output=True, text=True, check=True
+        )
+        pairs = (line.split("=", 1) for line in run.stdout.splitlines() if "=" in line)
+        return {name: value for name, value in pairs if name.startswith("AWS_")}
+
+    return run
+
+
+DEFAULTS = {
+    "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+    "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+    "AWS_RETRY_MODE": "standard",
+    "AWS_MAX_ATTEMPTS": "2",
+}
+
+
+def test_commands_get_defaults_that_the_environment_overrides(show):
+    assert show("show") == DEFAULTS
+    assert show("show", AWS_MAX_ATTEMPTS="9") == DEFAULTS | {"AWS_MAX_ATTEMPTS": "9"}
+
+
+def test_commands_get_the_settings_of_a_file(show, tmp_path):
+    lines = ["# a comment", "AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=a/b+c=", "AWS_PROFILE="]
+    (tmp_path / ".env").write_text("\n".join([*lines, "AWS_MAX_ATTEMPTS=5", ""]))
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "a/b+c="}
+    assert show("show") == DEFAULTS | keys | {"AWS_MAX_ATTEMPTS": "5"}
+
+
+def test_the_environment_wins_over_the_file(show, tmp_path):
+    (tmp_path / ".env").write_text("AWS_SECRET_ACCESS_KEY=file\nAWS_PROFILE=\n")
+    settings = {"AWS_SECRET_ACCESS_KEY": "a$b #c", "AWS_PROFILE": "mine"}
+    assert show("show", **settings) == DEFAULTS | settings
+
+
+def test_the_example_of_settings_changes_nothing_until_it_is_filled_in(show, tmp_path):
+    shutil.copy(ROOT / ".env.example", tmp_path / ".env")
+    assert show("show") == DEFAULTS | {"AWS_DEFAULT_REGION": "us-east-1"}
+
+
+def test_the_local_server_wins_over_all_for_commands_that_talk_to_the_remote(show, tmp_path):
+    (tmp_path / ".s3").mkdir()
+    settings = {"AWS_ACCESS_KEY_ID": "local", "AWS_ENDPOINT_URL": "http://127.0.0.1:9090"}
+    lines = [f"{name}={value}\n" for name, value in settings.items()]
+    (tmp_path / ".s3" / "env").write_text("".join(lines))
+    (tmp_path / ".env").write_text("AWS_ACCESS_KEY_ID=file\n")
+    others = {"AWS_PROFILE": "mine", "AWS_SESSION_TOKEN": "token", "AWS_ENDPOINT_URL": "elsewhere"}
+    without = DEFAULTS | others | {"AWS_ACCESS_KEY_ID": "file"}
+    assert show("push", **others) == without
+    (tmp_path / ".s3" / "pid").touch()
+    for target in ("push", "pull", "remote", "doctor", "release", "promote"):
+        assert show(target, **others) == DEFAULTS | settings
+    assert show("repro", **others) == without
+
+
+def test_doctor_needs_no_environment(make, tmp_path):
+    for name in ("src/doctor.py", "src/common/remote.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    run = make(f'exec {sys.executable} -S "$@"', "doctor")
+    assert run.returncode != 0
+    assert "FAIL environment: there is no .venv\n     mend: make setup" in run.stdout
+    assert not (tmp_path / ".venv").exists()
+    run = make("", "PYTHON=no-such-python", "doctor")
+    assert "no-such-python is not installed: install Python 3.11 or newer" in run.stderr
+
+
+def test_what_holds_secrets_is_ignored_by_git():
+    names = [".env", ".s3/env", ".s3/objects/x", ".dvc/config.local"]
+    run = subprocess.run(["git", "check-ignore", *names], cwd=ROOT, capture_output=True, text=True)
+    assert run.stdout.split() == names
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])

@@ -1,0 +1,122 @@
+"""Score messages with a stored model, in one process or several."""
+
+import gc
+import hashlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from common.message_chunks import Chunk
+from common.models import load_model
+
+# As in model_evaluation: the last digits of a probability depend on the processor.
+DECIMALS = 9
+DIGEST_LENGTH = 12
+# Chunks under way for each worker: enough that none waits, and few enough to keep in memory.
+QUEUED = 2
+
+
+def read_version(path: Path) -> str:
+    """Return the first 12 hexadecimal digits of a model file's SHA-256."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:DIGEST_LENGTH]
+
+
+def check_labels(model: Pipeline, labels: list[str], path: Path) -> None:
+    """Raise ``ValueError`` if the model's labels are not these."""
+    found = list(getattr(model, "classes_", []))
+    if sorted(found) != sorted(labels):
+        raise ValueError(
+            f"{path} tells {' from '.join(found) or 'nothing apart'}, data_validation.labels of "
+            f"the parameters are {' and '.join(labels)}: take the model's own params.yaml"
+        )
+
+
+def score_texts(model: Pipeline, positive: str, texts: list[str]) -> np.ndarray:
+    """Return the probability of the positive label for each message, shape (n_texts,)."""
+    if not texts:
+        return np.empty(0)
+    column = list(model.classes_).index(positive)
+    return model.predict_proba(texts)[:, column].astype(float).round(DECIMALS)
+
+
+# The model of a worker process.
+worker_model: Pipeline | None = None
+
+
+def start_worker(path: Path) -> None:
+    """Load the model once for all that this process will score."""
+    global worker_model
+    worker_model = load_model(path)
+    gc.freeze()
+    gc.enable()
+    # The parent answers an interrupt. Should it be killed, nobody else would end this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+
+
+def leave_with_parent() -> None:
+    """Wait for the parent's end, and end this process."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def score_in_worker(positive: str, texts: list[str]) -> np.ndarray:
+    """Score with the model that ``start_worker`` loaded."""
+    return score_texts(worker_model, positive, texts)
+
+
+def score_chunks(
+    chunks: Iterator[Chunk], model: Pipeline, path: Path, positive: str, n_jobs: int
+) -> Iterator[tuple[Chunk, np.ndarray]]:
+    """Yield each chunk with its probabilities, in their order.
+
+    No more chunks are read than are scored, so memory does not grow with the file.
+
+    Parameters
+    ----------
+    chunks : iterator of Chunk
+        What to score.
+    model : Pipeline
+        Scores in this process if ``n_jobs`` is 1.
+    path : Path
+        The model's file, which every other process reads.
+    positive : str
+        The label whose probability is wanted.
+    n_jobs : int
+        How many processes score.
+
+    Raises
+    ------
+    OSError
+        If a process dies.
+    """
+    if n_jobs == 1:
+        for chunk in chunks:
+            yield chunk, score_texts(model, positive, chunk.texts)
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(n_jobs, context, start_worker, (path,))
+    running: deque[tuple[Chunk, Future]] = deque()
+    try:
+        for chunk in chunks:
+            running.append((chunk, pool.submit(score_in_worker, positive, chunk.texts)))
+            if len(running) > QUEUED * n_jobs:
+                first, future = running.popleft()
+                yield first, future.result()
+        for first, future in running:
+            yield first, future.result()
+    except BrokenProcessPool as error:
+        raise OSError("a scoring process died, for lack of memory perhaps: lower --jobs") from error
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,211 @@
+"""Tell what the model makes of a message, or of each message of a file.
+
+By hand: python src/predict.py "WINNER! Claim your prize, call 09061701461"
+         python src/predict.py --input messages.csv --output scored.csv
+         python src/predict.py --input - --output - --format jsonl < messages.jsonl
+"""
+
+import common.startup  # noqa: F401  (first: see there)
+
+import argparse
+import csv
+import logging
+import os
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+
+import numpy as np
+from pydantic import ConfigDict
+from sklearn.pipeline import Pipeline
+from tqdm import tqdm
+
+from common.explanation import Explanation, explain
+from common.files import atomic_path
+from common.log import run_stage
+from common.message_chunks import Rejection, find_fault
+from common.message_files import STREAM, SUFFIXES, choose_format, open_source, open_target
+from common.models import load_model
+from common.operating_point import choose_threshold
+from common.params import Params, read_params
+from common.scoring import check_labels, read_version, score_chunks, score_texts
+
+MODEL = Path("models/model.skops")
+ROC = Path("reports/plots/sklearn/roc.json")
+ADDED = ("label", "probability", "model_version")
+TELLING_WORDS = 8
+# What a shell reports of a program that writes into a closed pipe: 128 + SIGPIPE.
+CLOSED_PIPE = 141
+BAR = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+COUNTER = "{elapsed}{postfix}"
+
+logger = logging.getLogger(__name__)
+
+
+class Labels(Params):
+    """The two labels."""
+
+    negative: str
+    positive: str
+
+
+class DataParams(Params):
+    """What ``params.yaml`` says of the data, as far as predicting needs it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    text_column: str
+    labels: Labels
+
+
+def describe(
+    probability: float, threshold: float, labels: Labels, explanation: Explanation | None
+) -> Iterator[str]:
+    """Yield the lines that tell what the model makes of one message."""
+    label = labels.positive if probability >= threshold else labels.negative
+    yield f"label        {label}"
+    yield f"probability  {probability:.6f} of {labels.positive}, which it is from {threshold:g}"
+    if explanation is None:
+        yield "words        cannot be told: this kind of model has no weights for them"
+        return
+    sums: dict[str, float] = defaultdict(float)
+    for word, contribution in explanation.words:
+        sums[word] += contribution
+    ranked = sorted(sums, key=lambda word: -abs(sums[word]))
+    for name, sign in (("for", 1), ("against", -1)):
+        telling = [word for word in ranked if round(sign * sums[word], 2) > 0][:TELLING_WORDS]
+        # A message may hold control characters, which a terminal would obey.
+        shown = [word if word.isprintable() else ascii(word) for word in telling]
+        words = ", ".join(
+            f"{word} {sums[of]:+.2f}" for word, of in zip(shown, telling, strict=True)
+        )
+        yield f"{name:7} {labels.positive:4} {words or 'no word'}"
+
+
+def predict_message(text: str, model: Pipeline, threshold: float, labels: Labels) -> None:
+    """Print label, probability and telling words of one message.
+
+    Raises
+    ------
+    ValueError
+        If there is no text.
+    """
+    if fault := find_fault(text):
+        raise ValueError(f"the message cannot be scored: {fault}")
+    probability = score_texts(model, labels.positive, [text])[0]
+    explanation = explain(model, labels.positive, text)
+    print("\n".join(describe(probability, threshold, labels, explanation)), flush=True)
+
+
+@contextmanager
+def open_rejected(path: Path | None) -> Iterator[Callable[[Rejection], object]]:
+    """Give a function that writes rejected rows to a CSV file, or warns of them."""
+    if path is None:
+        yield lambda row: logger.warning("line %d rejected: %s %s", *row)
+        return
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(Rejection._fields)
+        yield writer.writerow
+
+
+def check_paths(source: Path, target: Path, rejected: Path | None) -> None:
+    """Raise ``ValueError`` if a file would be written in place of another, or of no file at all."""
+    named = [path for path in (source, target, rejected) if path not in (None, STREAM)]
+    if len({path.resolve() for path in named if path}) < len(named):
+        raise ValueError("--input, --output and --rejected must be different files")
+    for path in (target, rejected):
+        if path not in (None, STREAM) and path.exists() and not path.is_file():
+            raise ValueError(f"{path} is there and is no file: write to another, or to '-'")
+
+
+def predict_file(
+    args: argparse.Namespace, model: Pipeline, threshold: float, params: DataParams
+) -> tuple[int, int]:
+    """Score the messages of a file; return how many were, and how many rows were rejected."""
+    kind = choose_format(args.input, args.output, args.format)
+    is_stream = args.output == STREAM
+    rejected = args.rejected or (None if is_stream else args.output.with_suffix(".rejected.csv"))
+    check_paths(args.input, args.output, rejected)
+    added = [args.prefix + name for name in ADDED]
+    version, positive = read_version(args.model), params.labels.positive
+    n_scored = n_rejected = 0
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        column = args.text_column or params.text_column
+        source = enter(open_source(args.input, kind, column, added))
+        reject = enter(open_rejected(enter(atomic_path(rejected)) if rejected else None))
+        output = enter(nullcontext(STREAM) if is_stream else atomic_path(args.output))
+        write = enter(open_target(output, kind, source.header, added))
+        bar = enter(
+            tqdm(total=source.size, disable=None, bar_format=BAR if source.size else COUNTER)
+        )
+        for chunk, found in score_chunks(source.chunks, model, args.model, positive, args.jobs):
+            labels = np.where(found >= threshold, positive, params.labels.negative)
+            write(chunk.rows, [labels.tolist(), found.tolist(), [version] * len(found)])
+            for row in chunk.rejected:
+                reject(row)
+            n_scored, n_rejected = n_scored + len(found), n_rejected + len(chunk.rejected)
+            bar.set_postfix_str(f"{n_scored:,} messages", refresh=False)
+            bar.update(source.tell() - bar.n)
+    return n_scored, n_rejected
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(description="Tell the label of a message, or of many.")
+    parser.add_argument("text", nargs="?", help="one message")
+    parser.add_argument("--input", type=Path, help="file of messages, '-' for standard input")
+    parser.add_argument("--output", type=Path, help="file to write, '-' for standard output")
+    parser.add_argument(
+        "--rejected", type=Path, help="CSV of rows not scored (OUTPUT.rejected.csv)"
+    )
+    kinds = sorted(set(SUFFIXES.values()))
+    parser.add_argument("--format", choices=kinds, help="of both files (what their suffixes say)")
+    parser.add_argument("--text-column", help="holds the messages (params.yaml's text_column)")
+    parser.add_argument("--prefix", default="", help="of the added columns' names")
+    point = parser.add_mutually_exclusive_group()
+    point.add_argument("--threshold", type=float, help="of probability (what params.yaml says)")
+    point.add_argument("--max-fpr", type=float, help="or the false-positive rate it may have")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that score")
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument("--roc", type=Path, help=f"test results of the model ({ROC})")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Predict what ``argv`` names."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if (args.text is None) == (args.input is None) or (args.input is None) != (args.output is None):
+        parser.error("give one message, or --input and --output")
+    if args.jobs < 1:
+        raise ValueError(f"--jobs is {args.jobs}: give 1 or more")
+    if args.max_fpr is not None and args.roc is None and args.model != MODEL:
+        raise ValueError(f"--max-fpr needs the test results of {args.model}: name them with --roc")
+    params = read_params(args.params, "data_validation", DataParams)
+    threshold = choose_threshold(args.threshold, args.max_fpr, args.roc or ROC, args.params)
+    model = load_model(args.model)
+    check_labels(model, [params.labels.negative, params.labels.positive], args.model)
+    try:
+        if args.text is not None:
+            predict_message(args.text, model, threshold, params.labels)
+            return
+        start = time.perf_counter()
+        n_scored, n_rejected = predict_file(args, model, threshold, params)
+    except BrokenPipeError:
+        # What could not be written is not to be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(CLOSED_PIPE)
+    speed = n_scored / (time.perf_counter() - start)
+    logger.info("%d rows scored, %d rejected, %.0f messages/s", n_scored, n_rejected, speed)
+    if n_rejected and not n_scored:
+        raise ValueError(f"no row of {args.input} could be scored: check --text-column")
+
+
+if __name__ == "__main__":
+    run_stage(main)

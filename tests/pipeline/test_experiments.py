@@ -1,0 +1,237 @@
+"""Tests of experiments: DVC's own ways to run them, sweeps, and how they are compared."""
+
+import contextlib
+import io
+import json
+import logging
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+from filelock import FileLock
+
+import compare
+import sweep
+from tests.pipeline.conftest import Repository
+
+GRID = ["model_building.params.C=1,100", "feature_engineering.words.max_ngram=1,2"]
+NAME = sweep.name_experiment(
+    ("model_building.params.C=1", "feature_engineering.words.max_ngram=1"), b""
+)
+METRICS = "--metrics=reports/metrics.json"
+PATIENCE_SECONDS = 180
+
+
+@contextlib.contextmanager
+def work_in(repository):
+    """Make the repository the working folder, with its environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in repository.environment.items():
+            patch.setenv(name, value)
+        patch.chdir(repository.path)
+        yield
+
+
+def as_options(overrides):
+    return [f"--set-param={override}" for override in overrides]
+
+
+def list_experiments(repository):
+    return repository.run("dvc", "exp", "list", "--name-only").split()
+
+
+def split_cells(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+@pytest.fixture(scope="module")
+def swept(finished, tmp_path_factory):
+    """Return a repository in which a grid of four was swept, and the table that this printed."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    # Test processes run side by side: one of them sweeps.
+    with FileLock(shared / "swept.lock"):
+        if not (shared / "swept.md").exists():
+            shutil.copytree(finished.path, shared / "swept", symlinks=True)
+            output = io.StringIO()
+            with work_in(Repository(shared / "swept")), contextlib.redirect_stdout(output):
+                sweep.main([METRICS, "--jobs=2", *as_options(GRID)])
+            (shared / "swept.md").write_text(output.getvalue())
+    path = tmp_path_factory.mktemp("swept") / "repository"
+    shutil.copytree(shared / "swept", path, symlinks=True)
+    return Repository(path), (shared / "swept.md").read_text()
+
+
+@pytest.fixture
+def copy(swept, tmp_path):
+    """Return a copy of the repository with four experiments, and work in it."""
+    shutil.copytree(swept[0].path, tmp_path / "repository", symlinks=True)
+    repository = Repository(tmp_path / "repository")
+    with work_in(repository):
+        yield repository
+
+
+def test_a_sweep_ends_with_a_table_of_its_grid(swept):
+    header, _, *rows = map(split_cells, swept[1].splitlines())
+    assert header[:3] == ["experiment", "max_ngram", "C"]
+    assert header[3:] == ["f1", "mcc", "recall at max fpr", "spam caught", "ham blocked"]
+    values = {tuple(row[1:3]) for row in rows if row[0].startswith("sweep-")}
+    assert values == {("1", "1"), ("1", "100"), ("2", "1"), ("2", "100")}
+    assert "main (baseline)" in {row[0] for row in rows}
+    assert len(rows) == 5
+    for cell in (cell for row in rows for cell in row[3:]):
+        assert re.fullmatch(r"[01]\.\d{4} \[[01]\.\d{3}, [01]\.\d{3}\]", cell)
+
+
+def test_experiments_are_compared_best_first(swept, capsys):
+    with work_in(swept[0]):
+        compare.main(["--sort-by=brier_score"])
+    header, _, *rows = map(split_cells, capsys.readouterr().out.splitlines())
+    scores = [float(row[header.index("brier score")].split()[0]) for row in rows]
+    assert scores == sorted(scores)
+    assert len(set(scores)) > 1
+
+
+def test_a_sweep_leaves_nothing_but_experiments(swept):
+    repository, _ = swept
+    assert repository.run("git", "status", "--porcelain") == ""
+    assert repository.run("git", "stash", "list") == ""
+    assert list((repository.path / ".dvc" / "tmp").glob("sweep-*")) == []
+    assert len(list_experiments(repository)) == 4
+
+
+def test_an_experiment_of_a_sweep_can_be_applied(copy):
+    copy.run("dvc", "exp", "apply", NAME)
+    params = (copy.path / "params.yaml").read_text()
+    assert "C: 1\n" in params
+    assert params.count("max_ngram: 1\n") == 1
+    assert "up to date" in copy.run("dvc", "status")
+
+
+def test_a_failing_experiment_fails_the_sweep_and_spares_the_others(copy):
+    grid = as_options(["model_evaluation.threshold=0.9999,2"])
+    run = copy.try_run("python", "src/sweep.py", METRICS, "--jobs=2", *grid)
+    assert run.returncode == 1, run.stdout
+    assert "threshold=2 failed: " in run.stdout
+    assert "threshold: input should be less than 1, got 2" in run.stdout
+    assert re.search(r"threshold=0\.9999 in \d+\.\d s: mcc 0\.\d{4}", run.stdout)
+    assert run.stdout.splitlines()[-1].endswith(
+        "1 of 2 experiments failed, see logs/sweep: model_evaluation.threshold=2"
+    )
+    rows = [line for line in run.stdout.splitlines() if line.startswith("| sweep-")]
+    assert "| 0.9999 " in rows[-1]
+    assert len(list_experiments(copy)) == 5
+
+
+def test_uncommitted_changes_are_part_of_a_sweep_and_stay(copy, caplog):
+    caplog.set_level(logging.INFO)
+    copy.set_params({"model_evaluation.max_fpr": 0.01})
+    before = copy.run("git", "diff")
+    sweep.main([METRICS, "--set-param=model_evaluation.threshold=0.6"])
+    assert "1 experiments, 2 at a time, each with the uncommitted changes" in caplog.text
+    assert copy.run("git", "diff") == before
+    name = re.search(r"sweep-\w+", caplog.text)[0]
+    ref = copy.run("git", "for-each-ref", f"refs/exps/*/*/{name}", "--format=%(refname)").strip()
+    params = copy.run("git", "show", f"{ref}:params.yaml")
+    assert "max_fpr: 0.01\n" in params
+    assert "threshold: 0.6\n" in params
+
+
+def test_code_that_git_does_not_know_is_refused(copy):
+    (copy.path / "src" / "idea.py").touch()
+    with pytest.raises(ValueError, match=r"Git does not know src/idea\.py, so experiments would"):
+        sweep.main([METRICS, *as_options(GRID)])
+
+
+def find_processes(folder):
+    """Return the processes that work in a folder or below."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cwd().startswith(f"{folder}{os.sep}"):
+                found.append(process)
+    return found
+
+
+def wait_until(is_so, what):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, f"{what} in {PATIENCE_SECONDS} s"
+        time.sleep(0.1)
+
+
+def test_a_sweep_that_is_stopped_leaves_nothing_running(copy):
+    command = ["python", "src/sweep.py", METRICS, "--jobs=2"]
+    command += as_options(["model_building.params.C=2,3,4"])
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        wait_until(
+            lambda: any("src/model_building.py" in p.cmdline() for p in find_processes(copy.path)),
+            "no experiment started",
+        )
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+    assert process.returncode == 130, errors
+    assert "stopped; the experiments that had ended are kept" in errors
+    assert find_processes(copy.path) == []
+    assert list((copy.path / ".dvc" / "tmp").glob("sweep-*")) == []
+    assert copy.run("git", "status", "--porcelain") == ""
+
+
+def test_an_experiment_in_the_workspace_changes_it(copy):
+    copy.run("dvc", "exp", "run", "--name", "here", "-S", "model_evaluation.threshold=0.7")
+    assert "here" in list_experiments(copy)
+    assert "threshold: 0.7" in (copy.path / "params.yaml").read_text()
+    compare.main([])
+
+
+def test_a_temporary_experiment_leaves_the_workspace_alone(copy):
+    run = ["dvc", "exp", "run", "--temp", "--set-param"]
+    copy.run(*run, "model_evaluation.threshold=0.7", "--name", "away")
+    assert "away" in list_experiments(copy)
+    assert copy.run("git", "status", "--porcelain") == ""
+    failed = copy.try_run(*run, "model_evaluation.threshold=2")
+    assert failed.returncode == 255, failed.stdout
+    assert "threshold: input should be less than 1, got 2" in failed.stdout
+    assert len(list_experiments(copy)) == 5
+
+
+def test_a_queue_runs_a_grid_and_reports_what_failed(copy, capsys):
+    queue = ["dvc", "exp", "run", "--queue"]
+    copy.run(*queue, "--name", "grid", *as_options(GRID))
+    copy.run(*queue, "--name", "bad", "-S", "model_evaluation.threshold=2")
+    compare.main([])
+    rows = map(split_cells, capsys.readouterr().out.splitlines())
+    states = {row[0]: row[1] for row in rows}
+    assert states["grid-1"] == states["bad"] == "queued"
+
+    copy.run("dvc", "queue", "start", "-j", "2")
+
+    def read_states():
+        listed = copy.run("dvc", "queue", "status")
+        return dict(re.findall(r"^\w{7} +(\S+) +\S+ \w\w +(\w+)", listed, re.MULTILINE))
+
+    done = {"Success", "Failed"}
+    wait_until(lambda: set(read_states().values()) <= done, "the queue is not done")
+    assert read_states() == {"bad": "Failed", **{f"grid-{n}": "Success" for n in (1, 2, 3, 4)}}
+    compare.main([])
+    *_, last = map(split_cells, capsys.readouterr().out.splitlines())
+    assert last[:2] == ["bad", "failed"]
+    assert last[-1] == "-"
+    # The queue's workers leave by themselves.
+    wait_until(lambda: find_processes(copy.path / ".dvc") == [], "the workers are still there")
+
+
+def test_curves_of_two_experiments_lie_over_one_another(swept):
+    repository, _ = swept
+    pair = list_experiments(repository)[:2]
+    plots = json.loads(repository.run("dvc", "plots", "diff", *pair, "--json"))["data"]
+    for title in ("ROC", "Precision and recall", "Rates by threshold"):
+        [plot] = plots[title]
+        assert sorted(plot["revisions"]) == sorted(pair)
+        assert {point["rev"] for point in plot["content"]["data"]["values"]} == set(pair)

@@ -1,0 +1,91 @@
+"""Tests that the commands which README shows do what it says."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.conftest import Repository
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def read_blocks(section: str) -> list[str]:
+    """Return the commands of each console block of a section, as scripts of bash."""
+    text = re.search(rf"^## {section}$(.*?)(?=^## )", README, re.MULTILINE | re.DOTALL)[1]
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    return [re.sub(r"^\$ ", "", block, flags=re.MULTILINE) for block in blocks]
+
+
+@pytest.fixture
+def checkout(repository: Repository, tmp_path: Path) -> Repository:
+    """Return the finished repository with an environment and an origin."""
+    (repository.path / ".venv").symlink_to(ROOT / ".venv")
+    repository.run("git", "clone", "--quiet", "--bare", ".", str(tmp_path / "origin.git"))
+    repository.run("git", "remote", "add", "origin", str(tmp_path / "origin.git"))
+    repository.run("git", "fetch", "--quiet")
+    repository.run("git", "branch", "--quiet", "--set-upstream-to", "origin/main")
+    return repository
+
+
+def run(checkout: Repository, script: str) -> str:
+    return checkout.run("bash", "-ec", script)
+
+
+def test_experiments(checkout):
+    blocks = read_blocks("Experiments")
+    outputs = [run(checkout, "git checkout --quiet .\ndvc checkout --quiet\n" + b) for b in blocks]
+    assert "Running stage 'model_building'" in outputs[0]
+    assert "Running stage 'preprocessing'" not in outputs[0]
+    assert "cross-validated and fitted complement_nb" in outputs[1]
+    assert outputs[2].count("{'C': ") == 3
+    rows = [line for line in outputs[3].splitlines() if line.startswith("| ")]
+    assert len([row for row in rows if "none" in row]) >= 2
+
+
+def test_sharing_through_a_server_on_this_machine(checkout):
+    local, _ = read_blocks("Sharing")
+    start, push, pull, stop = local.splitlines()
+    try:
+        run(checkout, f"{start}\n{push}")
+        for name in (".dvc/cache", "models", "data/raw"):
+            shutil.rmtree(checkout.path / name)
+        run(checkout, pull)
+        assert "up to date" in checkout.run("dvc", "status")
+    finally:
+        run(checkout, stop)
+    assert checkout.try_run("make", "push").returncode != 0
+
+
+def test_sharing_through_a_bucket(checkout, s3_server):
+    _, bucket = read_blocks("Sharing")
+    checkout.environment |= s3_server
+    # The server of the tests has no versioning.
+    output = run(checkout, bucket.replace("/dvc'", "/dvc --allow-missing'"))
+    assert "versioning" in output
+    checkout.run("dvc", "status", "--cloud")
+    assert "my-team-messages" in (checkout.path / ".dvc" / "config.local").read_text()
+
+
+def test_registry(checkout, tmp_path):
+    (block,) = read_blocks("Registry")
+    try:
+        run(checkout, block)
+        got = (checkout.path / "prod.skops").read_bytes()
+        assert got == (checkout.path / "models" / "model.skops").read_bytes()
+        tags = checkout.run("git", "ls-remote", "--tags", str(tmp_path / "origin.git"))
+        assert "refs/tags/sms-spam@v1.0.0" in tags
+    finally:
+        run(checkout, "make s3-stop")
+
+
+def test_every_command_shown_is_run_by_a_test():
+    shown = re.findall(r"```console\n", README)
+    sections = ("Experiments", "Sharing", "Registry")
+    tested = [block for name in sections for block in read_blocks(name)]
+    # Continuous integration runs the two of the first block.
+    assert len(shown) == len(tested) + 1
+    assert all(shlex.split(block, comments=True) for block in tested)
