@@ -45,8 +45,6 @@ def check_python() -> str:
 
 def check_environment() -> str:
     """Return how many packages are installed, each in the version that is pinned."""
-    import importlib.metadata
-
     if not (VENV / "bin" / "python").exists():
         raise FaultError("there is no .venv", "make setup")
     requirements, stamp = Path("requirements.txt"), VENV / ".runtime"
@@ -54,6 +52,8 @@ def check_environment() -> str:
         raise FaultError("requirements.txt is newer than .venv", "make setup")
     if Path(sys.prefix).resolve() != VENV.resolve():
         raise FaultError(f"{sys.executable} is not the Python of .venv", "make doctor")
+    import importlib.metadata
+
     pins = re.findall(r"^([\w.-]+)(?:\[.*\])?==(\S+)( ;)?", requirements.read_text(), re.MULTILINE)
     wrong = []
     for name, pinned, is_conditional in pins:
@@ -106,6 +106,8 @@ def check_dvc() -> str:
 
 def check_remote(write: bool = True) -> str:
     """Return where the remote is, after reading from it and, if asked for, writing to it."""
+    if sys.version_info < PYTHON:
+        raise FaultError("not tried, this Python is too old", "see above")
     from common.remote import RemoteError, explained, open_client, read_remote, write_probe
 
     try:

@@ -93,6 +93,7 @@ def test_a_python_that_is_too_old(monkeypatch):
     what, mend = find_fault(doctor.check_python)
     assert what.endswith("is too old")
     assert mend == "install Python 99.0 or newer, then make PYTHON=python99.0 setup"
+    assert find_fault(doctor.check_remote)[0] == "not tried, this Python is too old"
 
 
 def test_no_environment(checkout):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -47,10 +48,11 @@ def open_server(folder):
     )
 
 
-def is_running(pid):
-    """Return whether a process runs; one that ended but is not waited for does not."""
-    state = Path(f"/proc/{pid}/stat")
-    return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
+def is_answering(folder):
+    """Return whether somebody listens where the server was."""
+    url = urlsplit(local_s3.read_settings(folder / "env")["AWS_ENDPOINT_URL"])
+    with socket.socket() as sock:
+        return sock.connect_ex((url.hostname, url.port)) == 0
 
 
 def kill(folder):
@@ -71,6 +73,7 @@ def test_the_first_start_makes_keys_and_the_bucket_and_says_how_to_use_it(folder
         assert [bucket["Name"] for bucket in client.list_buckets()["Buckets"]] == ["a-bucket"]
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="command lines are not to be read here")
 def test_others_can_read_neither_the_keys_nor_the_command_line_with_them(folder):
     start()
     secret = local_s3.read_settings(folder / "env")["AWS_SECRET_ACCESS_KEY"]
@@ -150,10 +153,10 @@ def test_a_port_that_is_taken_is_passed_over():
 
 def test_stop_ends_the_server_and_keeps_its_objects(folder, capsys):
     start()
-    pid = read_pid(folder)
+    assert is_answering(folder)
     local_s3.main(["stop"])
     assert "stopped the S3 server" in capsys.readouterr().out
-    assert not is_running(pid)
+    assert not is_answering(folder)
     assert sorted(path.name for path in folder.iterdir()) == ["env", "log", "objects"]
 
 
@@ -179,9 +182,8 @@ def test_a_server_that_ignores_the_polite_signal_is_killed(folder, monkeypatch):
     monkeypatch.setattr(local_s3, "SECONDS_TO_STOP", 0.1)
     monkeypatch.setattr(signal, "SIGTERM", signal.Signals.SIGCONT)
     start()
-    pid = read_pid(folder)
     local_s3.main(["stop"])
-    assert not is_running(pid)
+    assert not is_answering(folder)
 
 
 def test_a_start_after_a_kill_removes_what_was_half_written(folder):

@@ -5,6 +5,7 @@ import datetime
 import ipaddress
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -244,6 +245,20 @@ def test_the_settings_have_an_effect(seaweed):
     found = client.get_bucket_encryption(Bucket="effective")["ServerSideEncryptionConfiguration"]
     rule = found["Rules"][0]["ApplyServerSideEncryptionByDefault"]
     assert rule["SSEAlgorithm"] == "AES256"
+
+
+@pytest.mark.usefixtures("seaweed")
+def test_dvc_can_use_the_bucket(checkout):
+    set_up("usable", "--allow-missing")
+    data = checkout.parents[1] / "data"
+    data.write_bytes(b"some bytes")
+    dvc = [sys.executable, "-m", "dvc"]
+    subprocess.run([*dvc, "add", "data"], check=True)
+    subprocess.run([*dvc, "push"], check=True)
+    shutil.rmtree(checkout.parent / "cache")
+    data.unlink()
+    subprocess.run([*dvc, "pull"], check=True)
+    assert data.read_bytes() == b"some bytes"
 
 
 @pytest.mark.usefixtures("checkout")
