@@ -82,9 +82,20 @@ def test_registry(checkout, tmp_path):
         run(checkout, "make s3-stop")
 
 
+def test_using_the_model(checkout):
+    (block,) = read_blocks("Using the model")
+    (checkout.path / "messages.csv").write_text('text\nsee you at home\n"txt CLAIM, win a prize"\n')
+    output = run(checkout, block)
+    assert "label        spam" in output
+    assert output.count("text,label,probability,model_version") == 1
+    scored = (checkout.path / "scored.csv").read_text().splitlines()
+    assert len(scored) == 3
+    assert '"txt CLAIM, win a prize",spam,' in scored[2]
+
+
 def test_every_command_shown_is_run_by_a_test():
     shown = re.findall(r"```console\n", README)
-    sections = ("Experiments", "Sharing", "Registry")
+    sections = ("Experiments", "Sharing", "Registry", "Using the model")
     tested = [block for name in sections for block in read_blocks(name)]
     # Continuous integration runs the two of the first block.
     assert len(shown) == len(tested) + 1
