@@ -125,7 +125,7 @@ def read_changes(root: Path) -> bytes:
 def make_snapshot(root: Path, changes: bytes) -> Iterator[Path]:
     """Give a clone of the checkout with its uncommitted changes and its DVC cache.
 
-    The clone is in a temporary folder under ``.dvc/tmp``, and nothing else is.
+    It is in a temporary folder under ``.dvc/tmp``, where its copies may go, too.
     """
     temporary = root / ".dvc" / "tmp"
     temporary.mkdir(exist_ok=True)

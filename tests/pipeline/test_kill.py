@@ -36,7 +36,8 @@ def forget_outputs(repository):
         shutil.rmtree(repository.path / folder)
     for pattern in ("models/*.skops", "reports/*.*"):
         for path in repository.path.glob(pattern):
-            path.unlink()
+            if path.stem != "study":
+                path.unlink()
 
 
 def read_outputs(repository, stage):
