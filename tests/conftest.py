@@ -30,11 +30,12 @@ WORDS = "lor ok then we meet after class my friend tomorrow please tell her i am
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Hide the user's AWS settings from tests, and the tests from the user's buckets."""
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hide the user's AWS settings from tests, and that ``make test`` may have started them."""
     nowhere = tmp_path_factory.getbasetemp() / "no-such-folder"
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
+        # make's own variables would tell a test's make that it is the child of another.
+        for name in [name for name in os.environ if name.startswith(("AWS_", "MAKE", "MFLAGS"))]:
             patch.delenv(name)
         patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
