@@ -35,7 +35,9 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     nowhere = tmp_path_factory.getbasetemp() / "no-such-folder"
     with pytest.MonkeyPatch.context() as patch:
         # make's own variables would tell a test's make that it is the child of another.
-        for name in [name for name in os.environ if name.startswith(("AWS_", "MAKE", "MFLAGS"))]:
+        for name in [
+            name for name in os.environ if name.startswith(("ARGS", "AWS_", "MAKE", "MFLAGS"))
+        ]:
             patch.delenv(name)
         patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
