@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.log import run_stage
-from summary import align_table
+from common.markdown import align_table
 
 # Names that begin with a label, such as spam_caught, are known by how they end.
 HEADLINES = ("f1", "mcc", "recall_at_max_fpr", "_caught", "_blocked")
