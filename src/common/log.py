@@ -22,15 +22,16 @@ class OneLineFormatter(logging.Formatter):
         return ""
 
 
-def configure_logging(stage: str, log_file: Path = LOG_FILE) -> None:
+def configure_logging(stage: str, log_file: Path | None = LOG_FILE) -> None:
     """Send log records and library warnings to the console and to a rotating file.
 
     Parameters
     ----------
     stage : str
         The name that stands in every line.
-    log_file : Path
-        Grows to 1 MB, then is rotated; three old files are kept.
+    log_file : Path or None
+        Grows to 1 MB, then is rotated; three old files are kept. None: no file, and the console
+        gets the tracebacks of errors.
 
     Raises
     ------
@@ -39,24 +40,30 @@ def configure_logging(stage: str, log_file: Path = LOG_FILE) -> None:
     """
     line = f"%(asctime)s {stage} %(levelname)s %(message)s"
     console = logging.StreamHandler()
-    console.setFormatter(OneLineFormatter(line, "%H:%M:%S"))
+    whole = logging.Formatter(line, "%H:%M:%S")
+    console.setFormatter(OneLineFormatter(line, "%H:%M:%S") if log_file else whole)
     logging.basicConfig(handlers=[console], force=True)
     level = os.environ.get("LOG_LEVEL", "INFO").upper()
     if level not in logging.getLevelNamesMapping():
         names = ", ".join(logging.getLevelNamesMapping())
         raise ValueError(f"LOG_LEVEL is {level!r}: set it to one of {names}")
     if logging.getLevelName(level) <= logging.DEBUG:
-        console.setFormatter(logging.Formatter(line, "%H:%M:%S"))
-    log_file.parent.mkdir(parents=True, exist_ok=True)
-    file = RotatingFileHandler(log_file, maxBytes=MAX_BYTES, backupCount=BACKUPS, encoding="utf-8")
-    file.setFormatter(logging.Formatter(line))
-    logging.basicConfig(level=level, handlers=[console, file], force=True)
+        console.setFormatter(whole)
+    handlers: list[logging.Handler] = [console]
+    if log_file:
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        file = RotatingFileHandler(
+            log_file, maxBytes=MAX_BYTES, backupCount=BACKUPS, encoding="utf-8"
+        )
+        file.setFormatter(logging.Formatter(line))
+        handlers.append(file)
+    logging.basicConfig(level=level, handlers=handlers, force=True)
     logging.captureWarnings(True)
     for chatty in ("botocore", "aiobotocore", "s3fs", "urllib3", "matplotlib", "PIL", "asyncio"):
         logging.getLogger(chatty).setLevel(max(logging.INFO, logging.getLevelName(level)))
 
 
-def run_stage(main: Callable[[], None]) -> None:
+def run_stage(main: Callable[[], None], log_file: Path | None = LOG_FILE) -> None:
     """Run a stage's ``main`` as the whole program.
 
     A ``ValueError`` or ``OSError`` is about the input: one line on the console, the traceback in
@@ -68,15 +75,15 @@ def run_stage(main: Callable[[], None]) -> None:
         # common.startup switched it off; what the imports made stays, so it need not be looked at.
         gc.freeze()
         gc.enable()
-        configure_logging(stage)
+        configure_logging(stage, log_file)
         start = time.perf_counter()
         main()
         logging.info("done in %.2f s", time.perf_counter() - start)
     except (ValueError, OSError) as error:
-        logging.error("%s", " ".join(str(error).split()), exc_info=True)
+        logging.error("%s", " ".join(str(error).split()), exc_info=log_file is not None)
         sys.exit(1)
     except Exception:
-        logging.critical("unexpected error", exc_info=True)
+        logging.critical("unexpected error", exc_info=log_file is not None)
         raise
 
 

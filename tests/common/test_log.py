@@ -1,6 +1,5 @@
 """Tests of logging and of what becomes of a stage's exceptions."""
 
-import functools
 import logging
 import os
 import re
@@ -36,7 +35,10 @@ def _restore_logging():
 def log_file(tmp_path, monkeypatch):
     """Send the log of ``run_stage`` to a file of the test's own, and return that."""
     path = tmp_path / "logs" / "pipeline.log"
-    configure = functools.partial(configure_logging, log_file=path)
+
+    def configure(stage: str, _: Path | None = None) -> None:
+        configure_logging(stage, path)
+
     monkeypatch.setattr(log, "configure_logging", configure)
     monkeypatch.setattr(sys, "argv", ["src/stage.py", "--input", "a"])
     monkeypatch.delenv("LOG_LEVEL", raising=False)
@@ -50,13 +52,29 @@ def fail_with(error):
     return main
 
 
+def run_script_without_file(folder, body):
+    """Run a script that logs to the console alone."""
+    script = folder / "stage.py"
+    script.write_text(
+        f"import common.log as log\ndef main():\n    {body}\nlog.run_stage(main, log_file=None)\n"
+    )
+    return subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def run_script(folder, body, **environment):
     """Run a stage whose ``main`` has this body as a process of its own."""
     script = folder / "stage.py"
     script.write_text(
-        "import functools, pathlib, sys, common.log as log\n"
+        "import pathlib, sys, common.log as log\n"
         f"path = pathlib.Path({str(folder / 'pipeline.log')!r})\n"
-        "log.configure_logging = functools.partial(log.configure_logging, log_file=path)\n"
+        "configure = log.configure_logging\n"
+        "log.configure_logging = lambda stage, _: configure(stage, path)\n"
         f"def main():\n    {body}\n"
         "log.run_stage(main)\n"
     )
@@ -227,3 +245,18 @@ def test_a_step_that_fails_logs_nothing(caplog):
     ):
         raise RuntimeError
     assert caplog.messages == []
+
+
+def test_without_a_file_the_console_gets_the_traceback_of_a_fault_of_ours(tmp_path):
+    body = "raise KeyError('ours')"
+    script = run_script_without_file(tmp_path, body)
+    assert script.returncode == 1
+    assert "CRITICAL unexpected error" in script.stderr
+    assert script.stderr.count("Traceback") == 1
+
+
+def test_without_a_file_an_error_of_the_input_is_one_line(tmp_path):
+    script = run_script_without_file(tmp_path, "raise ValueError('mend it')")
+    assert script.returncode == 1
+    assert script.stderr.endswith("stage ERROR mend it\n")
+    assert len(script.stderr.splitlines()) == 1

@@ -1,0 +1,188 @@
+"""What programs may ask of the service."""
+
+import logging
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, Response
+from sqlalchemy import Engine
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from common.explanation import explain
+from common.feedback_store import add_feedback, open_store
+from service import telemetry
+from service.batching import Batcher, OverloadError
+from service.lineage import read_lineage
+from service.problems import describe_problems
+from service.schemas import (
+    Correction,
+    Health,
+    LabelNames,
+    Limits,
+    ManyMessages,
+    Messages,
+    ModelCard,
+    OneMessage,
+    Predicted,
+    Prediction,
+    Predictions,
+    Readiness,
+    Stored,
+    Word,
+)
+from service.serving_model import ModelHolder, ServingModel
+from service.settings import Settings
+
+REFUSALS = describe_problems(400, 408, 413, 415, 422, 503)
+
+logger = logging.getLogger(__name__)
+# What the token guards, if there is one, and what is open to all.
+guarded, unguarded = APIRouter(), APIRouter()
+
+
+class Service:
+    """What the requests of one process share.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the model cannot be loaded, or the database for feedback not be opened.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.batcher = Batcher()
+        self.models = ModelHolder(settings, lambda outcome: telemetry.RELOADS.labels(outcome).inc())
+        self.feedback: Engine | None = None
+        if settings.feedback_url:
+            self.feedback = open_store(settings.feedback_url)
+
+    async def score(self, texts: list[str]) -> tuple[ServingModel, list[float], list[str]]:
+        """Return the model that scored messages, their probabilities and their labels."""
+        model = self.models.current
+        found = await self.batcher.score(model, texts)
+        names = model.labels
+        labels = [names.positive if p >= model.threshold else names.negative for p in found]
+        return model, found, labels
+
+    def record(self, texts: list[str], found: list[float], labels: list[str]) -> None:
+        """Count predictions, and log them with their messages if that is wanted."""
+        for text, probability, label in zip(texts, found, labels, strict=True):
+            telemetry.PREDICTIONS.labels(label).inc()
+            telemetry.SCORES.observe(probability)
+            if self.settings.logs_messages:
+                logger.info("%s %.6f %r", label, probability, text)
+
+
+@guarded.post("/v1/predict", responses=REFUSALS, response_model_exclude_unset=True)
+async def predict(request: Request, messages: Messages) -> Predictions:
+    """Tell the label of one message, or of each of many."""
+    service: Service = request.app.state.service
+    texts = messages.texts if isinstance(messages, ManyMessages) else [messages.text]
+    model, found, labels = await service.score(texts)
+    service.record(texts, found, labels)
+    predictions = [
+        Prediction(label=label, probability=probability)
+        for label, probability in zip(labels, found, strict=True)
+    ]
+    if isinstance(messages, OneMessage) and messages.explain:
+        predictions[0].words = list_words(model, messages.text)
+    return Predictions(
+        model_version=model.version, threshold=model.threshold, predictions=predictions
+    )
+
+
+def list_words(model: ServingModel, text: str) -> list[Word] | None:
+    """Return what each word of a message contributes; None if the model cannot tell."""
+    explanation = explain(model.pipeline, model.labels.positive, text)
+    if explanation is None:
+        return None
+    return [Word(word=word, contribution=round(c, 6)) for word, c in explanation.words]
+
+
+@guarded.get("/v1/model")
+def describe_model(request: Request) -> ModelCard:
+    """Tell which model is served, what it was made from and how good it is."""
+    service: Service = request.app.state.service
+    model, settings = service.models.current, service.settings
+    lineage = read_lineage(
+        model.md5, settings.lock, settings.metrics, settings.intervals, settings.plots
+    )
+    return ModelCard(
+        version=model.version,
+        sha256=model.sha256,
+        labels=LabelNames(**model.labels.model_dump()),
+        threshold=model.threshold,
+        estimator=type(model.pipeline[-1]).__name__,
+        loaded_at=model.loaded_at,
+        training=lineage.training,
+        metrics=lineage.metrics,
+        intervals=lineage.intervals,
+        plots=list(lineage.plots),
+        limits=Limits(),
+        feedback=service.feedback is not None,
+    )
+
+
+@guarded.get(
+    "/v1/model/plots/{name}",
+    response_class=FileResponse,
+    responses={200: {"content": {"image/png": {}}}, **describe_problems(404)},
+)
+def show_plot(request: Request, name: str) -> FileResponse:
+    """Show a plot of the evaluation."""
+    plots = request.app.state.service.settings.plots
+    path = plots / f"{name}.png"
+    # A listing, so that a name with dots or slashes leads nowhere.
+    if path not in plots.glob("*.png"):
+        raise HTTPException(404, "there is no such plot: GET /v1/model lists them")
+    return FileResponse(path, media_type="image/png")
+
+
+@guarded.post("/v1/feedback", status_code=201, responses={**REFUSALS, **describe_problems(404)})
+async def correct(request: Request, correction: Correction) -> Stored:
+    """Store a message and the label that is right, to be reviewed and learnt from."""
+    service: Service = request.app.state.service
+    if service.feedback is None:
+        raise HTTPException(404, "feedback is off: start the service with FEEDBACK_URL to take it")
+    names = service.models.current.labels
+    if correction.label not in (names.negative, names.positive):
+        raise HTTPException(422, f"/label: must be {names.negative} or {names.positive}")
+    model, found, labels = await service.score([correction.text])
+    predicted = Predicted(label=labels[0], probability=found[0], model_version=model.version)
+    try:
+        number = await run_in_threadpool(
+            add_feedback,
+            service.feedback,
+            text=correction.text,
+            label=correction.label,
+            predicted_label=predicted.label,
+            probability=predicted.probability,
+            model_version=predicted.model_version,
+        )
+    except OSError as error:
+        logger.error("feedback was not stored: %s", error)
+        raise HTTPException(503, "the feedback could not be stored: try again later") from error
+    telemetry.FEEDBACK.labels(correction.label).inc()
+    return Stored(id=number, label=correction.label, predicted=predicted)
+
+
+@guarded.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def tell_metrics() -> Response:
+    """Tell Prometheus what was done."""
+    return Response(telemetry.describe(), media_type="text/plain; version=0.0.4")
+
+
+@unguarded.get("/healthz")
+async def tell_health() -> Health:
+    """Tell that the process answers."""
+    return Health()
+
+
+@unguarded.get("/readyz", responses=describe_problems(503))
+async def tell_readiness(request: Request) -> Readiness:
+    """Tell whether messages can be scored now."""
+    service: Service = request.app.state.service
+    if service.batcher.is_overloaded:
+        raise OverloadError
+    return Readiness(model_version=service.models.current.version)

@@ -1,0 +1,113 @@
+"""What stands before every request: token, limits, headers, counts."""
+
+import asyncio
+import hmac
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service import telemetry
+from service.problems import ProblemResponse
+from service.schemas import BODY_BYTES
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'{styles}; img-src 'self' blob: data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY.format(styles=""),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+# Swagger UI writes styles into its elements.
+DOCS_POLICY = POLICY.format(styles=" 'unsafe-inline'")
+
+
+class Gate:
+    """ASGI middleware around the application.
+
+    Parameters
+    ----------
+    app : ASGI application
+        What answers a request that is let in.
+    token : str
+        What ``/v1/`` and ``/metrics`` want as bearer token; empty: nothing.
+    seconds : float
+        How long a body may take to arrive.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, seconds: float) -> None:
+        self.app = app
+        self.token = token
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        start = time.perf_counter()
+        status = 500
+        received = 0
+        deadline = asyncio.get_running_loop().time() + self.seconds
+
+        async def receive_limited() -> Message:
+            nonlocal received
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError as error:
+                late = f"the body took longer than {self.seconds:g} seconds"
+                raise HTTPException(408, late, {"Connection": "close"}) from error
+            received += len(message.get("body", b""))
+            if received > BODY_BYTES:
+                raise HTTPException(413, f"the body has more than {BODY_BYTES:,} bytes")
+            return message
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                if scope["path"] == "/docs":
+                    headers["Content-Security-Policy"] = DOCS_POLICY
+                if scope["path"].startswith(("/v1/", "/metrics")):
+                    headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        try:
+            refusal = self.refuse(scope)
+            await (refusal or self.app)(scope, receive_limited, send_marked)
+        finally:
+            route = getattr(scope.get("route"), "path", "") or "none"
+            # A method is any string at all, and each would be a series of its own.
+            method = scope["method"] if scope["method"] in ("GET", "HEAD", "POST") else "other"
+            telemetry.REQUESTS.labels(method, route, status).inc()
+            telemetry.LATENCY.labels(route).observe(time.perf_counter() - start)
+
+    def refuse(self, scope: Scope) -> ProblemResponse | None:
+        """Return why a request is not let in, by its headers alone."""
+        headers = Headers(scope=scope)
+        if self.token and scope["path"].startswith(("/v1/", "/metrics")):
+            kind, _, given = headers.get("authorization", "").partition(" ")
+            # Compared as bytes, and in the same time whatever is given.
+            fits = hmac.compare_digest(given.strip().encode(), self.token.encode())
+            if kind.lower() != "bearer" or not fits:
+                detail = "send the service's token, as in 'Authorization: Bearer TOKEN'"
+                return ProblemResponse(401, detail, headers={"WWW-Authenticate": "Bearer"})
+        if not scope["path"].startswith("/v1/") or scope["method"] != "POST":
+            return None
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > BODY_BYTES:
+            return ProblemResponse(413, f"the body has more than {BODY_BYTES:,} bytes")
+        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            return ProblemResponse(415, "the body must be JSON: 'Content-Type: application/json'")
+        return None

@@ -1,0 +1,119 @@
+"""Errors as problem details (RFC 9457)."""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from service.batching import OverloadError
+
+MEDIA_TYPE = "application/problem+json"
+# More are of no use to anyone.
+MAX_ERRORS = 20
+# Starlette's words tell no more than the status.
+SENTENCES = {
+    "Not Found": "there is nothing at this address: /docs tells what there is",
+    "Method Not Allowed": "this address takes other methods: the header Allow names them",
+}
+
+
+class Fault(BaseModel):
+    """What is wrong with one part of a request."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """Problem details of an error, as in RFC 9457; ``pointer`` is a JSON pointer (RFC 6901)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[Fault] | None = None
+
+
+class ProblemResponse(JSONResponse):
+    """An answer that holds a problem."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        errors: list[Fault] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        title = HTTPStatus(status).phrase
+        problem = Problem(title=title, status=status, detail=detail, errors=errors)
+        super().__init__(problem.model_dump(exclude_none=True), status, headers)
+
+
+def describe_problems(*statuses: int) -> dict[int | str, dict]:
+    """Return OpenAPI's description of the errors that a route may answer with."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "model": Problem,
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in statuses
+    }
+
+
+def answer_http_exception(_: Request, error: Exception) -> ProblemResponse:
+    """Answer what Starlette, FastAPI or we raise."""
+    assert isinstance(error, HTTPException)
+    detail = SENTENCES.get(error.detail, error.detail)
+    if isinstance(error.__cause__, UnicodeDecodeError):
+        detail = f"the body is not UTF-8: {error.__cause__.reason} at byte {error.__cause__.start}"
+    elif isinstance(error.__cause__, RecursionError):
+        detail = "the body is nested too deeply"
+    return ProblemResponse(error.status_code, detail, headers=dict(error.headers or {}))
+
+
+def answer_invalid(_: Request, error: Exception) -> ProblemResponse:
+    """Answer a request that is not what the route takes; what was sent is not repeated."""
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    if found[0]["type"] == "json_invalid":
+        reason, place = found[0]["ctx"]["error"], found[0]["loc"][1]
+        return ProblemResponse(400, f"the body is not JSON: {reason} at character {place}")
+    faults = [describe_fault(fault) for fault in found[:MAX_ERRORS]]
+    shown = "; ".join(f"{fault.pointer or 'the body'}: {fault.detail}" for fault in faults[:3])
+    rest = f"; and {len(found) - 3} more" if len(found) > 3 else ""
+    return ProblemResponse(422, shown + rest, faults)
+
+
+def describe_fault(fault: dict) -> Fault:
+    """Turn one of pydantic's error records into a JSON pointer and a sentence."""
+    place = [part for part in fault["loc"][1:] if part not in ("one", "many")]
+    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in place)
+    pointer = "".join(f"/{part}" for part in escaped)
+    reason = fault["msg"].removeprefix("Value error, ")
+    return Fault(pointer=pointer, detail=f"{reason[0].lower()}{reason[1:]}")
+
+
+def answer_overloaded(_: Request, __: Exception) -> ProblemResponse:
+    """Ask to come again."""
+    detail = "too many messages wait to be scored: try again in a second"
+    return ProblemResponse(503, detail, headers={"Retry-After": "1"})
+
+
+def answer_fault_of_ours(_: Request, __: Exception) -> ProblemResponse:
+    """Answer an error that we did not foresee; its traceback goes to the log."""
+    return ProblemResponse(500, "the service failed: its log tells more")
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Answer every error of an application as a problem."""
+    app.add_exception_handler(HTTPException, answer_http_exception)
+    app.add_exception_handler(RequestValidationError, answer_invalid)
+    app.add_exception_handler(OverloadError, answer_overloaded)
+    app.add_exception_handler(Exception, answer_fault_of_ours)
