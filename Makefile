@@ -41,7 +41,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy
 
 .DEFAULT_GOAL := help
 .PHONY: push pull s3 s3-stop remote doctor sweep compare
-.PHONY: help setup repro test lint format lock readme study predict release promote bench hooks clean
+.PHONY: help setup repro test lint format lock readme study predict serve release promote bench hooks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -77,10 +77,11 @@ doctor: ## Tell in five seconds whether all is in order
 test: $(VENV)/.development ## Run the tests, measure their coverage
 	@pytest --numprocesses 2 --dist worksteal --cov --cov-report term $(ARGS)
 
-lint: $(VENV)/.development ## Check style, format and types
+lint: $(VENV)/.development ## Check style, format, types and the Dockerfile
 	@ruff check --quiet
 	@ruff format --check --quiet
 	@mypy --no-error-summary
+	@hadolint Dockerfile
 	@echo "lint: no complaint"
 
 format: $(VENV)/.development ## Mend style and format
@@ -107,6 +108,9 @@ predict: setup ## Tell spam from ham, as in make predict TEXT='You won! Call now
 	$(if $(value TEXT),,$(error name the text, as in "make predict TEXT='You won! Call now'"))
 	@python src/predict.py -- "$$MESSAGE"
 
+serve: setup ## Serve the model on this machine, as in make serve ARGS='--port 8080 --workers 2'
+	@exec python src/serve.py $(ARGS)
+
 release: setup ## Push the model and register it, as in make release VERSION=v1.0.0
 	$(if $(VERSION),,$(error name the version, as in 'make release VERSION=v1.0.0'))
 	@python src/registry.py release $(VERSION)
@@ -125,6 +129,7 @@ bench: setup ## Print the figures that README quotes
 lock: $(VENV)/.development ## Pin the newest versions that requirements*.in allow
 	@$(LOCK) --upgrade requirements.in --output-file requirements.txt
 	@$(LOCK) --upgrade requirements-dev.in --output-file requirements-dev.txt
+	@$(LOCK) --upgrade requirements-serve.in --output-file requirements-serve.txt
 
 hooks: $(VENV)/.development ## Run lint before each commit
 	@pre-commit install

@@ -22,6 +22,7 @@ import pandas as pd
 import pandera.pandas as pa
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
+from common.data_params import Labels
 from common.files import write_json
 from common.log import run_stage, timed
 from common.params import Params, read_params
@@ -34,13 +35,6 @@ UNREADABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\udc80-\udcff]")
 QUANTILES = (0, 0.25, 0.5, 0.75, 0.95, 1)
 
 logger = logging.getLogger(__name__)
-
-
-class Labels(Params):
-    """The two labels, as the data spells them."""
-
-    negative: str
-    positive: str
 
 
 class ValidationParams(Params):

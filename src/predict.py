@@ -19,10 +19,10 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
-from pydantic import ConfigDict
 from sklearn.pipeline import Pipeline
 from tqdm import tqdm
 
+from common.data_params import DataParams, Labels
 from common.explanation import Explanation, explain
 from common.files import atomic_path
 from common.log import run_stage
@@ -30,7 +30,7 @@ from common.message_chunks import Rejection, find_fault
 from common.message_files import STREAM, SUFFIXES, choose_format, open_source, open_target
 from common.models import load_model
 from common.operating_point import choose_threshold
-from common.params import Params, read_params
+from common.params import read_params
 from common.scoring import check_labels, read_version, score_chunks, score_texts
 
 MODEL = Path("models/model.skops")
@@ -43,22 +43,6 @@ BAR = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 COUNTER = "{elapsed}{postfix}"
 
 logger = logging.getLogger(__name__)
-
-
-class Labels(Params):
-    """The two labels."""
-
-    negative: str
-    positive: str
-
-
-class DataParams(Params):
-    """What ``params.yaml`` says of the data, as far as predicting needs it."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    text_column: str
-    labels: Labels
 
 
 def describe(

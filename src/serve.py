@@ -17,6 +17,7 @@ import resource
 import signal
 import socket
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -149,11 +150,14 @@ def main(argv: list[str] | None = None) -> None:
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        if args.workers > 1:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = name
-            Supervisor(config, [listening]).run()
-        else:
-            uvicorn.Server(config).run([listening])
+        # uvicorn raises the signal that ended it again: the folder is removed all the same.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with suppress(KeyboardInterrupt):
+            if args.workers > 1:
+                os.environ["PROMETHEUS_MULTIPROC_DIR"] = name
+                Supervisor(config, [listening]).run()
+            else:
+                uvicorn.Server(config).run([listening])
 
 
 if __name__ == "__main__":

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from sklearn.pipeline import Pipeline
 
+from common.data_params import DataParams, Labels
 from common.models import load_model
 from common.operating_point import choose_threshold
 from common.params import read_params
 from common.scoring import DIGEST_LENGTH, check_labels, score_texts
-from predict import DataParams, Labels
 from service.settings import Settings
 
 # A changed file is looked at twice a second: quick enough for people, and next to no work.

@@ -1,0 +1,28 @@
+# The service, with the model that the pipeline made: make repro, then docker build --tag messages .
+FROM python:3.12-slim-bookworm AS build
+WORKDIR /build
+COPY requirements-serve.txt ./
+RUN python -m venv /venv \
+    && /venv/bin/pip install --no-cache-dir --require-hashes --requirement requirements-serve.txt
+
+FROM python:3.12-slim-bookworm
+# /feedback is where a volume with the database of corrections belongs.
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin service \
+    && install --directory --owner=service /feedback
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1
+WORKDIR /app
+COPY --from=build /venv /venv
+COPY src/serve.py src/
+COPY src/common src/common
+COPY src/service src/service
+RUN python -m compileall -q src
+COPY params.yaml dvc.lock ./
+COPY models/model.skops models/
+COPY reports/metrics.json reports/intervals.json reports/
+COPY reports/plots reports/plots
+USER 10001
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
+ENTRYPOINT ["python", "src/serve.py", "--host", "0.0.0.0"]
+CMD ["--workers", "2"]
