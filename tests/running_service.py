@@ -54,6 +54,7 @@ def measure(path: Path) -> dict[str, str]:
 
 def make_folder(folder: Path) -> Path:
     """Make a folder such as the pipeline leaves: model, parameters, metrics, plots, dvc.lock."""
+    folder.mkdir(exist_ok=True)
     shutil.copy(ROOT / "params.yaml", folder)
     model = folder / "models" / "model.skops"
     save_model(fit_model(), model)

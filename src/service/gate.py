@@ -97,8 +97,8 @@ class Gate:
         headers = Headers(scope=scope)
         if self.token and scope["path"].startswith(("/v1/", "/metrics")):
             kind, _, given = headers.get("authorization", "").partition(" ")
-            # Compared as bytes, and in the same time whatever is given.
-            fits = hmac.compare_digest(given.strip().encode(), self.token.encode())
+            # The bytes that were sent, compared in the same time whatever they are.
+            fits = hmac.compare_digest(given.strip().encode("latin-1"), self.token.encode())
             if kind.lower() != "bearer" or not fits:
                 detail = "send the service's token, as in 'Authorization: Bearer TOKEN'"
                 return ProblemResponse(401, detail, headers={"WWW-Authenticate": "Bearer"})

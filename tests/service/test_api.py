@@ -1,0 +1,408 @@
+"""Tests of what the service answers, in this process."""
+
+import hashlib
+import logging
+import re
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+
+from common.explanation import explain
+from common.models import load_model, save_model
+from common.scoring import read_version, score_texts
+from service import api
+from service.schemas import BATCH_SIZE, BODY_BYTES, TEXT_LENGTH
+from tests.running_service import METRICS, PNG, make_folder
+from tests.service.application import ask, make_settings
+from tests.small_model import fit_model
+
+SPAM = "WIN cash now, claim your prize"
+HAM = "see you at home"
+
+
+@pytest.fixture(autouse=True)
+def _restore_logging():
+    """Undo what the application does to the logging of this process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    logging.captureWarnings(False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def get(model_folder, tmp_path):
+    """Return a function that asks the application once and returns its answer."""
+
+    def get(method, path, settings=None, **options):
+        async def talk(client):
+            return await client.request(method, path, **options)
+
+        return ask(settings or make_settings(model_folder, tmp_path), talk)
+
+    return get
+
+
+def check_problem(answer, status, detail):
+    """Assert that an answer is a problem of this status with these words."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == status
+    assert problem["type"] == "about:blank"
+    assert problem["title"]
+    assert detail in problem["detail"]
+    return problem
+
+
+def test_one_message_gets_what_predict_py_says(get, model_folder):
+    path = model_folder / "models/model.skops"
+    answer = get("POST", "/v1/predict", json={"text": SPAM})
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "model_version": read_version(path),
+        "threshold": 0.5,
+        "predictions": [
+            {
+                "label": "spam",
+                "probability": score_texts(load_model(path), "spam", [SPAM])[0],
+            }
+        ],
+    }
+
+
+def test_many_messages_get_their_predictions_in_their_order(get, model_folder):
+    texts = [f"{SPAM if i % 3 else HAM} {i}" for i in range(200)]
+    answer = get("POST", "/v1/predict", json={"texts": texts})
+    model = load_model(model_folder / "models/model.skops")
+    found = [row["probability"] for row in answer.json()["predictions"]]
+    assert found == score_texts(model, "spam", texts).tolist()
+    assert len({row["label"] for row in answer.json()["predictions"]}) == 2
+
+
+def test_an_explanation_holds_each_word_and_what_it_contributes(get, model_folder):
+    text = "claim\tyour  claim"
+    row = get("POST", "/v1/predict", json={"text": text, "explain": True}).json()["predictions"][0]
+    expected = explain(load_model(model_folder / "models/model.skops"), "spam", text)
+    assert [word["word"] for word in row["words"]] == ["claim", "your", "claim"]
+    assert [word["contribution"] for word in row["words"]] == [
+        pytest.approx(share, abs=1e-6) for _, share in expected.words
+    ]
+
+
+def test_a_model_that_cannot_tell_gives_no_words(get, tmp_path):
+    folder = make_folder(tmp_path / "made")
+    save_model(fit_model(RandomForestClassifier(5, random_state=0)), folder / "models/model.skops")
+    settings = make_settings(folder, tmp_path)
+    asked = {"text": SPAM, "explain": True}
+    assert get("POST", "/v1/predict", settings, json=asked).json()["predictions"][0] == {
+        "label": "spam",
+        "probability": pytest.approx(0.8, abs=0.2),
+        "words": None,
+    }
+
+
+def test_the_threshold_given_decides(get, model_folder, tmp_path):
+    settings = make_settings(model_folder, tmp_path, threshold=1.0)
+    answer = get("POST", "/v1/predict", settings, json={"text": SPAM}).json()
+    assert answer["threshold"] == 1
+    assert answer["predictions"][0]["label"] == "ham"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "detail"),
+    [
+        ({}, "/text", "field required"),
+        ({"text": None}, "/text", "valid string"),
+        ({"text": 5}, "/text", "valid string"),
+        ({"text": ""}, "/text", "at least 1 character"),
+        ({"text": " \n"}, "/text", "empty text"),
+        ({"text": "a" * (TEXT_LENGTH + 1)}, "/text", "at most 10000 characters"),
+        ({"text": "a", "explain": "yes"}, "/explain", "valid boolean"),
+        ({"text": "a", "a/b~c": 1}, "/a~1b~0c", "not permitted"),
+        ({"text": "a", "texts": ["a"]}, "/text", "not permitted"),
+        ({"texts": []}, "/texts", "at least 1 item"),
+        ({"texts": ["a"] * (BATCH_SIZE + 1)}, "/texts", "at most 1000 items"),
+        ({"texts": ["a", " "]}, "/texts/1", "empty text"),
+        ({"texts": "a"}, "/texts", "valid list"),
+        ([], "", "valid dictionary"),
+    ],
+)
+def test_a_wrong_request_is_told_what_is_wrong_and_where(get, body, pointer, detail):
+    problem = check_problem(get("POST", "/v1/predict", json=body), 422, detail)
+    assert problem["errors"][0]["pointer"] == pointer
+    assert detail in problem["errors"][0]["detail"]
+
+
+def test_a_problem_does_not_repeat_what_was_sent(get):
+    answer = get("POST", "/v1/predict", json={"texts": [{"secret": "marker"}] * 30})
+    assert "marker" not in answer.text
+    assert len(answer.json()["errors"]) == 20
+    assert "and 27 more" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("content", "detail"),
+    [
+        (b'{"text": "a', "not JSON: Unterminated string starting at at character 9"),
+        (b'{"text": "\xff"}', "not UTF-8: invalid start byte at byte 10"),
+        (b"[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_a_body_that_is_no_json_is_told_where_it_ends_to_be(get, content, detail):
+    headers = {"Content-Type": "application/json"}
+    check_problem(get("POST", "/v1/predict", content=content, headers=headers), 400, detail)
+
+
+def test_a_body_of_another_type_is_refused(get):
+    check_problem(get("POST", "/v1/predict", data={"text": "a"}), 415, "application/json")
+
+
+def test_too_large_a_body_is_refused_by_its_length_or_as_it_comes(get):
+    content = b" " * (BODY_BYTES + 1)
+    headers = {"Content-Type": "application/json"}
+    answer = get("POST", "/v1/predict", content=content, headers=headers)
+    check_problem(answer, 413, "more than 4,000,000 bytes")
+
+    async def pieces():
+        for start in range(0, len(content), 100_000):
+            yield content[start : start + 100_000]
+
+    answer = get("POST", "/v1/predict", content=pieces(), headers=headers)
+    check_problem(answer, 413, "more than 4,000,000 bytes")
+
+
+def test_the_card_tells_version_metrics_and_digests(get, model_folder):
+    card = get("GET", "/v1/model").json()
+    content = (model_folder / "models/model.skops").read_bytes()
+    assert card["sha256"] == hashlib.sha256(content).hexdigest()
+    assert card["version"] == card["sha256"][:12]
+    assert card["labels"] == {"negative": "ham", "positive": "spam"}
+    assert card["metrics"] == {"test": METRICS, "train": METRICS}
+    assert card["intervals"]["test"]["f1"] == {"low": 0.89, "high": 0.91}
+    assert card["training"] == {"raw_data_md5": "a" * 32, "training_set_md5": "b" * 32}
+    assert card["plots"] == ["confusion_matrix", "roc"]
+    assert card["estimator"] == "LogisticRegression"
+    assert card["limits"] == {"text_length": 10_000, "batch_size": 1000, "body_bytes": 4_000_000}
+    assert card["feedback"] is False
+    loaded = datetime.fromisoformat(card["loaded_at"])
+    assert datetime.now(UTC) - loaded < timedelta(minutes=1)
+
+
+def test_the_card_tells_no_metrics_of_another_model(get, tmp_path):
+    folder = make_folder(tmp_path / "made")
+    save_model(fit_model(vectorizer="count"), folder / "models/model.skops")
+    card = get("GET", "/v1/model", make_settings(folder, tmp_path)).json()
+    assert card["metrics"] is None
+    assert card["intervals"] is None
+    assert card["training"] is None
+    assert card["plots"] == []
+
+
+def test_a_plot_is_shown_and_no_other_file(get):
+    answer = get("GET", "/v1/model/plots/roc")
+    assert answer.content == PNG
+    assert answer.headers["content-type"] == "image/png"
+    for name in ("pr", "*", "..%2f..%2fmetrics.json", "%2e%2e", "roc.png"):
+        check_problem(get("GET", f"/v1/model/plots/{name}"), 404, "")
+
+
+def test_feedback_is_off_unless_it_is_configured(get):
+    answer = get("POST", "/v1/feedback", json={"text": HAM, "label": "ham"})
+    check_problem(answer, 404, "FEEDBACK_URL")
+
+
+def test_feedback_is_stored_with_what_the_model_says(get, model_folder, tmp_path):
+    from common.feedback_store import list_feedback, open_store
+
+    url = f"sqlite:///{tmp_path}/feedback.db"
+    settings = make_settings(model_folder, tmp_path, feedback_url=url)
+    answer = get("POST", "/v1/feedback", settings, json={"text": SPAM, "label": "ham"})
+    assert answer.status_code == 201
+    assert answer.json()["predicted"]["label"] == "spam"
+    engine = open_store(url)
+    (row,) = list_feedback(engine, "pending")
+    engine.dispose()
+    assert (row.id, row.text, row.label) == (answer.json()["id"], SPAM, "ham")
+    assert row.predicted_label == "spam"
+    assert row.probability == answer.json()["predicted"]["probability"]
+    assert row.model_version == answer.json()["predicted"]["model_version"]
+
+
+def test_feedback_takes_the_model_s_labels_alone(get, model_folder, tmp_path):
+    settings = make_settings(
+        model_folder, tmp_path, feedback_url=f"sqlite:///{tmp_path}/feedback.db"
+    )
+    answer = get("POST", "/v1/feedback", settings, json={"text": SPAM, "label": "eggs"})
+    check_problem(answer, 422, "must be ham or spam")
+
+
+def test_feedback_that_cannot_be_stored_is_a_problem_without_secrets(
+    get, model_folder, tmp_path, monkeypatch
+):
+    def fail(*_, **__):
+        raise OSError("disk full at sqlite:///secret")
+
+    monkeypatch.setattr(api, "add_feedback", fail)
+    settings = make_settings(
+        model_folder, tmp_path, feedback_url=f"sqlite:///{tmp_path}/feedback.db"
+    )
+    answer = get("POST", "/v1/feedback", settings, json={"text": SPAM, "label": "ham"})
+    check_problem(answer, 503, "could not be stored")
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/v1/predict", "/v1/model", "/v1/feedback", "/metrics"])
+@pytest.mark.parametrize("header", [None, "Bearer wrong", "Basic token", "token", "Bearer tökén"])
+def test_the_token_guards_the_api(get, model_folder, tmp_path, path, header):
+    settings = make_settings(model_folder, tmp_path, token="token")
+    headers = {"Authorization": header.encode()} if header else {}
+    answer = get("POST", path, settings, json={"text": SPAM}, headers=headers)
+    check_problem(answer, 401, "Authorization: Bearer")
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_who_has_the_token_is_let_in(get, model_folder, tmp_path):
+    settings = make_settings(model_folder, tmp_path, token="tökén")
+    headers = {"Authorization": "bearer tökén".encode()}
+    assert get("GET", "/v1/model", settings, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/model", "/docs", "/static/docs.js", "/healthz", "/readyz", "/openapi.json"]
+)
+def test_pages_and_health_need_no_token(get, model_folder, tmp_path, path):
+    settings = make_settings(model_folder, tmp_path, token="token")
+    assert get("GET", path, settings).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/model", "/healthz", "/nowhere", "/static/nothing.js"])
+def test_every_answer_has_the_headers_that_browsers_obey(get, path):
+    headers = get("GET", path).headers
+    assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert "server" not in headers
+
+
+def test_answers_with_messages_are_not_kept_by_caches(get):
+    assert get("POST", "/v1/predict", json={"text": HAM}).headers["cache-control"] == "no-store"
+
+
+def test_the_documentation_needs_nothing_from_elsewhere(get):
+    page = get("GET", "/docs").text
+    assert not re.search(r"(src|href)=.https?:", page)
+    for source in re.findall(r'(?:src|href)="(/static[^"]+)"', page):
+        assert get("GET", source).status_code == 200, source
+
+
+def test_what_is_not_there_is_a_problem(get):
+    check_problem(get("GET", "/nowhere"), 404, "/docs tells")
+    answer = get("GET", "/v1/predict")
+    check_problem(answer, 405, "Allow")
+    assert answer.headers["allow"] == "POST"
+
+
+def test_an_error_of_ours_is_a_problem_and_is_counted(model_folder, tmp_path, monkeypatch):
+    def fail(*_):
+        raise KeyError("marker")
+
+    async def talk(client):
+        monkeypatch.setattr("service.batching.score_texts", fail)
+        failed = await client.post("/v1/predict", json={"text": HAM})
+        monkeypatch.undo()
+        return failed, await client.post("/v1/predict", json={"text": HAM})
+
+    failed, mended = ask(make_settings(model_folder, tmp_path), talk)
+    check_problem(failed, 500, "its log tells more")
+    assert "marker" not in failed.text
+    assert mended.status_code == 200
+
+
+def test_prometheus_gets_counts_of_requests_labels_and_scores(model_folder, tmp_path):
+    async def talk(client):
+        before = (await client.get("/metrics")).text
+        await client.post("/v1/predict", json={"texts": [SPAM, HAM, HAM]})
+        await client.post("/v1/predict", json={"text": 3})
+        await client.request("BREW", "/teapot/1")
+        return before, (await client.get("/metrics")).text
+
+    before, after = ask(make_settings(model_folder, tmp_path), talk)
+
+    def added(series):
+        values = [
+            re.findall(rf"^{re.escape(series)} (\S+)$", text, re.M) for text in (before, after)
+        ]
+        return float(values[1][0]) - float(values[0][0] if values[0] else 0)
+
+    assert added('requests_total{method="POST",route="/v1/predict",status="200"}') == 1
+    assert added('requests_total{method="POST",route="/v1/predict",status="422"}') == 1
+    assert added('requests_total{method="other",route="none",status="404"}') == 1
+    assert added('predictions_total{label="spam"}') == 1
+    assert added('predictions_total{label="ham"}') == 2
+    assert added("prediction_score_count") == 3
+    assert added('request_duration_seconds_count{route="/v1/predict"}') == 2
+
+
+def test_messages_are_logged_only_if_asked_for(get, model_folder, tmp_path, capsys):
+    get("POST", "/v1/predict", json={"text": SPAM})
+    assert SPAM not in capsys.readouterr().err
+    settings = make_settings(model_folder, tmp_path, logs_messages=True)
+    get("POST", "/v1/predict", settings, json={"text": f"{SPAM}\n\x1b[31m"})
+    logged = capsys.readouterr().err
+    assert SPAM in logged
+    assert "\x1b" not in logged
+
+
+def test_who_comes_while_too_many_wait_is_asked_to_come_again(model_folder, tmp_path):
+    async def talk(client):
+        client.app.state.service.batcher.waiting = 10**6
+        answers = [
+            await client.post("/v1/predict", json={"text": HAM}),
+            await client.get("/readyz"),
+        ]
+        client.app.state.service.batcher.waiting = 0
+        return [*answers, await client.get("/readyz")]
+
+    refused, unready, ready = ask(make_settings(model_folder, tmp_path), talk)
+    for answer in (refused, unready):
+        check_problem(answer, 503, "try again")
+        assert answer.headers["retry-after"] == "1"
+    assert ready.json()["status"] == "ready"
+
+
+def test_the_description_tells_of_problems_alone(get):
+    description = get("GET", "/openapi.json").json()
+    answers = description["paths"]["/v1/predict"]["post"]["responses"]
+    assert list(answers["422"]["content"]) == ["application/problem+json"]
+    assert {"400", "408", "413", "415", "422", "503"} <= set(answers)
+    assert "401" not in answers
+    assert "Problem" in description["components"]["schemas"]
+
+
+def test_the_description_tells_of_the_token_if_there_is_one(get, model_folder, tmp_path):
+    settings = make_settings(model_folder, tmp_path, token="token")
+    description = get("GET", "/openapi.json", settings).json()
+    route = description["paths"]["/v1/predict"]["post"]
+    assert route["security"] == [{"HTTPBearer": []}]
+    assert "401" in route["responses"]
+    assert "security" not in description["paths"]["/healthz"]["get"]
+
+
+def test_a_new_process_serves_the_last_good_model_if_the_file_is_damaged(get, tmp_path):
+    folder = make_folder(tmp_path / "made")
+    private = tmp_path / "private"
+    private.mkdir()
+    settings = make_settings(folder, private)
+    before = get("GET", "/v1/model", settings).json()
+    (folder / "models/model.skops").write_bytes(b"garbage")
+    after = get("GET", "/v1/model", settings).json()
+    assert after["sha256"] == before["sha256"]
+    shutil.rmtree(private)
+    private.mkdir()
+    with pytest.raises(ValueError, match=r"models/model\.skops is damaged or no model"):
+        get("GET", "/v1/model", settings)

@@ -1,0 +1,61 @@
+"""Tests of what is told of a model's origin."""
+
+import pytest
+import yaml
+
+from service.lineage import Lineage, read_lineage
+from tests.running_service import METRICS, make_folder, measure
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return make_folder(tmp_path / "made")
+
+
+def read(folder):
+    reports = folder / "reports"
+    md5 = measure(folder / "models/model.skops")["md5"]
+    return read_lineage(
+        md5,
+        folder / "dvc.lock",
+        reports / "metrics.json",
+        reports / "intervals.json",
+        reports / "plots/images",
+    )
+
+
+def test_all_is_told_of_the_model_that_was_measured(folder):
+    found = read(folder)
+    assert found.metrics == {"test": METRICS, "train": METRICS}
+    assert found.intervals is not None
+    assert found.training == {"raw_data_md5": "a" * 32, "training_set_md5": "b" * 32}
+    assert found.plots == ("confusion_matrix", "roc")
+
+
+def test_metrics_that_were_changed_are_not_told(folder):
+    (folder / "reports/metrics.json").write_text('{"test": {"f1": 1}}')
+    found = read(folder)
+    assert found.metrics is None
+    assert found.plots == ()
+    assert found.training is not None
+
+
+def test_metrics_of_the_model_before_are_not_told_of_one_that_was_just_built(folder):
+    lock = yaml.safe_load((folder / "dvc.lock").read_text())
+    lock["stages"]["model_evaluation"]["deps"][0]["md5"] = "c" * 32
+    (folder / "dvc.lock").write_text(yaml.safe_dump(lock))
+    assert read(folder) == Lineage({"raw_data_md5": "a" * 32, "training_set_md5": "b" * 32})
+
+
+@pytest.mark.parametrize("lock", ["", "{", "[]", "schema: '2.0'", "stages: {model_building: {}}"])
+def test_without_a_whole_lock_nothing_is_told(folder, lock):
+    (folder / "dvc.lock").write_text(lock)
+    assert read(folder) == Lineage()
+
+
+def test_without_files_nothing_is_told(folder):
+    (folder / "reports/intervals.json").unlink()
+    assert read(folder).intervals is None
+    assert read(folder).metrics is not None
+    (folder / "dvc.lock").unlink()
+    assert read(folder) == Lineage()
