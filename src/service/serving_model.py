@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import hashlib
+import json
 import logging
 import os
 import shutil
@@ -22,6 +23,9 @@ from service.settings import Settings
 
 # A changed file is looked at twice a second: quick enough for people, and next to no work.
 POLL_SECONDS = 0.5
+# What could be served last, for processes that start when the newest model cannot.
+LAST_GOOD = "last_good.skops"
+LAST_POINT = "last_good.json"
 
 logger = logging.getLogger(__name__)
 
@@ -43,21 +47,17 @@ class ServingModel:
         return self.sha256[:DIGEST_LENGTH]
 
 
-def load_serving_model(path: Path, settings: Settings) -> ServingModel:
+def load_serving_model(path: Path, labels: Labels, threshold: float) -> ServingModel:
     """Load a model's file and try it on a message.
 
     Raises
     ------
     OSError
-        If a file cannot be read.
+        If the file cannot be read.
     ValueError
-        If it is none of our models, or has other labels than the parameters.
+        If it is none of our models, or has other labels.
     """
     content = path.read_bytes()
-    labels = read_params(settings.params, "data_validation", DataParams).labels
-    threshold = choose_threshold(
-        settings.threshold, settings.max_fpr, settings.roc, settings.params
-    )
     pipeline = load_model(path)
     check_labels(pipeline, [labels.negative, labels.positive], path)
     # The first message takes longer than others: NLTK is imported, caches are filled.
@@ -76,20 +76,34 @@ def load_newest(settings: Settings) -> ServingModel:
     """Load the model from a copy of its file, which is kept if it can be served.
 
     What is loaded is what is hashed, even if the file is replaced meanwhile.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the model or the parameters are missing or not what they should be.
     """
     if not settings.model.is_file():
         raise FileNotFoundError(f"{settings.model} does not exist: run 'dvc repro' to make it")
+    labels = read_params(settings.params, "data_validation", DataParams).labels
+    threshold = choose_threshold(
+        settings.threshold, settings.max_fpr, settings.roc, settings.params
+    )
+    # Names of this process's own: others load the model at the same time.
     copy = settings.folder / f"model.{os.getpid()}.skops"
+    point = settings.folder / f"point.{os.getpid()}.json"
     try:
         shutil.copyfile(settings.model, copy)
         try:
-            loaded = load_serving_model(copy, settings)
+            loaded = load_serving_model(copy, labels, threshold)
         except ValueError as error:
             # The copy's name says nothing to anyone.
             raise ValueError(str(error).replace(str(copy), str(settings.model))) from error
-        copy.replace(settings.folder / "last_good.skops")
+        point.write_text(json.dumps({"labels": labels.model_dump(), "threshold": threshold}))
+        copy.replace(settings.folder / LAST_GOOD)
+        point.replace(settings.folder / LAST_POINT)
     finally:
         copy.unlink(missing_ok=True)
+        point.unlink(missing_ok=True)
     return loaded
 
 
@@ -98,20 +112,24 @@ def load_at_start(settings: Settings) -> ServingModel:
     try:
         return load_newest(settings)
     except (OSError, ValueError) as error:
-        last_good = settings.folder / "last_good.skops"
-        if not last_good.is_file():
+        if not (settings.folder / LAST_POINT).is_file():
             raise
         logger.error("%s; the model before it is served", error)
-        return load_serving_model(last_good, settings)
+        point = json.loads((settings.folder / LAST_POINT).read_text(encoding="utf-8"))
+        labels = Labels(**point["labels"])
+        return load_serving_model(settings.folder / LAST_GOOD, labels, point["threshold"])
 
 
-def read_signature(path: Path) -> tuple[int, ...]:
-    """Return what changes when a file does, or () if there is none."""
+def read_signature(settings: Settings) -> tuple[int, ...]:
+    """Return what changes when a file of the model does, or () if one is missing."""
+    files = [settings.model, settings.params]
+    if settings.max_fpr is not None:
+        files.append(settings.roc)
     try:
-        found = path.stat()
+        found = [path.stat() for path in files]
     except OSError:
         return ()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return tuple(n for stat in found for n in (stat.st_ino, stat.st_size, stat.st_mtime_ns))
 
 
 class ModelHolder:
@@ -128,7 +146,7 @@ class ModelHolder:
     def __init__(self, settings: Settings, tell: Callable[[str], None]) -> None:
         self.settings = settings
         self.tell = tell
-        self.signature = read_signature(settings.model)
+        self.signature = read_signature(settings)
         self.current = load_at_start(settings)
         self.lock = asyncio.Lock()
         # What is loaded stays, so the garbage collector, which common.startup switched off, need
@@ -142,7 +160,7 @@ class ModelHolder:
         Requests that are under way keep the model with which they began.
         """
         async with self.lock:
-            self.signature = read_signature(self.settings.model)
+            self.signature = read_signature(self.settings)
             try:
                 found = await asyncio.to_thread(load_newest, self.settings)
             except Exception as error:  # noqa: BLE001  (whatever it is, the old model stays)
@@ -154,10 +172,10 @@ class ModelHolder:
             self.tell("loaded")
 
     async def watch(self) -> None:
-        """Reload the model whenever its file changes, until cancelled."""
+        """Reload the model whenever its file or the parameters change, until cancelled."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            found = read_signature(self.settings.model)
+            found = read_signature(self.settings)
             # `dvc repro` removes the file before it makes another: then there is none to load.
             if found and found != self.signature:
                 await self.reload()

@@ -5,6 +5,7 @@ import logging
 import re
 import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sklearn.ensemble import RandomForestClassifier
@@ -18,6 +19,7 @@ from tests.running_service import METRICS, PNG, make_folder
 from tests.service.application import ask, make_settings
 from tests.small_model import fit_model
 
+ROOT = Path(__file__).parents[2]
 SPAM = "WIN cash now, claim your prize"
 HAM = "see you at home"
 
@@ -402,6 +404,10 @@ def test_a_new_process_serves_the_last_good_model_if_the_file_is_damaged(get, tm
     (folder / "models/model.skops").write_bytes(b"garbage")
     after = get("GET", "/v1/model", settings).json()
     assert after["sha256"] == before["sha256"]
+    (folder / "params.yaml").write_text("garbage")
+    after = get("GET", "/v1/model", settings).json()
+    assert (after["threshold"], after["labels"]) == (before["threshold"], before["labels"])
+    shutil.copy(ROOT / "params.yaml", folder)
     shutil.rmtree(private)
     private.mkdir()
     with pytest.raises(ValueError, match=r"models/model\.skops is damaged or no model"):
