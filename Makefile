@@ -41,7 +41,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy
 
 .DEFAULT_GOAL := help
 .PHONY: push pull s3 s3-stop remote doctor sweep compare
-.PHONY: help setup repro test lint format lock readme study predict serve release promote bench hooks clean
+.PHONY: help setup repro test lint format lock readme study predict serve feedback release promote bench hooks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -111,6 +111,9 @@ predict: setup ## Tell spam from ham, as in make predict TEXT='You won! Call now
 serve: setup ## Serve the model on this machine, as in make serve ARGS='--port 8080 --workers 2'
 	@exec python src/serve.py $(ARGS)
 
+feedback: setup ## Review the corrections of users, as in make feedback ARGS=list
+	@python src/feedback.py $(ARGS)
+
 release: setup ## Push the model and register it, as in make release VERSION=v1.0.0
 	$(if $(VERSION),,$(error name the version, as in 'make release VERSION=v1.0.0'))
 	@python src/registry.py release $(VERSION)
@@ -125,6 +128,8 @@ bench: setup ## Print the figures that README quotes
 	@python benchmarks/repro.py
 	@python benchmarks/sweep.py
 	@python benchmarks/paper_protocol.py
+	@python benchmarks/predict.py
+	@python benchmarks/serve.py
 
 lock: $(VENV)/.development ## Pin the newest versions that requirements*.in allow
 	@$(LOCK) --upgrade requirements.in --output-file requirements.txt
