@@ -9,11 +9,11 @@ set, each with its 95% interval in brackets. The table is Markdown.
 import argparse
 import csv
 import json
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import Any
 
+from common.commands import run_dvc
 from common.log import run_stage
 from common.markdown import align_table
 
@@ -39,15 +39,10 @@ def show_experiments(num: int) -> list[dict]:
 
     Raises
     ------
-    ValueError
+    OSError
         If it fails; the message is DVC's.
     """
-    command = [sys.executable, "-m", "dvc", "exp", "show", "--json", "--num", str(num)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ran.returncode:
-        reason = next((line for line in ran.stderr.splitlines() if "ERROR" in line), ran.stderr)
-        raise ValueError(f"dvc exp show failed: {reason.removeprefix('ERROR: ')}")
-    return json.loads(ran.stdout)
+    return json.loads(run_dvc("exp", "show", "--json", "--num", str(num)))
 
 
 def read_rows(shown: list[dict]) -> list[Row]:

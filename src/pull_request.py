@@ -8,9 +8,10 @@ for the change.
 
 import argparse
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
+
+from common.commands import run_dvc
+from common.log import run_stage
 
 PLOT = "Rates by threshold"
 # The columns of ``dvc exp show`` that are kept.
@@ -18,18 +19,6 @@ HEADLINES = r"test\.(f1|mcc|.*_caught|.*_blocked)$"
 LINES = ["caught", "blocked"]
 # A comment's chart needs no more points.
 EVERY = 5
-
-
-def run_dvc(*arguments: str) -> str:
-    """Run DVC and return what it printed; its complaints go to the terminal.
-
-    Raises
-    ------
-    CalledProcessError
-        If it fails.
-    """
-    command = [sys.executable, "-m", "dvc", *arguments]
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def make_chart(points: Sequence[dict], line: str, revisions: Sequence[str]) -> str:
@@ -84,4 +73,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stage(main)

@@ -8,8 +8,6 @@ Versions and stages are Git tags in GTO's format, which ``dvc artifacts get`` un
 
 import argparse
 import logging
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +17,7 @@ import pandas as pd
 from gto.exceptions import GTOException
 from pydantic import Field
 
+from common.commands import run, run_dvc
 from common.log import run_stage
 from common.matrices import as_float32
 from common.models import load_model
@@ -45,27 +44,6 @@ class PromotionParams(Params):
     """What ``params.yaml`` says of promoting."""
 
     guards: list[Guard]
-
-
-def run(*command: str) -> str:
-    """Run a command and return what it printed.
-
-    Raises
-    ------
-    OSError
-        If it fails; the message is its last line.
-    """
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ran.returncode:
-        lines = (ran.stderr.strip() or ran.stdout.strip() or "no message").splitlines()
-        name = " ".join(part for part in command if part != sys.executable)
-        raise OSError(f"'{name}' failed: {lines[-1]}")
-    return ran.stdout
-
-
-def run_dvc(*arguments: str) -> str:
-    """Run DVC as ``run`` does."""
-    return run(sys.executable, "-m", "dvc", *arguments)
 
 
 def normalise_version(version: str) -> str:
