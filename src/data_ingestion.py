@@ -1,13 +1,18 @@
 """Fetch the raw data from the first source that has it: sources -> data/raw/messages.tsv.
 
+Additions, such as reviewed feedback, are fetched likewise and appended.
+
 By hand: python src/data_ingestion.py --params params.yaml --output data/raw/messages.tsv
 """
 
 import common.startup  # noqa: F401  (first: see there)
 
 import argparse
+import codecs
 import hashlib
 import logging
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -25,8 +30,16 @@ from common.log import run_stage, timed
 from common.params import Params, read_params
 
 CHUNK_BYTES = 1 << 18
+UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 logger = logging.getLogger(__name__)
+
+
+class Addition(Params):
+    """More rows, in the format of the source but without a header."""
+
+    source: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
 class IngestionParams(Params):
@@ -34,6 +47,7 @@ class IngestionParams(Params):
 
     sources: list[str] = Field(min_length=1)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    additions: list[Addition]
     max_megabytes: PositiveFloat
     timeout: PositiveFloat
 
@@ -52,7 +66,7 @@ def fetch_verified(params: IngestionParams, folder: Path) -> Path:
         try:
             with timed(logger, "fetched"):
                 path = fetch_source(source, folder, params)
-            check_digest(path, params.sha256)
+            check_digest(path, params.sha256, "data_ingestion.sha256")
         except (OSError, ValueError) as error:
             logger.warning("%s failed: %s", source, error)
             reasons.append(f"{source}: {error}")
@@ -189,15 +203,59 @@ def write_chunks(
     return target
 
 
-def check_digest(path: Path, expected: str) -> None:
-    """Raise ``ValueError`` unless the SHA-256 of the file is ``expected``, in hexadecimal."""
+def check_digest(path: Path, expected: str, key: str) -> None:
+    """Raise ``ValueError`` unless a file's SHA-256 is ``expected``, in hexadecimal, as ``key``."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != expected:
         raise ValueError(
             f"its SHA-256 is {digest}, not the pinned {expected}: the source has changed; "
-            "look at it, then pin the new digest in data_ingestion.sha256"
+            f"look at it, then pin the new digest in {key}"
         )
+
+
+def add_rows(target: Path, params: IngestionParams, folder: Path) -> None:
+    """Fetch the additions, check their digests and append them, in order, to ``target``.
+
+    Raises
+    ------
+    OSError
+        If one cannot be had, is not as pinned, or cannot be appended byte for byte.
+    """
+    for i, addition in enumerate(params.additions):
+        key = f"data_ingestion.additions[{i}]"
+        logger.info("adding %s", addition.source)
+        # A folder of its own: it may have the name of another.
+        own_folder = folder / f"addition-{i}"
+        own_folder.mkdir()
+        try:
+            path = fetch_source(addition.source, own_folder, params)
+            check_digest(path, addition.sha256, f"{key}.sha256")
+            append(path, target)
+        except (OSError, ValueError) as error:
+            raise OSError(f"{key}, {addition.source}: {error}") from error
+        logger.info("%d bytes with the pinned SHA-256 added", path.stat().st_size)
+
+
+def append(path: Path, target: Path) -> None:
+    """Append one file to another, with a line end in between if that lacks one.
+
+    Raises
+    ------
+    ValueError
+        If a byte order mark would stand within the text, or lines do not end in one byte.
+    """
+    with target.open("rb+") as whole, path.open("rb") as part:
+        if whole.read(2) in UTF_16_MARKS:
+            raise ValueError("nothing can be added to a source in UTF-16: convert it to UTF-8")
+        if part.read(3).startswith((codecs.BOM_UTF8, *UTF_16_MARKS)):
+            raise ValueError("it starts with a byte order mark: write it without one")
+        part.seek(0)
+        if whole.seek(0, os.SEEK_END):
+            whole.seek(-1, os.SEEK_END)
+            if whole.read(1) != b"\n":
+                whole.write(b"\n")
+        shutil.copyfileobj(part, whole)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -209,7 +267,9 @@ def main(argv: list[str] | None = None) -> None:
     params = read_params(args.params, "data_ingestion", IngestionParams)
 
     with empty_folder(args.output.with_name("download.tmp")) as folder:
-        replace(fetch_verified(params, folder), args.output)
+        path = fetch_verified(params, folder)
+        add_rows(path, params, folder)
+        replace(path, args.output)
 
 
 if __name__ == "__main__":

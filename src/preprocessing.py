@@ -38,14 +38,28 @@ class PreprocessingParams(TextParams):
     random_state: NonNegativeInt
 
 
-def drop_duplicates(df: pd.DataFrame) -> pd.DataFrame:
-    """Normalise ``text`` and keep the first row of each distinct one."""
+def drop_duplicates(df: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Normalise ``text`` and keep the first row of each distinct one, with the label of the last.
+
+    Corrections of labels come after what they correct.
+
+    Returns
+    -------
+    distinct : DataFrame of shape (n_distinct, 3)
+        ``label``, ``text``, ``row``.
+    n_relabelled : int
+        How many of them had another label in their first row.
+    """
     df = df.assign(text=df["text"].map(normalise_text).astype("str"))
-    return df.drop_duplicates("text", ignore_index=True)
+    first = df.drop_duplicates("text", ignore_index=True)
+    # Both in the order of the first rows.
+    last = df.drop_duplicates("text", keep="last").set_index("text").loc[first["text"], "label"]
+    last = last.reset_index(drop=True)
+    return first.assign(label=last), int((first["label"] != last).sum())
 
 
-def prepare(df: pd.DataFrame, params: PreprocessingParams) -> pd.DataFrame:
-    """Return the distinct messages with ``tokens`` and ``group``.
+def prepare(df: pd.DataFrame, params: PreprocessingParams) -> tuple[pd.DataFrame, int]:
+    """Return the distinct messages with ``tokens`` and ``group``, and how many were relabelled.
 
     Parameters
     ----------
@@ -56,11 +70,13 @@ def prepare(df: pd.DataFrame, params: PreprocessingParams) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame of shape (n_distinct, 5)
+    distinct : DataFrame of shape (n_distinct, 5)
         ``label``, ``text``, ``tokens``, ``group``, ``row``.
+    n_relabelled : int
+        As ``drop_duplicates`` counts them.
     """
     with timed(logger, "normalised and compared %d messages", len(df)):
-        distinct = drop_duplicates(df)
+        distinct, n_relabelled = drop_duplicates(df)
     with timed(logger, "tokenised %d distinct messages", len(distinct)):
         tokenise = build_tokeniser(params.lowercase, params.stemmer, params.stop_words)
         distinct["tokens"] = distinct["text"].map(tokenise).astype("str")
@@ -70,7 +86,7 @@ def prepare(df: pd.DataFrame, params: PreprocessingParams) -> pd.DataFrame:
         else:
             texts = distinct["text"].tolist()
             distinct["group"] = group_near_duplicates(texts, params.near_duplicate_similarity)
-    return distinct[COLUMNS]
+    return distinct[COLUMNS], n_relabelled
 
 
 def choose_test_rows(
@@ -124,13 +140,14 @@ def choose_test_rows(
     return is_test
 
 
-def summarise(n_read: int, df: pd.DataFrame, is_test: np.ndarray) -> dict:
+def summarise(n_read: int, n_relabelled: int, df: pd.DataFrame, is_test: np.ndarray) -> dict:
     """Return the counts of rows, duplicates, groups and labels."""
     sizes = df["group"].value_counts()
     sides = {"train": df[~is_test], "test": df[is_test]}
     return {
         "read": n_read,
         "exact_duplicates": n_read - len(df),
+        "relabelled": n_relabelled,
         "distinct": len(df),
         "near_duplicates": int((sizes - 1).sum()),
         "groups": len(sizes),
@@ -158,9 +175,9 @@ def main(argv: list[str] | None = None) -> None:
     params = read_params(args.params, "preprocessing", PreprocessingParams)
     messages = read_table(args.input, ["label", "text", "row"])
 
-    df = prepare(messages, params)
+    df, n_relabelled = prepare(messages, params)
     is_test = choose_test_rows(df["label"], df["group"], params.test_size, params.random_state)
-    report = summarise(len(messages), df, is_test)
+    report = summarise(len(messages), n_relabelled, df, is_test)
     logger.info("%(distinct)d distinct messages in %(groups)d groups", report)
     for side, rows in (("train", ~is_test), ("test", is_test)):
         write_table(df[rows], getattr(args, side))

@@ -20,8 +20,8 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 def ingest(params_file, tmp_path):
     """Return a function that fetches from the given sources and returns the bytes fetched."""
 
-    def run(*sources, sha256=DIGEST, max_megabytes=1, timeout=5):
-        changes = {"sources": list(sources), "sha256": sha256}
+    def run(*sources, sha256=DIGEST, additions=(), max_megabytes=1, timeout=5):
+        changes = {"sources": list(sources), "sha256": sha256, "additions": list(additions)}
         changes |= {"max_megabytes": max_megabytes, "timeout": timeout}
         params = params_file({f"data_ingestion.{key}": value for key, value in changes.items()})
         output = tmp_path / "raw" / "messages.tsv"
@@ -226,6 +226,128 @@ def test_removes_what_a_killed_run_left(ingest, local_file, tmp_path):
 def test_the_pinned_sources_are_the_real_corpus(real_corpus, ingest):
     digest = hashlib.sha256(real_corpus.read_bytes()).hexdigest()
     assert ingest(str(real_corpus), sha256=digest).count(b"\n") == 5574
+
+
+@pytest.fixture
+def add_file(tmp_path):
+    """Return a function that writes rows to a file and returns their entry in params.yaml."""
+
+    def write(content, name="added.tsv"):
+        path = tmp_path / "additions" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        return {"source": str(path), "sha256": hashlib.sha256(content).hexdigest()}
+
+    return write
+
+
+def test_additions_are_appended_in_order(ingest, local_file, add_file):
+    additions = [add_file(b"spam\tfirst\n", "a.tsv"), add_file(b"ham\tsecond\n", "b.tsv")]
+    added = b"spam\tfirst\nham\tsecond\n"
+    assert ingest(str(local_file), additions=additions) == CONTENT + added
+    assert ingest(str(local_file), additions=additions[::-1]) != CONTENT + added
+
+
+def test_a_line_end_is_put_where_one_is_lacking(ingest, tmp_path, add_file):
+    source = tmp_path / "source.tsv"
+    source.write_bytes(CONTENT.rstrip())
+    found = ingest(
+        str(source),
+        sha256=hashlib.sha256(CONTENT.rstrip()).hexdigest(),
+        additions=[add_file(b"ham\ta", "a.tsv"), add_file(b"", "b.tsv"), add_file(b"ham\tb", "c")],
+    )
+    assert found == CONTENT + b"ham\ta\nham\tb"
+
+
+def test_an_empty_source_gets_no_line_end(ingest, tmp_path, add_file):
+    source = tmp_path / "source.tsv"
+    source.write_bytes(b"")
+    digest = hashlib.sha256(b"").hexdigest()
+    assert ingest(str(source), sha256=digest, additions=[add_file(CONTENT)]) == CONTENT
+
+
+def test_the_source_itself_stays_as_it_is(ingest, local_file, add_file):
+    ingest(str(local_file), additions=[add_file(b"ham\ta\n")])
+    assert local_file.read_bytes() == CONTENT
+
+
+def test_an_addition_may_have_the_name_of_the_source(ingest, local_file, add_file):
+    additions = [add_file(b"ham\ta\n", local_file.name)]
+    assert ingest(str(local_file), additions=additions) == CONTENT + b"ham\ta\n"
+
+
+@pytest.mark.usefixtures("wheel")
+def test_source_and_addition_may_come_from_wheels(ingest, tmp_path):
+    with zipfile.ZipFile(tmp_path / "wheels" / "words-1.0-py3-none-any.whl", "w") as archive:
+        archive.writestr("words/more.tsv", b"ham\ta\n")
+        archive.writestr(
+            "words-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: words\nVersion: 1.0\n"
+        )
+        archive.writestr("words-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("words-1.0.dist-info/RECORD", "")
+    digest = hashlib.sha256(b"ham\ta\n").hexdigest()
+    additions = [{"source": "pypi://words==1.0/words/more.tsv", "sha256": digest}]
+    found = ingest("pypi://corpora==1.0/corpora/data.tsv", additions=additions)
+    assert found == CONTENT + b"ham\ta\n"
+
+
+def test_refuses_a_changed_addition_and_names_it(ingest, local_file, add_file, tmp_path):
+    good, changed = add_file(b"ham\ta\n", "a.tsv"), add_file(b"ham\tb\n", "b.tsv")
+    changed["sha256"] = "0" * 64
+    with pytest.raises(OSError, match=r"data_ingestion\.additions\[1\], .*b\.tsv: ") as caught:
+        ingest(str(local_file), additions=[good, changed])
+    assert f"not the pinned {'0' * 64}" in str(caught.value)
+    assert str(caught.value).endswith("pin the new digest in data_ingestion.additions[1].sha256")
+    assert list((tmp_path / "raw").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("nowhere.tsv", "Errno 2"),
+        ("zip://member-only", "a zip source is written"),
+        ("nonsense://a/b", "nonsense"),
+    ],
+)
+def test_names_an_addition_that_cannot_be_had(ingest, local_file, source, reason):
+    additions = [{"source": source, "sha256": DIGEST}]
+    with pytest.raises(OSError, match=rf"additions\[0\], {source}: .*{reason}"):
+        ingest(str(local_file), additions=additions)
+
+
+def test_an_addition_has_the_same_limit_of_size(ingest, local_file, add_file):
+    with pytest.raises(OSError, match=r"additions\[0\], .*more than 0\.001 MB: raise"):
+        ingest(str(local_file), additions=[add_file(bytes(2000))], max_megabytes=0.001)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_refuses_an_addition_with_a_byte_order_mark(ingest, local_file, add_file, encoding):
+    with pytest.raises(OSError, match=r"additions\[0\], .* starts with a byte order mark"):
+        ingest(str(local_file), additions=[add_file("ham\ta\n".encode(encoding))])
+
+
+def test_refuses_to_add_to_a_source_in_utf_16(ingest, tmp_path, add_file):
+    source = tmp_path / "source.tsv"
+    source.write_bytes(CONTENT.decode().encode("utf-16"))
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    assert ingest(str(source), sha256=digest) == source.read_bytes()
+    with pytest.raises(OSError, match="nothing can be added to a source in UTF-16: convert it"):
+        ingest(str(source), sha256=digest, additions=[add_file(b"ham\ta\n")])
+
+
+@pytest.mark.parametrize(
+    ("addition", "fault"),
+    [
+        ({"source": "a.tsv"}, "0.sha256 is missing: add it"),
+        ({"source": "a.tsv", "sha256": "abc"}, "0.sha256: string should match pattern"),
+        ({"source": "a.tsv", "sha256": DIGEST, "rows": 2}, "0.rows is not a parameter"),
+        ("a.tsv", "0: input should be a valid dictionary"),
+    ],
+)
+def test_refuses_an_addition_that_is_not_written_rightly(ingest, local_file, addition, fault):
+    with pytest.raises(ValueError, match=r"params\.yaml: data_ingestion\.additions") as caught:
+        ingest(str(local_file), additions=[addition])
+    assert f"data_ingestion.additions.{fault}" in str(caught.value)
 
 
 def test_shows_progress_on_a_terminal(local_file, tmp_path, params_file, monkeypatch, capsys):

@@ -43,6 +43,7 @@ def test_parts_every_distinct_message(preprocess, rows):
     train, test, report = preprocess(rows)
     assert report["read"] == 182
     assert report["exact_duplicates"] == 2
+    assert report["relabelled"] == 0
     assert len(train) + len(test) == report["distinct"] == 180
     assert report["test"]["labels"] == {"ham": 24, "spam": 12}
     assert list(train) == ["label", "text", "tokens", "group", "row"]
@@ -93,9 +94,39 @@ def test_tokens_follow_the_options(preprocess, rows):
 
 
 def test_duplicates_are_found_after_normalising():
-    df = drop_duplicates(make_table([("ham", "a  b"), ("ham", "ａ b"), ("ham", "a c")]))
+    df, n_relabelled = drop_duplicates(
+        make_table([("ham", "a  b"), ("ham", "ａ b"), ("ham", "a c")])
+    )
     assert df["text"].tolist() == ["a b", "a c"]
     assert df["row"].tolist() == [1, 3]
+    assert n_relabelled == 0
+
+
+def test_the_first_of_equal_messages_stays_with_the_label_of_the_last():
+    rows = [("ham", "a"), ("spam", "b"), ("ham", "c"), ("spam", "a"), ("ham", "B"), ("spam", " c ")]
+    df, n_relabelled = drop_duplicates(make_table([*rows, ("ham", "c")]))
+    assert df[["row", "label", "text"]].to_numpy().tolist() == [
+        [1, "spam", "a"],
+        [2, "spam", "b"],
+        [3, "ham", "c"],
+        [5, "ham", "B"],
+    ]
+    assert n_relabelled == 1
+    assert list(df["label"].cat.categories) == ["ham", "spam"]
+
+
+def test_a_correction_at_the_end_relabels_a_message_and_is_counted(preprocess, rows):
+    label, text = rows[0]
+    corrected = {"ham": "spam", "spam": "ham"}[label]
+    train, test, report = preprocess([*rows, [corrected, f" {text}"]])
+    df = pd.concat([train, test])
+    assert df.loc[df["row"] == 1, ["label", "text"]].to_numpy().tolist() == [[corrected, text]]
+    assert (df["text"] == text).sum() == 1
+    assert report["relabelled"] == 1
+    assert report["exact_duplicates"] == 3
+    assert sum(report[side]["labels"][corrected] for side in ("train", "test")) == (
+        sum(row[0] == corrected for row in rows[:180]) + 1
+    )
 
 
 @pytest.mark.parametrize(
