@@ -41,10 +41,10 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy
 
 .DEFAULT_GOAL := help
 .PHONY: push pull s3 s3-stop remote doctor sweep compare
-.PHONY: help setup repro test lint format lock readme study predict serve feedback release promote bench hooks clean
+.PHONY: help setup repro test lint format lock readme study predict serve screenshot feedback release promote bench hooks clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.runtime ## Make .venv and install what the pipeline needs
 
@@ -110,6 +110,9 @@ predict: setup ## Tell spam from ham, as in make predict TEXT='You won! Call now
 
 serve: setup ## Serve the model on this machine, as in make serve ARGS='--port 8080 --workers 2'
 	@exec python src/serve.py $(ARGS)
+
+screenshot: $(VENV)/.development ## Take README's picture of the web page anew
+	@python docs/screenshot.py
 
 feedback: setup ## Review the corrections of users, as in make feedback ARGS=list
 	@python src/feedback.py $(ARGS)

@@ -1,0 +1,115 @@
+// CSV (RFC 4180) and TSV, read piece by piece, as `src/predict.py` reads them: in TSV each line is
+// a record and quotes mean nothing; in CSV a stray quote costs its own line alone.
+
+const PIECE_BYTES = 1 << 18;
+// A quoted field that is longer has no end: its quote is a stray one.
+const LONGEST_FIELD = 1 << 17;
+const SEPARATORS = [",", "\t", ";"];
+
+/** Return the separator that stands most often in the first line; that of the name's suffix if none. */
+export function guessSeparator(firstLine, name) {
+  const bare = firstLine.replace(/"[^"]*"/g, "");
+  const counts = SEPARATORS.map((separator) => bare.split(separator).length - 1);
+  const most = Math.max(...counts);
+  if (most === 0) return /\.(tsv|tab)$/i.test(name) ? "\t" : ",";
+  return SEPARATORS[counts.indexOf(most)];
+}
+
+/**
+ * Read the record that starts at a place of a text.
+ *
+ * @returns {?object} `fields`, `end` (where the next one starts), `lines` (how many it takes) and
+ *   `fault`; null if the text ends before the record does
+ */
+function readRecord(text, start, separator, isAll) {
+  const newline = text.indexOf("\n", start);
+  if (newline < 0 && !isAll) return null;
+  const end = newline < 0 ? text.length : newline + 1;
+  const line = text.slice(start, newline < 0 ? text.length : newline).replace(/\r$/, "");
+  if (line === "") return { fields: [], end, lines: 1, fault: "" };
+  if (separator === "\t" || !line.includes('"')) {
+    return { fields: line.split(separator), end, lines: 1, fault: "" };
+  }
+  const broken = { fields: [line], end, lines: 1, fault: "broken quoting" };
+  const fields = [];
+  let place = start;
+  for (;;) {
+    let field;
+    if (text[place] === '"') {
+      const from = place + 1;
+      let quote = from - 1;
+      do {
+        quote = text.indexOf('"', quote + 1);
+        if (quote < 0 || quote - from > LONGEST_FIELD) {
+          return quote < 0 && !isAll && text.length - from <= LONGEST_FIELD ? null : broken;
+        }
+      } while (text[quote + 1] === '"' && ++quote);
+      // A second quote, or the rest of a line's end, may be yet to come.
+      if (quote + 2 >= text.length && !isAll) return null;
+      field = text.slice(from, quote).replaceAll('""', '"');
+      place = quote + 1;
+      if (text[place] === "\r" && [undefined, "\n"].includes(text[place + 1])) place++;
+      if (![separator, "\n", undefined].includes(text[place])) return broken;
+    } else {
+      let stop = text.indexOf("\n", place);
+      if (stop < 0 && !isAll) return null;
+      if (stop < 0) stop = text.length;
+      const next = text.indexOf(separator, place);
+      const isLast = next < 0 || next > stop;
+      field = text.slice(place, isLast ? stop : next);
+      if (isLast) field = field.replace(/\r$/, "");
+      place = isLast ? stop : next;
+    }
+    fields.push(field);
+    if (text[place] !== separator) break;
+    place++;
+  }
+  const lines = text.slice(start, place).split("\n").length;
+  return { fields, end: Math.min(place + 1, text.length), lines, fault: "" };
+}
+
+/**
+ * Yield the records of a file, those of each piece of so many bytes that is read together.
+ *
+ * @yields {{records: object[], bytes: number}} records with `line` (of the file, from 1), `fields`
+ *   and `fault`; and how much of the file is read
+ * @throws {Error} if the file is not UTF-8
+ */
+export async function* readRecords(file, separator, size = PIECE_BYTES) {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
+  let line = 1;
+  for (let bytes = 0; bytes < file.size; ) {
+    const piece = await file.slice(bytes, bytes + size).arrayBuffer();
+    bytes = Math.min(bytes + size, file.size);
+    const isAll = bytes === file.size;
+    try {
+      text += decoder.decode(piece, { stream: !isAll });
+    } catch {
+      throw new Error(`${file.name} is not UTF-8: save it as UTF-8 and choose it again.`);
+    }
+    const records = [];
+    let place = 0;
+    while (place < text.length) {
+      const record = readRecord(text, place, separator, isAll);
+      if (!record) break;
+      records.push({ line, fields: record.fields, fault: record.fault });
+      line += record.lines;
+      place = record.end;
+    }
+    text = text.slice(place);
+    yield { records, bytes };
+  }
+}
+
+/** Return a field as CSV has it: in quotes only where it must be. */
+function quote(field) {
+  return /[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
+}
+
+/** Return a line of CSV. */
+export function formatRecord(fields) {
+  // A line with nothing on it would be no record.
+  const line = fields.map((field) => quote(String(field))).join(",");
+  return `${line === "" ? '""' : line}\n`;
+}

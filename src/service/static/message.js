@@ -1,0 +1,187 @@
+// One message: the form, its verdict, and what the reader says to it.
+
+import { find, make, makeProblem, reveal } from "./elements.js";
+import { countOf, formatCount, formatProbability, formatThreshold } from "./numbers.js";
+import { countCharacters, isBlank } from "./scoring.js";
+import { predict, readModel, request } from "./service.js";
+import { makeWords } from "./words.js";
+
+// From which share of the limit the characters are counted out.
+const NEAR = 0.8;
+
+const form = find("message");
+const text = find("text");
+const count = find("count");
+const status = find("status");
+const result = find("result");
+const button = form.querySelector("button[type=submit]");
+
+let latest = 0;
+
+/** Tell the number of characters once it comes near the limit. */
+function showCount(limit) {
+  const length = countCharacters(text.value);
+  const isOver = length > limit;
+  count.hidden = length < NEAR * limit;
+  count.textContent = count.hidden
+    ? ""
+    : `${formatCount(length)} of ${countOf(limit, "character")}${isOver ? ": too long" : ""}`;
+  count.classList.toggle("over", isOver);
+  if (!isOver && !isBlank(text.value)) text.removeAttribute("aria-invalid");
+}
+
+/** Return a bar of the probability, with a mark where the threshold is. */
+function makeMeter(probability, threshold, labels) {
+  const meter = make(
+    "div",
+    {
+      className: "meter",
+      role: "meter",
+      "aria-label": `Probability of ${labels.positive}`,
+      "aria-valuemin": 0,
+      "aria-valuemax": 100,
+      "aria-valuenow": (100 * probability).toFixed(2),
+      "aria-valuetext": formatProbability(probability),
+    },
+    make("span", { className: "fill" }),
+    make("span", { className: "threshold" }),
+  );
+  meter.style.setProperty("--probability", probability);
+  meter.style.setProperty("--threshold", threshold);
+  return meter;
+}
+
+/** Send what the reader says is right. */
+async function sendFeedback(message, label, block) {
+  for (const one of block.querySelectorAll("button")) one.disabled = true;
+  let said;
+  try {
+    await request("v1/feedback", { body: { text: message, label }, isRepeatable: false });
+    said = make("p", { className: "thanks", tabIndex: -1, role: "status" });
+    block.replaceChildren(said);
+    said.textContent = `Thank you. It is noted that this is ${label}.`;
+    said.focus({ preventScroll: true });
+  } catch (error) {
+    for (const one of block.querySelectorAll("button")) one.disabled = false;
+    block.querySelector(".problem")?.remove();
+    block.append(makeProblem(error.message));
+  }
+}
+
+/** Return the question whether the verdict is right. */
+function makeFeedback(message, label, labels) {
+  const other = label === labels.positive ? labels.negative : labels.positive;
+  const block = make("div", { className: "feedback", role: "group", "aria-labelledby": "right" });
+  const answer = (name, right) => {
+    const one = make("button", { type: "button" }, name);
+    one.addEventListener("click", () => sendFeedback(message, right, block));
+    return one;
+  };
+  block.append(
+    make("h3", { id: "right" }, "Is this right?"),
+    make(
+      "div",
+      { className: "actions" },
+      answer(`Yes, it is ${label}`, label),
+      answer(`No, it is ${other}`, other),
+    ),
+    make("p", { className: "hint" }, "Your answer is stored together with the message."),
+  );
+  return block;
+}
+
+/** Show a verdict. */
+function showVerdict(message, answer, model) {
+  const { label, probability, words } = answer.predictions[0];
+  const { labels } = model;
+  const side = label === labels.positive ? "positive" : "negative";
+  const shown = formatProbability(probability);
+  const from = `It counts as ${labels.positive} from ${formatThreshold(answer.threshold)}.`;
+  result.replaceChildren(
+    make(
+      "div",
+      { className: `verdict ${side}` },
+      make("p", { className: "label" }, label),
+      make("p", {}, make("strong", {}, shown), ` probability of ${labels.positive}`),
+    ),
+    makeMeter(probability, answer.threshold, labels),
+    make("p", { className: "hint" }, from),
+    ...makeWords(words, labels),
+  );
+  if (model.feedback) result.append(makeFeedback(message, label, labels));
+  status.textContent = `Verdict: ${label}. The probability of ${labels.positive} is ${shown}.`;
+}
+
+/** Show why there is no verdict. */
+function showProblem(sentence) {
+  status.textContent = "";
+  result.replaceChildren(makeProblem(sentence));
+}
+
+/** Classify what is in the box. */
+async function classify() {
+  const message = text.value;
+  const turn = ++latest;
+  const tell = (sentence) => {
+    if (turn !== latest) return;
+    status.textContent = sentence;
+    result.replaceChildren(make("p", { className: "empty" }, sentence));
+  };
+  let fault = isBlank(message) ? "There is no message yet: paste one, or try an example." : "";
+  result.setAttribute("aria-busy", "true");
+  button.classList.add("busy");
+  try {
+    let model = await readModel({ onWait: tell });
+    const limit = model.limits.text_length;
+    const length = countCharacters(message);
+    if (length > limit) {
+      fault = `The message has ${countOf(length, "character")}, the limit is ${formatCount(limit)}: shorten it.`;
+    }
+    if (fault) {
+      text.setAttribute("aria-invalid", "true");
+      showProblem(fault);
+      text.focus();
+      return;
+    }
+    text.removeAttribute("aria-invalid");
+    const answer = await predict({ text: message, explain: true }, { onWait: tell });
+    // The model may have been replaced since the page was opened.
+    if (answer.model_version !== model.version) model = await readModel({ again: true });
+    if (turn !== latest) return;
+    showVerdict(message, answer, model);
+    reveal(find("verdict"));
+  } catch (error) {
+    if (turn === latest) showProblem(error.message);
+  } finally {
+    if (turn === latest) {
+      result.removeAttribute("aria-busy");
+      button.classList.remove("busy");
+    }
+  }
+}
+
+/** Make the form work. */
+export function startMessage() {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    classify();
+  });
+  text.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) {
+      event.preventDefault();
+      classify();
+    }
+  });
+  text.addEventListener("input", async () => {
+    // Without its limits the service can still be asked.
+    const model = await readModel().catch(() => null);
+    if (model) showCount(model.limits.text_length);
+  });
+  for (const example of form.querySelectorAll("[data-example]")) {
+    example.addEventListener("click", () => {
+      text.value = example.dataset.example;
+      text.dispatchEvent(new Event("input"));
+      text.focus();
+    });
+  }
+}

@@ -1,0 +1,35 @@
+// Numbers as a reader sees them.
+
+const whole = new Intl.NumberFormat("en");
+const signed = new Intl.NumberFormat("en", {
+  minimumFractionDigits: 2,
+  maximumFractionDigits: 2,
+  signDisplay: "exceptZero",
+});
+
+/** Return a count with its thousands apart. */
+export function formatCount(count) {
+  return whole.format(count);
+}
+
+/** Return a count and its noun, as in "1 row" and "2 rows". */
+export function countOf(count, noun) {
+  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** Return a probability as a percentage that is never rounded to certainty. */
+export function formatProbability(probability) {
+  if (probability > 0.9999 && probability < 1) return "over 99.99%";
+  if (probability < 0.0001 && probability > 0) return "under 0.01%";
+  return `${(100 * probability).toFixed(2)}%`;
+}
+
+/** Return a threshold as a percentage, without zeros that tell nothing. */
+export function formatThreshold(threshold) {
+  return `${Number((100 * threshold).toFixed(2))}%`;
+}
+
+/** Return what a word contributes, with its sign. */
+export function formatContribution(contribution) {
+  return signed.format(contribution).replace("-", "−");
+}

@@ -1,0 +1,124 @@
+// The rows of a file: which can be scored, and what the service makes of them, batch by batch.
+
+import { formatCount } from "./numbers.js";
+import { predict } from "./service.js";
+
+const encoder = new TextEncoder();
+// White space to Python and to JavaScript, which differ on a few characters.
+const BLANK = /^[\s\u001c-\u001f\u0085]*$/;
+const ENVELOPE = encoder.encode('{"texts":[]}').length;
+
+/** Tell whether there is nothing in a text but white space. */
+export function isBlank(text) {
+  return BLANK.test(text);
+}
+
+/** Return how many characters a text has: those beyond 16 bits count once, as the service counts. */
+export function countCharacters(text) {
+  let count = text.length;
+  for (let i = 0; i < text.length - 1; i++) {
+    const isPair = (text.charCodeAt(i) & 0xfc00) === 0xd800;
+    if (isPair && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) count--;
+  }
+  return count;
+}
+
+/** Return why a record cannot be scored, or "". */
+function findFault(record, place, nColumns, limits) {
+  if (record.fault) return record.fault;
+  if (record.fields.length === 0) return "empty line";
+  if (record.fields.length !== nColumns) {
+    return `wrong number of fields: ${record.fields.length}, expected ${nColumns}`;
+  }
+  const text = record.fields[place];
+  if (isBlank(text)) return "empty text";
+  if (text.length > limits.text_length && countCharacters(text) > limits.text_length) {
+    return `text longer than ${formatCount(limits.text_length)} characters`;
+  }
+  return "";
+}
+
+/** Return a record's fields, one for each column, whatever it had. */
+function fitFields(record, place, nColumns, separator) {
+  const { fields, fault } = record;
+  if (fault) return Array.from({ length: nColumns }, (_, i) => (i === place ? fields[0] : ""));
+  if (fields.length > nColumns) {
+    return [...fields.slice(0, nColumns - 1), fields.slice(nColumns - 1).join(separator)];
+  }
+  return [...fields, ...Array(nColumns - fields.length).fill("")];
+}
+
+/** Send the texts of a batch's rows, and write into the rows what comes back. */
+async function scoreBatch(rows, options) {
+  let open = rows.filter((row) => !row.reason);
+  while (open.length) {
+    let answer;
+    try {
+      answer = await predict(`{"texts":[${open.map((row) => row.json).join(",")}]}`, options);
+    } catch (error) {
+      // The service may refuse a text that looked sound here: it costs that row alone.
+      const refused = (error.errors ?? [])
+        .map(({ pointer, detail }) => [/^\/texts\/(\d+)$/.exec(pointer ?? "")?.[1], detail])
+        .filter(([i]) => i !== undefined && open[i]);
+      if (error.status !== 422 || refused.length === 0) throw error;
+      for (const [i, detail] of refused) open[i].reason = detail;
+      open = open.filter((row) => !row.reason);
+      continue;
+    }
+    if (answer.predictions.length !== open.length) {
+      throw new Error("The service answered for another number of messages than it was sent.");
+    }
+    answer.predictions.forEach(({ label, probability }, i) => {
+      Object.assign(open[i], { label, probability, version: answer.model_version });
+    });
+    return;
+  }
+}
+
+/**
+ * Yield the rows of a file, batch by batch, in their order; one request at a time.
+ *
+ * @param {AsyncIterable} pieces - what `readRecords` yields, its header taken off
+ * @param {object} table - `columns`, `place` of the text among them, `separator`, `limits`
+ * @param {object} options - of each request
+ * @yields {{rows: object[], bytes: number}} rows with `line`, `fields`, and `label`, `probability`
+ *   and `version`, or a `reason` why they have none
+ */
+export async function* scoreRecords(pieces, { columns, place, separator, limits }, options) {
+  let rows = [];
+  let size = ENVELOPE;
+  // Bytes of the file that lie behind: of what is read together, as many parts as its records are.
+  let behind = 0;
+  let before = 0;
+  const emit = async () => {
+    const batch = rows;
+    rows = [];
+    size = ENVELOPE;
+    await scoreBatch(batch, options);
+    for (const row of batch) delete row.json;
+    return { rows: batch, bytes: Math.round(behind) };
+  };
+  for await (const { records, bytes } of pieces) {
+    options.signal?.throwIfAborted();
+    for (const [i, record] of records.entries()) {
+      behind = before + ((bytes - before) * i) / records.length;
+      const row = {
+        line: record.line,
+        fields: fitFields(record, place, columns.length, separator),
+        reason: findFault(record, place, columns.length, limits),
+      };
+      if (!row.reason) {
+        row.json = JSON.stringify(row.fields[place]);
+        const length = encoder.encode(row.json).length + 1;
+        if (ENVELOPE + length > limits.body_bytes) row.reason = "text too long for a request";
+        else if (size + length > limits.body_bytes) yield await emit();
+        if (!row.reason) size += length;
+      }
+      rows.push(row);
+      behind = before + ((bytes - before) * (i + 1)) / records.length;
+      if (rows.length === limits.batch_size) yield await emit();
+    }
+    before = behind = bytes;
+  }
+  if (rows.length) yield await emit();
+}

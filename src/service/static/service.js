@@ -1,0 +1,193 @@
+// Requests to the service: with the access token, again while it is busy, errors as sentences.
+
+import { find, make } from "./elements.js";
+
+const ROOT = new URL("..", import.meta.url);
+const TOKEN = "access-token";
+// Seconds between attempts, unless the service names its own.
+const WAITS = [1, 2, 4, 8];
+const LONGEST_WAIT = 60;
+
+let asked = null;
+let model = null;
+
+/** An answer that is none, or none that was wanted. */
+export class Problem extends Error {
+  constructor(detail, status = 0, errors = []) {
+    super(detail);
+    this.status = status;
+    this.errors = errors;
+  }
+}
+
+/** Return words with a capital and a full stop. */
+function toSentence(words) {
+  return words[0].toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".");
+}
+
+/** Return the problem that an answer tells of. */
+async function readProblem(response) {
+  try {
+    const { detail, title, errors = [] } = await response.json();
+    const sentence = detail ?? title;
+    if (typeof sentence === "string" && sentence) {
+      return new Problem(toSentence(sentence), response.status, errors);
+    }
+  } catch {
+    // Something between here and the service may answer in a form of its own.
+  }
+  return new Problem(
+    `The service answered ${response.status} ${response.statusText}`.trim() + ".",
+    response.status,
+  );
+}
+
+/** Wait some seconds, or until the signal is aborted, which throws. */
+function sleep(seconds, signal) {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, 1000 * seconds);
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+}
+
+/** Return a promise that settles as another does, or is rejected once the signal is aborted. */
+export function orAbort(promise, signal) {
+  if (!signal) return promise;
+  const stopped = new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  return Promise.race([promise, stopped]);
+}
+
+/** Return the seconds that an answer asks to wait: a number of them, or a date. */
+function readWait(response, otherwise) {
+  const said = response?.headers.get("Retry-After");
+  if (!said) return otherwise;
+  const seconds = /^\d+$/.test(said.trim()) ? Number(said) : (Date.parse(said) - Date.now()) / 1000;
+  return Number.isNaN(seconds) ? otherwise : Math.min(Math.max(seconds, 0), LONGEST_WAIT);
+}
+
+/**
+ * Ask for the access token, and resolve once there is one other than that which was refused.
+ *
+ * However many requests wait for it, there is one question.
+ */
+function askForToken(refused) {
+  if (sessionStorage.getItem(TOKEN) !== refused) return Promise.resolve();
+  asked ??= new Promise((resolve) => {
+    const field = make("input", {
+      id: "token",
+      type: "password",
+      autocomplete: "off",
+      required: true,
+      "aria-describedby": "token-why",
+    });
+    const why = refused
+      ? "The service refused this token. Check it and try again."
+      : "This service is not open to everyone. The token is kept until this tab is closed.";
+    const form = make(
+      "form",
+      { className: "card access", "aria-labelledby": "access-name" },
+      make("h2", { id: "access-name" }, "Access"),
+      make("p", { id: "token-why", role: "alert" }, why),
+      make("label", { htmlFor: "token" }, "Access token"),
+      make(
+        "div",
+        { className: "actions" },
+        field,
+        make("button", { className: "main", type: "submit" }, "Use token"),
+      ),
+    );
+    const before = document.activeElement;
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const token = field.value.trim();
+      if (!token) return;
+      sessionStorage.setItem(TOKEN, token);
+      form.remove();
+      asked = null;
+      (before?.isConnected ? before : find("main")).focus({ preventScroll: true });
+      resolve();
+    });
+    find("notices").append(form);
+    field.focus();
+  });
+  return asked;
+}
+
+/** Send one request with the token there is; ask for another as long as it is refused. */
+async function send(path, options) {
+  const { signal } = options;
+  for (;;) {
+    const token = sessionStorage.getItem(TOKEN);
+    const headers = new Headers(options.headers);
+    if (token) headers.set("Authorization", `Bearer ${encodeToken(token)}`);
+    const response = await fetch(new URL(path, ROOT), { ...options, headers, cache: "no-store" });
+    if (response.status !== 401) return response;
+    await orAbort(askForToken(token), signal);
+  }
+}
+
+/** Return a token in a form that a header can hold; one that has to be changed is refused. */
+function encodeToken(token) {
+  return /^[\x20-\x7e]+$/.test(token) ? token : encodeURIComponent(token);
+}
+
+/**
+ * Send a request, again while the service is busy or away, and return its answer.
+ *
+ * @param {string} path - below the service's root
+ * @param {object} options - `body` (sent as JSON, by POST), `signal`, `isRepeatable` (whether to
+ *   send again what may have arrived), and `onWait`, told in a sentence of each wait
+ * @throws {Problem} if the answer is an error
+ */
+export async function request(path, { body, signal, isRepeatable = true, onWait } = {}) {
+  const options = { signal };
+  if (body !== undefined) {
+    options.method = "POST";
+    options.headers = { "Content-Type": "application/json" };
+    options.body = typeof body === "string" ? body : JSON.stringify(body);
+  }
+  for (let attempt = 0; ; attempt++) {
+    let response, problem;
+    try {
+      response = await send(path, options);
+      if (response.ok) return response;
+      problem = await readProblem(response);
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      problem = new Problem("The service cannot be reached. Is it running?");
+    }
+    const isAway = problem.status === 0 && isRepeatable;
+    if (!(isAway || problem.status === 503) || attempt === WAITS.length) throw problem;
+    const seconds = readWait(response, WAITS[attempt]);
+    onWait?.(`${problem.message} Trying again in ${Math.ceil(seconds)} s.`);
+    await sleep(seconds, signal);
+  }
+}
+
+/** Return what the service tells of its model; once known, not asked again unless told to. */
+export function readModel({ again = false, onWait } = {}) {
+  if (again) model = null;
+  model ??= request("v1/model", { onWait })
+    .then((response) => response.json())
+    .catch((error) => {
+      model = null;
+      throw error;
+    });
+  return model;
+}
+
+/** Return the service's answer to one message, or to several, given as a body in JSON. */
+export async function predict(body, options) {
+  const response = await request("v1/predict", { ...options, body });
+  return response.json();
+}
