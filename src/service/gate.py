@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import logging
 import time
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -28,6 +29,8 @@ HEADERS = {
 # Swagger UI writes styles into its elements.
 DOCS_POLICY = POLICY.format(styles=" 'unsafe-inline'")
 
+logger = logging.getLogger(__name__)
+
 
 class Gate:
     """ASGI middleware around the application.
@@ -53,6 +56,7 @@ class Gate:
             return
         start = time.perf_counter()
         status = 500
+        has_begun = False
         received = 0
         deadline = asyncio.get_running_loop().time() + self.seconds
 
@@ -70,21 +74,30 @@ class Gate:
             return message
 
         async def send_marked(message: Message) -> None:
-            nonlocal status
+            nonlocal status, has_begun
             if message["type"] == "http.response.start":
+                has_begun = True
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
                 if scope["path"] == "/docs":
                     headers["Content-Security-Policy"] = DOCS_POLICY
-                if scope["path"].startswith(("/v1/", "/metrics")):
-                    headers.setdefault("Cache-Control", "no-store")
+                # Pages and their scripts are asked for anew, lest a browser mixes two versions.
+                is_private = scope["path"].startswith(("/v1/", "/metrics"))
+                headers.setdefault("Cache-Control", "no-store" if is_private else "no-cache")
             await send(message)
 
         try:
             refusal = self.refuse(scope)
             await (refusal or self.app)(scope, receive_limited, send_marked)
+        except Exception:
+            if has_begun:
+                raise
+            # uvicorn would answer without our headers, and end the connection.
+            logger.exception("a request failed")
+            failed = ProblemResponse(500, "the service failed: its log tells more")
+            await failed(scope, receive_limited, send_marked)
         finally:
             route = getattr(scope.get("route"), "path", "") or "none"
             # A method is any string at all, and each would be a series of its own.

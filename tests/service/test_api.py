@@ -295,6 +295,14 @@ def test_answers_with_messages_are_not_kept_by_caches(get):
     assert get("POST", "/v1/predict", json={"text": HAM}).headers["cache-control"] == "no-store"
 
 
+def test_browsers_ask_whether_pages_and_scripts_are_still_the_same(get):
+    assert get("GET", "/").headers["cache-control"] == "no-cache"
+    script = get("GET", "/static/docs.js")
+    assert script.headers["cache-control"] == "no-cache"
+    unchanged = {"If-None-Match": script.headers["etag"]}
+    assert get("GET", "/static/docs.js", headers=unchanged).status_code == 304
+
+
 def test_the_documentation_needs_nothing_from_elsewhere(get):
     page = get("GET", "/docs").text
     assert not re.search(r"(src|href)=.https?:", page)

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import random
 import shutil
 import sqlite3
@@ -113,7 +112,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def open_page(context: BrowserContext) -> Iterator[Callable[..., Page]]:
     """Return a function that opens a page; no page may complain, or ask any other server.
 
-    The browser complains of answers that are errors: ``refusals`` tells how many are to be expected.
+    The browser complains of answers that are errors: ``refusals`` tells how many to expect.
     """
     complaints, foreign, expected = [], [], []
 
@@ -181,7 +180,7 @@ def change_answer(page: Page, pattern: str, change: Callable[[dict, int], None])
     return sent
 
 
-def test_a_verdict_comes_with_its_probability_and_the_words_marked(service, open_page):
+def test_a_verdict_comes_with_its_probability_and_the_words_marked_and_no_more(service, open_page):
     page = open_page(service)
     classify(page, "WIN  cash now\nor see you at home")
     verdict = page.get_by_role("region", name="Verdict")
@@ -200,6 +199,8 @@ def test_a_verdict_comes_with_its_probability_and_the_words_marked(service, open
     classify(page, "see you at home mum")
     expect(verdict.get_by_role("status")).to_contain_text("Verdict: ham.")
     expect(verdict.locator(".label")).to_have_text("ham")
+    # This service takes no feedback.
+    expect(page.get_by_text("Is this right?")).to_have_count(0)
 
 
 def test_a_model_that_cannot_tell_words_still_gets_a_verdict(service, open_page):
@@ -325,26 +326,22 @@ def test_a_file_keeps_every_row_and_gets_the_results(service, open_page):
     assert {tuple(row[3:6]) for row in rows if row[6]} == {("", "", "")}
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "column", "cells"),
-    [
-        ("a.tsv", 'n\tbody\n1\t"quotes, mean nothing\n', "body", [["1", '"quotes, mean nothing']]),
-        ("a.csv", "\ufeffn;SMS\n1;WIN, cash\n", "SMS", [["1", "WIN, cash"]]),
-        ("a.csv", "n,tag,words\n1,a1,see you\n2,a2,\n", "words", [["1", "a1", "see you"]]),
-    ],
-    ids=["TSV", "semicolons and a byte-order mark", "no column that is named for its text"],
-)
-def test_separator_and_column_are_guessed(service, open_page, name, content, column, cells):
+def test_separator_and_column_are_guessed(service, open_page):
     page = open_page(service)
-    score_file(page, content, name)
-    expect(page.get_by_label("Column that holds the messages").locator(":checked")).to_have_text(
-        column
-    )
-    text = download(page, "a.scored.csv")
-    assert text.startswith("\ufeff") == content.startswith("\ufeff")
-    header, *rows = read_records(text.removeprefix("\ufeff"))
-    assert header[-4:] == HEADER
-    assert [row[:-4] for row in rows[:1]] == cells
+    for name, content, column, cells in (
+        ("a.tsv", 'n\tbody\n1\t"quotes, mean nothing\n', "body", ["1", '"quotes, mean nothing']),
+        ("b.csv", "\ufeffn;SMS\n1;WIN, cash\n", "SMS", ["1", "WIN, cash"]),
+        ("c.csv", "n,tag,words\n1,a1,see you\n2,a2,\n", "words", ["1", "a1", "see you"]),
+    ):
+        score_file(page, content, name)
+        chosen = page.get_by_label("Column that holds the messages").locator(":checked")
+        expect(chosen).to_have_text(column)
+        text = download(page, name.replace(".", ".scored.").replace("tsv", "csv"))
+        # Who marked the file as UTF-8 needs the mark.
+        assert text.startswith("\ufeff") == content.startswith("\ufeff")
+        header, row, *_ = read_records(text.removeprefix("\ufeff"))
+        assert header[-4:] == HEADER
+        assert row[:-4] == cells
 
 
 def test_a_column_that_is_there_already_is_kept(service, open_page):
@@ -526,12 +523,6 @@ def test_a_token_is_asked_for_and_feedback_is_stored(guarded, open_page):
     expect(page.get_by_role("img", name="Confusion matrix")).to_be_visible()
 
 
-def test_no_feedback_is_asked_for_where_none_is_taken(service, open_page):
-    page = open_page(service)
-    classify(page, "WIN cash now")
-    expect(page.get_by_text("Is this right?")).to_have_count(0)
-
-
 def test_the_model_page_shows_metrics_with_their_intervals(service, open_page):
     page = open_page(service, "/model")
     row = page.get_by_role("row", name="accuracy")
@@ -584,7 +575,8 @@ def test_controls_have_names_and_headings_have_order(service, open_page, path):
     if path == "/":
         classify(page, "WIN cash now")
         score_file(page, "text\nWIN cash\n")
-    controls = page.locator("a, button, input, select, textarea, [role=meter], [tabindex='0']")
+    else:
+        expect(page.get_by_role("heading", name="Plots")).to_be_visible()
     # Chromium's own computation of names, as screen readers get them.
     session = page.context.new_cdp_session(page)
     nodes = session.send("Accessibility.getFullAXTree")["nodes"]
@@ -592,7 +584,6 @@ def test_controls_have_names_and_headings_have_order(service, open_page, path):
     found = [n for n in nodes if n.get("role", {}).get("value") in roles and not n["ignored"]]
     assert len(found) >= 5
     assert [n for n in found if not n.get("name", {}).get("value", "").strip()] == []
-    assert controls.count() >= 5
     levels = [
         int(heading.evaluate("e => e.tagName[1]")) for heading in page.get_by_role("heading").all()
     ]
@@ -600,9 +591,3 @@ def test_controls_have_names_and_headings_have_order(service, open_page, path):
     assert levels.count(1) == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
     assert page.locator("html").get_attribute("lang") == "en"
-    assert (
-        json.loads(
-            page.evaluate("JSON.stringify([...document.querySelectorAll('[style]')].length)")
-        )
-        <= 1
-    )
