@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=400, help="of these, for the ordinary way")
     args = parser.parse_args()
     params = read_params(args.params, "preprocessing", PreprocessingParams)
-    df = swap_words(*read_corpus(args.corpus), args.messages)
+    df = swap_words(*read_corpus(args.corpus), args.messages).assign(added=False)
     sample = df["text"].tolist()[: args.sample]
 
     with tempfile.TemporaryDirectory() as folder:

@@ -1,8 +1,7 @@
-"""Fetch the raw data from the first source that has it: sources -> data/raw/messages.tsv.
+"""Fetch the raw data from the first source that has it, and additions such as reviewed feedback.
 
-Additions, such as reviewed feedback, are fetched likewise and appended.
-
-By hand: python src/data_ingestion.py --params params.yaml --output data/raw/messages.tsv
+By hand: python src/data_ingestion.py --params params.yaml --output data/raw/messages.tsv \
+    --additions data/raw/additions.tsv
 """
 
 import common.startup  # noqa: F401  (first: see there)
@@ -214,27 +213,52 @@ def check_digest(path: Path, expected: str, key: str) -> None:
         )
 
 
-def add_rows(target: Path, params: IngestionParams, folder: Path) -> None:
-    """Fetch the additions, check their digests and append them, in order, to ``target``.
+def fetch_additions(params: IngestionParams, source: Path, folder: Path) -> Path:
+    """Fetch the additions into ``folder``, check their digests and join them in order.
+
+    Parameters
+    ----------
+    params : IngestionParams
+        Names them.
+    source : Path
+        What they are added to; it stays as it is.
+    folder : Path
+        An empty one.
+
+    Returns
+    -------
+    Path
+        A file that is empty if there are none.
 
     Raises
     ------
     OSError
-        If one cannot be had, is not as pinned, or cannot be appended byte for byte.
+        If one cannot be had, is not as pinned, or its bytes cannot stand after other ones.
     """
+    whole = folder / "additions"
+    whole.touch()
     for i, addition in enumerate(params.additions):
         key = f"data_ingestion.additions[{i}]"
         logger.info("adding %s", addition.source)
         # A folder of its own: it may have the name of another.
-        own_folder = folder / f"addition-{i}"
+        own_folder = folder / str(i)
         own_folder.mkdir()
         try:
+            if has_mark(source, UTF_16_MARKS):
+                raise ValueError("nothing can be added to a source in UTF-16: convert it to UTF-8")
             path = fetch_source(addition.source, own_folder, params)
             check_digest(path, addition.sha256, f"{key}.sha256")
-            append(path, target)
+            append(path, whole)
         except (OSError, ValueError) as error:
             raise OSError(f"{key}, {addition.source}: {error}") from error
         logger.info("%d bytes with the pinned SHA-256 added", path.stat().st_size)
+    return whole
+
+
+def has_mark(path: Path, marks: tuple[bytes, ...]) -> bool:
+    """Tell whether a file starts with one of these byte order marks."""
+    with path.open("rb") as file:
+        return file.read(max(map(len, marks))).startswith(marks)
 
 
 def append(path: Path, target: Path) -> None:
@@ -243,14 +267,11 @@ def append(path: Path, target: Path) -> None:
     Raises
     ------
     ValueError
-        If a byte order mark would stand within the text, or lines do not end in one byte.
+        If a byte order mark would stand within the text.
     """
+    if has_mark(path, (codecs.BOM_UTF8, *UTF_16_MARKS)):
+        raise ValueError("it starts with a byte order mark: write it without one")
     with target.open("rb+") as whole, path.open("rb") as part:
-        if whole.read(2) in UTF_16_MARKS:
-            raise ValueError("nothing can be added to a source in UTF-16: convert it to UTF-8")
-        if part.read(3).startswith((codecs.BOM_UTF8, *UTF_16_MARKS)):
-            raise ValueError("it starts with a byte order mark: write it without one")
-        part.seek(0)
         if whole.seek(0, os.SEEK_END):
             whole.seek(-1, os.SEEK_END)
             if whole.read(1) != b"\n":
@@ -263,13 +284,17 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Fetch the raw data and check its digest.")
     parser.add_argument("--params", type=Path, required=True, help="params.yaml")
     parser.add_argument("--output", type=Path, required=True, help="file to write, as received")
+    parser.add_argument("--additions", type=Path, required=True, help="file of the additions")
     args = parser.parse_args(argv)
     params = read_params(args.params, "data_ingestion", IngestionParams)
 
     with empty_folder(args.output.with_name("download.tmp")) as folder:
-        path = fetch_verified(params, folder)
-        add_rows(path, params, folder)
-        replace(path, args.output)
+        for name in ("source", "additions"):
+            (folder / name).mkdir()
+        source = fetch_verified(params, folder / "source")
+        additions = fetch_additions(params, source, folder / "additions")
+        replace(source, args.output)
+        replace(additions, args.additions)
 
 
 if __name__ == "__main__":

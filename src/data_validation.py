@@ -1,8 +1,11 @@
 """Check every row of the raw data: raw -> accepted table, rejected rows, report.
 
+Additions are rows in the source's format without its header. Their numbers go on after the
+source's last line.
+
 By hand: python src/data_validation.py --params params.yaml --input data/raw/messages.tsv \
-    --output data/interim/messages.parquet --rejected data/interim/rejected.csv \
-    --report reports/validation.json
+    --additions data/raw/additions.tsv --output data/interim/messages.parquet \
+    --rejected data/interim/rejected.csv --report reports/validation.json
 """
 
 import common.startup  # noqa: F401  (first: see there)
@@ -76,13 +79,14 @@ class ValidationParams(Params):
 
 @dataclass(frozen=True)
 class Record:
-    """One record of the source: its first line's number, counted from 1, and what it holds."""
+    """One record: its first line's number, counted from 1, and what it holds."""
 
     row: int
     line: str
     fields: tuple[str, ...] = ()
     reason: str = ""
     detail: str = ""
+    is_added: bool = False
 
 
 def decode(raw: bytes, encoding: str) -> str:
@@ -159,6 +163,13 @@ def split_quoted(text: str, separator: str, labels: Labels) -> Iterator[Record]:
         yield replace(record, line=line)
 
 
+def split_records(text: str, params: ValidationParams) -> Iterator[Record]:
+    """Yield a record for each line, or for each that quoting makes of several."""
+    if params.quoting:
+        return split_quoted(text, params.separator, params.labels)
+    return split_plain(text, params.separator)
+
+
 def parse(text: str, params: ValidationParams) -> tuple[list[str], list[Record]]:
     """Split a decoded file into column names and records.
 
@@ -167,10 +178,7 @@ def parse(text: str, params: ValidationParams) -> tuple[list[str], list[Record]]
     ValueError
         If there is no record, or the header lacks a column.
     """
-    if params.quoting:
-        records = list(split_quoted(text, params.separator, params.labels))
-    else:
-        records = list(split_plain(text, params.separator))
+    records = list(split_records(text, params))
     columns = params.columns
     if columns is None:
         columns = list(records.pop(0).fields)
@@ -182,6 +190,36 @@ def parse(text: str, params: ValidationParams) -> tuple[list[str], list[Record]]
                 )
     if not records:
         raise ValueError("the file has a header but no rows: fetch it again")
+    return columns, records
+
+
+def parse_additions(text: str, last: Record, params: ValidationParams) -> list[Record]:
+    """Split decoded additions into records, numbered on from the source's last one."""
+    n_lines = last.row + last.line.count("\n")
+    return [
+        replace(record, row=n_lines + record.row, is_added=True)
+        for record in split_records(text, params)
+    ]
+
+
+def read_records(
+    source: Path, additions: Path, params: ValidationParams
+) -> tuple[list[str], list[Record]]:
+    """Return the source's column names, and its records before those of the additions.
+
+    Raises
+    ------
+    ValueError
+        If a file is not what the parameters say; the message names it.
+    """
+    path = source
+    try:
+        columns, records = parse(decode(path.read_bytes(), params.encoding), params)
+        path = additions
+        if raw := path.read_bytes():
+            records += parse_additions(decode(raw, params.encoding), records[-1], params)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     return columns, records
 
 
@@ -217,10 +255,13 @@ def sort_records(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Part the records into those that keep the contract and those that do not.
 
+    Two records of the source with one text and two labels contradict each other. An added one
+    corrects what came before.
+
     Returns
     -------
-    accepted : DataFrame of shape (n_accepted, 3)
-        ``label`` (category, negative first), ``text`` as received, ``row``.
+    accepted : DataFrame of shape (n_accepted, 4)
+        ``label`` (category, negative first), ``text`` as received, ``row``, ``added``.
     rejected : DataFrame of shape (n_rejected, 4)
         ``row``, ``reason``, ``detail``, ``line``.
     """
@@ -228,7 +269,7 @@ def sort_records(
     faults = [find_fault(record, label, text, len(columns), params) for record in records]
     labels_of = defaultdict(set)
     keys = [
-        "" if reason else normalise_text(record.fields[text])
+        "" if reason or record.is_added else normalise_text(record.fields[text])
         for record, (reason, _) in zip(records, faults, strict=True)
     ]
     for record, key in zip(records, keys, strict=True):
@@ -236,27 +277,32 @@ def sort_records(
             labels_of[key].add(record.fields[label])
     accepted, rejected = [], []
     for record, (reason, detail), key in zip(records, faults, keys, strict=True):
-        if not reason and len(labels_of[key]) > 1:
+        if key and len(labels_of[key]) > 1:
             reason = "same text with both labels"
         if reason:
             line = record.line.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
             rejected.append((record.row, reason, detail, line))
         else:
-            accepted.append((record.fields[label], record.fields[text], record.row))
-    accepted_df = pd.DataFrame(accepted, columns=["label", "text", "row"])
+            fields = record.fields
+            accepted.append((fields[label], fields[text], record.row, record.is_added))
+    accepted_df = pd.DataFrame(accepted, columns=["label", "text", "row", "added"])
     categories = [params.labels.negative, params.labels.positive]
     accepted_df["label"] = pd.Categorical(accepted_df["label"], categories=categories)
-    accepted_df = accepted_df.astype({"text": "str", "row": "int64"})
+    accepted_df = accepted_df.astype({"text": "str", "row": "int64", "added": "bool"})
     return accepted_df, pd.DataFrame(rejected, columns=["row", "reason", "detail", "line"])
 
 
 def summarise(accepted: pd.DataFrame, rejected: pd.DataFrame) -> dict:
-    """Return counts, label shares, quantiles of text length in characters, and reasons."""
+    """Return counts, label shares, quantiles of text length in characters, and reasons.
+
+    ``added`` counts those of the accepted rows that come from the additions.
+    """
     lengths = accepted["text"].str.len()
     counts = accepted["label"].value_counts(sort=False)
     return {
         "read": len(accepted) + len(rejected),
         "accepted": len(accepted),
+        "added": int(accepted["added"].sum()),
         "rejected": len(rejected),
         "reasons": dict(sorted(Counter(rejected["reason"]).items())),
         "labels": {
@@ -296,6 +342,7 @@ def check_schema(accepted: pd.DataFrame, params: ValidationParams) -> pd.DataFra
             "label": pa.Column(labels),
             "text": pa.Column("str", text),
             "row": pa.Column("int64", pa.Check.ge(1), unique=True),
+            "added": pa.Column("bool"),
         },
         strict=True,
         ordered=True,
@@ -308,17 +355,15 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Part valid rows from invalid ones.")
     parser.add_argument("--params", type=Path, required=True, help="params.yaml")
     parser.add_argument("--input", type=Path, required=True, help="raw data")
+    parser.add_argument("--additions", type=Path, required=True, help="more rows, or an empty file")
     parser.add_argument("--output", type=Path, required=True, help="Parquet of the accepted rows")
     parser.add_argument("--rejected", type=Path, required=True, help="CSV of the rejected rows")
     parser.add_argument("--report", type=Path, required=True, help="JSON of counts")
     args = parser.parse_args(argv)
     params = read_params(args.params, "data_validation", ValidationParams)
 
-    try:
-        with timed(logger, "parsed %s", args.input):
-            columns, records = parse(decode(args.input.read_bytes(), params.encoding), params)
-    except ValueError as error:
-        raise ValueError(f"{args.input}: {error}") from error
+    with timed(logger, "parsed %s and %s", args.input, args.additions):
+        columns, records = read_records(args.input, args.additions, params)
     with timed(logger, "checked %d rows", len(records)):
         accepted, rejected = sort_records(columns, records, params)
     report = summarise(accepted, rejected)
@@ -330,7 +375,8 @@ def main(argv: list[str] | None = None) -> None:
     try:
         check_limits(report, params)
     except ValueError as error:
-        raise ValueError(f"{args.input}: {error}; every one is in {args.rejected}") from error
+        files = f"{args.input} and {args.additions}" if records[-1].is_added else args.input
+        raise ValueError(f"{files}: {error}; every one is in {args.rejected}") from error
     write_table(check_schema(accepted, params), args.output)
 
 

@@ -17,7 +17,7 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -35,12 +35,10 @@ from common.log import run_stage
 from common.params import read_params
 from common.text import normalise_text
 from data_validation import (
-    Record,
     ValidationParams,
     decode,
     find_fault,
-    split_plain,
-    split_quoted,
+    split_records,
 )
 
 RAW = Path("data/raw/messages.tsv")
@@ -73,13 +71,6 @@ def choose_ids(numbers: list[int], up_to: int | None, pending: list[Correction])
     if up_to is None:
         return numbers
     return [correction.id for correction in pending if correction.id <= up_to]
-
-
-def split_records(text: str, params: ValidationParams) -> Iterator[Record]:
-    """Split text into records as the validation does."""
-    if params.quoting:
-        return split_quoted(text, params.separator, params.labels)
-    return split_plain(text, params.separator)
 
 
 def read_columns(raw: Path, params: ValidationParams) -> list[str]:

@@ -1,5 +1,8 @@
 """Normalise, tokenise, deduplicate and split: accepted table -> train and test tables.
 
+The split is chosen among the source's messages by their own labels, so that neither corrections
+nor other additions move any of them to the other side.
+
 By hand: python src/preprocessing.py --params params.yaml --input data/interim/messages.parquet \
     --train data/interim/train.parquet --test data/interim/test.parquet \
     --report reports/preprocessing.json
@@ -38,55 +41,53 @@ class PreprocessingParams(TextParams):
     random_state: NonNegativeInt
 
 
-def drop_duplicates(df: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+def drop_duplicates(df: pd.DataFrame) -> pd.DataFrame:
     """Normalise ``text`` and keep the first row of each distinct one, with the label of the last.
 
     Corrections of labels come after what they correct.
 
     Returns
     -------
-    distinct : DataFrame of shape (n_distinct, 3)
-        ``label``, ``text``, ``row``.
-    n_relabelled : int
-        How many of them had another label in their first row.
+    DataFrame of shape (n_distinct, 5)
+        ``label``, ``text``, ``row``, ``added``, and the first row's label as ``first_label``.
     """
     df = df.assign(text=df["text"].map(normalise_text).astype("str"))
     first = df.drop_duplicates("text", ignore_index=True)
     # Both in the order of the first rows.
     last = df.drop_duplicates("text", keep="last").set_index("text").loc[first["text"], "label"]
-    last = last.reset_index(drop=True)
-    return first.assign(label=last), int((first["label"] != last).sum())
+    return first.assign(first_label=first["label"], label=last.reset_index(drop=True))
 
 
-def prepare(df: pd.DataFrame, params: PreprocessingParams) -> tuple[pd.DataFrame, int]:
-    """Return the distinct messages with ``tokens`` and ``group``, and how many were relabelled.
+def number_groups(texts: pd.Series, similarity: float | None) -> pd.Series:
+    """Return each text's near-duplicate group; without ``similarity`` each has its own."""
+    if similarity is None:
+        return pd.Series(np.arange(len(texts)), texts.index)
+    return pd.Series(group_near_duplicates(texts.tolist(), similarity), texts.index)
+
+
+def prepare(df: pd.DataFrame, params: PreprocessingParams) -> pd.DataFrame:
+    """Return the distinct messages with ``tokens`` and ``group``.
 
     Parameters
     ----------
-    df : DataFrame of shape (n_messages, 3)
-        ``label``, ``text`` and ``row``.
+    df : DataFrame of shape (n_messages, 4)
+        ``label``, ``text``, ``row`` and ``added``.
     params : PreprocessingParams
         How to make tokens and groups.
 
     Returns
     -------
-    distinct : DataFrame of shape (n_distinct, 5)
-        ``label``, ``text``, ``tokens``, ``group``, ``row``.
-    n_relabelled : int
-        As ``drop_duplicates`` counts them.
+    DataFrame of shape (n_distinct, 7)
+        What ``drop_duplicates`` returns, ``tokens`` and ``group``.
     """
     with timed(logger, "normalised and compared %d messages", len(df)):
-        distinct, n_relabelled = drop_duplicates(df)
+        distinct = drop_duplicates(df)
     with timed(logger, "tokenised %d distinct messages", len(distinct)):
         tokenise = build_tokeniser(params.lowercase, params.stemmer, params.stop_words)
         distinct["tokens"] = distinct["text"].map(tokenise).astype("str")
     with timed(logger, "searched near-duplicates"):
-        if params.near_duplicate_similarity is None:
-            distinct["group"] = np.arange(len(distinct))
-        else:
-            texts = distinct["text"].tolist()
-            distinct["group"] = group_near_duplicates(texts, params.near_duplicate_similarity)
-    return distinct[COLUMNS], n_relabelled
+        distinct["group"] = number_groups(distinct["text"], params.near_duplicate_similarity)
+    return distinct
 
 
 def choose_test_rows(
@@ -128,6 +129,12 @@ def choose_test_rows(
                 room -= members[group]
                 chosen.append(group)
     is_test = groups.isin(chosen).to_numpy()
+    check_sides(labels, groups, is_test)
+    return is_test
+
+
+def check_sides(labels: pd.Series, groups: pd.Series, is_test: np.ndarray) -> None:
+    """Raise ``ValueError`` if a group stands on both sides, or a side lacks a label."""
     if not set(groups[is_test]).isdisjoint(groups[~is_test]):
         raise ValueError("a near-duplicate group stands on both sides of the split")
     for side, rows in (("test", is_test), ("training", ~is_test)):
@@ -137,18 +144,71 @@ def choose_test_rows(
                     f"the {side} set has no message labelled {label!r}: "
                     "add messages, or change preprocessing.test_size"
                 )
-    return is_test
 
 
-def summarise(n_read: int, n_relabelled: int, df: pd.DataFrame, is_test: np.ndarray) -> dict:
-    """Return the counts of rows, duplicates, groups and labels."""
-    sizes = df["group"].value_counts()
-    sides = {"train": df[~is_test], "test": df[is_test]}
+def split(df: pd.DataFrame, params: PreprocessingParams) -> tuple[pd.DataFrame, np.ndarray]:
+    """Choose the test set among the source's messages, and place the added ones beside their like.
+
+    An added message like none of the source's is for training. One whose group reaches both sides
+    is left out.
+
+    Parameters
+    ----------
+    df : DataFrame of shape (n_distinct, 7)
+        As ``prepare`` returns it.
+    params : PreprocessingParams
+        How to choose, and what a group is.
+
+    Returns
+    -------
+    kept : DataFrame of shape (n_kept, 7)
+        The messages that are not left out, ``group`` found among them alone.
+    is_test : ndarray of bool, shape (n_kept,)
+        True for the rows of the test set.
+
+    Raises
+    ------
+    ValueError
+        If a side would lack a label.
+    """
+    is_added = df["added"].to_numpy()
+    source = df[~is_added]
+    # Without what was added, groups that it connects are apart.
+    groups = source["group"]
+    if is_added.any():
+        groups = number_groups(source["text"], params.near_duplicate_similarity)
+    is_test = np.zeros(len(df), bool)
+    is_test[~is_added] = choose_test_rows(
+        source["first_label"], groups, params.test_size, params.random_state
+    )
+    is_like_test = df["group"].isin(df["group"][is_test]).to_numpy()
+    is_like_training = df["group"].isin(df["group"][~is_test & ~is_added]).to_numpy()
+    is_test |= is_added & is_like_test
+    is_kept = ~(is_added & is_like_test & is_like_training)
+    kept, is_test = df[is_kept], is_test[is_kept]
+    if not is_kept.all():
+        logger.warning("%d added messages left out: they are like both sides", (~is_kept).sum())
+        kept = kept.assign(group=number_groups(kept["text"], params.near_duplicate_similarity))
+    check_sides(kept["label"], kept["group"], is_test)
+    return kept, is_test
+
+
+def summarise(n_read: int, df: pd.DataFrame, kept: pd.DataFrame, is_test: np.ndarray) -> dict:
+    """Return the counts of rows, duplicates, additions, groups and labels.
+
+    ``df`` holds the distinct messages, ``kept`` those of the two sides: of these alone are groups.
+    """
+    sizes = kept["group"].value_counts()
+    sides = {"train": kept[~is_test], "test": kept[is_test]}
     return {
         "read": n_read,
         "exact_duplicates": n_read - len(df),
-        "relabelled": n_relabelled,
+        "relabelled": int((df["label"] != df["first_label"]).sum()),
         "distinct": len(df),
+        "added": {
+            **{side: int(rows["added"].sum()) for side, rows in sides.items()},
+            "left_out": len(df) - len(kept),
+        },
         "near_duplicates": int((sizes - 1).sum()),
         "groups": len(sizes),
         "largest_group": int(sizes.max()),
@@ -173,14 +233,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--report", type=Path, required=True, help="JSON of counts")
     args = parser.parse_args(argv)
     params = read_params(args.params, "preprocessing", PreprocessingParams)
-    messages = read_table(args.input, ["label", "text", "row"])
+    messages = read_table(args.input, ["label", "text", "row", "added"])
 
-    df, n_relabelled = prepare(messages, params)
-    is_test = choose_test_rows(df["label"], df["group"], params.test_size, params.random_state)
-    report = summarise(len(messages), n_relabelled, df, is_test)
+    df = prepare(messages, params)
+    kept, is_test = split(df, params)
+    report = summarise(len(messages), df, kept, is_test)
     logger.info("%(distinct)d distinct messages in %(groups)d groups", report)
     for side, rows in (("train", ~is_test), ("test", is_test)):
-        write_table(df[rows], getattr(args, side))
+        write_table(kept.loc[rows, COLUMNS], getattr(args, side))
         logger.info("%d rows to %s", rows.sum(), getattr(args, side))
     write_json(report, args.report)
 

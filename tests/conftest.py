@@ -95,13 +95,13 @@ def real_corpus() -> Path:
     with FileLock(ROOT / ".cache" / "messages.lock"):
         if not fetched.is_file():
             try:
-                data_ingestion.main(
-                    ["--params", str(ROOT / "params.yaml"), "--output", str(fetched)]
-                )
+                params, additions = ROOT / "params.yaml", fetched.with_name("additions.tsv")
+                argv = ["--params", str(params), "--output", str(fetched)]
+                data_ingestion.main([*argv, "--additions", str(additions)])
             except OSError as error:
                 pytest.skip(f"the real corpus cannot be fetched: {error}")
     digest = hashlib.sha256(fetched.read_bytes()).hexdigest()
-    if digest != section["sha256"]:
+    if digest != section["sha256"] or section["additions"]:
         pytest.skip(f"{fetched} is not the corpus that params.yaml names")
     return fetched
 

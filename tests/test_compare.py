@@ -139,5 +139,5 @@ def test_names_are_as_short_as_they_can_be(names, expected):
 
 def test_an_error_of_dvc_is_passed_on(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(OSError, match="exp show.* failed: you are not inside of a DVC"):
+    with pytest.raises(OSError, match=r"exp show.* failed: you are not inside of a DVC"):
         compare.main([])

@@ -24,9 +24,11 @@ def ingest(params_file, tmp_path):
         changes = {"sources": list(sources), "sha256": sha256, "additions": list(additions)}
         changes |= {"max_megabytes": max_megabytes, "timeout": timeout}
         params = params_file({f"data_ingestion.{key}": value for key, value in changes.items()})
-        output = tmp_path / "raw" / "messages.tsv"
-        data_ingestion.main(["--params", str(params), "--output", str(output)])
-        return output.read_bytes()
+        folder = tmp_path / "raw"
+        paths = {"output": folder / "messages.tsv", "additions": folder / "additions.tsv"}
+        argv = [f"--{name}={path}" for name, path in paths.items()]
+        data_ingestion.main(["--params", str(params), *argv])
+        return paths["output"].read_bytes()
 
     return run
 
@@ -144,8 +146,10 @@ def test_leaves_what_was_there_when_all_sources_fail(ingest, local_file, tmp_pat
     ingest(str(local_file))
     with pytest.raises(OSError, match="no source"):
         ingest(str(tmp_path / "missing.tsv"))
-    assert [path.name for path in (tmp_path / "raw").iterdir()] == ["messages.tsv"]
-    assert (tmp_path / "raw" / "messages.tsv").read_bytes() == CONTENT
+    assert {path.name: path.read_bytes() for path in (tmp_path / "raw").iterdir()} == {
+        "messages.tsv": CONTENT,
+        "additions.tsv": b"",
+    }
 
 
 @pytest.mark.parametrize("scheme", ["local", "http", "zip"])
@@ -233,7 +237,7 @@ def add_file(tmp_path):
     """Return a function that writes rows to a file and returns their entry in params.yaml."""
 
     def write(content, name="added.tsv"):
-        path = tmp_path / "additions" / name
+        path = tmp_path / "more" / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
         return {"source": str(path), "sha256": hashlib.sha256(content).hexdigest()}
@@ -241,43 +245,43 @@ def add_file(tmp_path):
     return write
 
 
-def test_additions_are_appended_in_order(ingest, local_file, add_file):
+@pytest.fixture
+def add(ingest, local_file, tmp_path):
+    """Return a function that fetches additions; it returns their bytes, the source's apart."""
+
+    def run(additions, source=local_file):
+        assert ingest(str(source), additions=additions) == CONTENT
+        return (tmp_path / "raw" / "additions.tsv").read_bytes()
+
+    return run
+
+
+def test_additions_stand_in_a_file_of_their_own_in_order(add, add_file):
     additions = [add_file(b"spam\tfirst\n", "a.tsv"), add_file(b"ham\tsecond\n", "b.tsv")]
-    added = b"spam\tfirst\nham\tsecond\n"
-    assert ingest(str(local_file), additions=additions) == CONTENT + added
-    assert ingest(str(local_file), additions=additions[::-1]) != CONTENT + added
+    assert add(additions) == b"spam\tfirst\nham\tsecond\n"
+    assert add(additions[::-1]) == b"ham\tsecond\nspam\tfirst\n"
 
 
-def test_a_line_end_is_put_where_one_is_lacking(ingest, tmp_path, add_file):
-    source = tmp_path / "source.tsv"
-    source.write_bytes(CONTENT.rstrip())
-    found = ingest(
-        str(source),
-        sha256=hashlib.sha256(CONTENT.rstrip()).hexdigest(),
-        additions=[add_file(b"ham\ta", "a.tsv"), add_file(b"", "b.tsv"), add_file(b"ham\tb", "c")],
-    )
-    assert found == CONTENT + b"ham\ta\nham\tb"
+def test_without_additions_their_file_is_empty(add, add_file):
+    add([add_file(b"ham\ta\n")])
+    assert add([]) == b""
 
 
-def test_an_empty_source_gets_no_line_end(ingest, tmp_path, add_file):
-    source = tmp_path / "source.tsv"
-    source.write_bytes(b"")
-    digest = hashlib.sha256(b"").hexdigest()
-    assert ingest(str(source), sha256=digest, additions=[add_file(CONTENT)]) == CONTENT
+def test_a_line_end_is_put_where_one_is_lacking(add, add_file):
+    contents = {"a.tsv": b"ham\ta", "b.tsv": b"", "c.tsv": b"ham\tb"}
+    additions = [add_file(content, name) for name, content in contents.items()]
+    assert add(additions) == b"ham\ta\nham\tb"
 
 
-def test_the_source_itself_stays_as_it_is(ingest, local_file, add_file):
-    ingest(str(local_file), additions=[add_file(b"ham\ta\n")])
-    assert local_file.read_bytes() == CONTENT
-
-
-def test_an_addition_may_have_the_name_of_the_source(ingest, local_file, add_file):
-    additions = [add_file(b"ham\ta\n", local_file.name)]
-    assert ingest(str(local_file), additions=additions) == CONTENT + b"ham\ta\n"
+@pytest.mark.parametrize("name", ["source.tsv", "additions", "0"])
+def test_source_and_addition_may_have_any_name(add, add_file, local_file, name):
+    source = local_file.rename(local_file.with_name(name))
+    assert add([add_file(b"ham\ta\n", name)], source) == b"ham\ta\n"
+    assert source.read_bytes() == CONTENT
 
 
 @pytest.mark.usefixtures("wheel")
-def test_source_and_addition_may_come_from_wheels(ingest, tmp_path):
+def test_source_and_addition_may_come_from_wheels(add, tmp_path):
     with zipfile.ZipFile(tmp_path / "wheels" / "words-1.0-py3-none-any.whl", "w") as archive:
         archive.writestr("words/more.tsv", b"ham\ta\n")
         archive.writestr(
@@ -287,8 +291,7 @@ def test_source_and_addition_may_come_from_wheels(ingest, tmp_path):
         archive.writestr("words-1.0.dist-info/RECORD", "")
     digest = hashlib.sha256(b"ham\ta\n").hexdigest()
     additions = [{"source": "pypi://words==1.0/words/more.tsv", "sha256": digest}]
-    found = ingest("pypi://corpora==1.0/corpora/data.tsv", additions=additions)
-    assert found == CONTENT + b"ham\ta\n"
+    assert add(additions, "pypi://corpora==1.0/corpora/data.tsv") == b"ham\ta\n"
 
 
 def test_refuses_a_changed_addition_and_names_it(ingest, local_file, add_file, tmp_path):
@@ -356,5 +359,6 @@ def test_shows_progress_on_a_terminal(local_file, tmp_path, params_file, monkeyp
         {"data_ingestion.sources": [str(local_file)], "data_ingestion.sha256": DIGEST}
     )
     shutil.rmtree(tmp_path / "raw", ignore_errors=True)
-    data_ingestion.main(["--params", str(params), "--output", str(tmp_path / "raw" / "out")])
+    argv = [f"--{name}={tmp_path / 'raw' / name}" for name in ("output", "additions")]
+    data_ingestion.main(["--params", str(params), *argv])
     assert "source.tsv" in capsys.readouterr().err

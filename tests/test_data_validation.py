@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import data_validation
 from common.params import read_params
-from data_validation import ValidationParams, parse, sort_records
+from data_validation import ValidationParams, parse, parse_additions, sort_records
 
 LENIENT = {"max_rejected_share": 1, "min_rows_per_label": 1}
 
@@ -18,13 +18,14 @@ LENIENT = {"max_rejected_share": 1, "min_rows_per_label": 1}
 def validate(params_file, tmp_path):
     """Return a function that validates bytes; it returns accepted, rejected and the report."""
 
-    def run(raw, **changes):
+    def run(raw, additions=b"", **changes):
         changes = {**LENIENT, **changes}
         params = params_file({f"data_validation.{key}": value for key, value in changes.items()})
-        source = tmp_path / "messages.tsv"
+        source, added = tmp_path / "messages.tsv", tmp_path / "additions.tsv"
         source.write_bytes(raw)
+        added.write_bytes(additions)
         paths = {name: tmp_path / name for name in ("output", "rejected", "report")}
-        argv = ["--params", str(params), "--input", str(source)]
+        argv = ["--params", str(params), "--input", str(source), "--additions", str(added)]
         data_validation.main(argv + [f"--{name}={path}" for name, path in paths.items()])
         rejected = pd.read_csv(paths["rejected"], keep_default_na=False)
         report = json.loads(paths["report"].read_text())
@@ -76,6 +77,57 @@ def test_rejects_every_row_of_a_text_with_both_labels(validate):
     _, rejected, _ = validate(GOOD + b"spam\thello   there\nham\tbye\n")
     assert rejected["row"].tolist() == [1, 3]
     assert set(rejected["reason"]) == {"same text with both labels"}
+
+
+def test_added_rows_are_marked_and_numbered_on(validate):
+    accepted, _, report = validate(GOOD, b"ham\tnew one\r\nspam\tnew two")
+    assert accepted["text"].tolist() == ["hello there", "win cash", "new one", "new two"]
+    assert accepted["row"].tolist() == [1, 2, 3, 4]
+    assert accepted["added"].tolist() == [False, False, True, True]
+    assert (report["read"], report["accepted"], report["added"]) == (4, 4, 2)
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_added_rows_are_numbered_on_after_a_record_of_several_lines(validate, end):
+    raw = f'id,label,message\n7,ham,"one\ntwo\n\nfour"\n8,spam,"win\ncash"{end}'.encode()
+    accepted, _, _ = validate(raw, b'9,ham,"a\nb"\n10,spam,c\n', **CSV)
+    assert accepted["row"].tolist() == [2, 6, 8, 10]
+
+
+def test_a_bad_added_row_is_rejected_like_any_other(validate):
+    added = b"eggs\thello\nham\tgood\n\nham\tcaf\xe9\nham\t" + b"x" * 2001
+    accepted, rejected, report = validate(GOOD, added)
+    assert accepted["row"].tolist() == [1, 2, 4]
+    assert rejected["row"].tolist() == [3, 5, 6, 7]
+    assert rejected["line"][0] == "eggs\thello"
+    assert (report["read"], report["rejected"], report["added"]) == (7, 4, 1)
+
+
+def test_an_added_row_may_contradict_what_came_before(validate):
+    accepted, rejected, _ = validate(GOOD, b"spam\thello there\nspam\tnew\nham\tnew\n")
+    assert accepted["row"].tolist() == [1, 2, 3, 4, 5]
+    assert len(rejected) == 0
+
+
+def test_an_added_row_settles_what_the_source_contradicts(validate):
+    raw = GOOD + b"spam\thello   there\nham\tbye\n"
+    accepted, rejected, _ = validate(raw, b"ham\thello there\n")
+    assert rejected["row"].tolist() == [1, 3]
+    assert accepted["row"].tolist() == [2, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("added", "message"),
+    [
+        (bytes(range(256)) * 4, r"additions\.tsv: the file is binary"),
+        ("ham\thello\n".encode("utf-16"), r"additions\.tsv: the file is in UTF-16"),
+        (b"\n\n", r"additions\.tsv: the file is empty"),
+        (b"eggs\ta\n" * 3, r"messages\.tsv and .*additions\.tsv: 3 of 5 rows rejected"),
+    ],
+)
+def test_names_the_additions_when_they_are_at_fault(validate, added, message):
+    with pytest.raises(ValueError, match=message):
+        validate(GOOD, added, max_rejected_share=0.5)
 
 
 def test_keeps_undecodable_bytes_readable_in_the_rejects(validate):
@@ -207,15 +259,24 @@ def test_refuses_parameters_that_make_no_sense(validate, key, value, message):
 FIELD = st.text(st.sampled_from('hamsp \t",\n\r\0é'), max_size=12)
 
 
-@given(lines=st.lists(FIELD, min_size=1, max_size=8), quoting=st.booleans())
+LINES = st.lists(FIELD, min_size=1, max_size=8)
+
+
+@given(lines=LINES, added=LINES, quoting=st.booleans())
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_accepted_and_rejected_are_all_that_was_read(params_file, lines, quoting):
+def test_accepted_and_rejected_are_all_that_was_read(params_file, lines, added, quoting):
     params = read_params(
         params_file({"data_validation.quoting": quoting}), "data_validation", ValidationParams
     )
     text = "\n".join(["ham\tfirst", *lines])
     columns, records = parse(text, params)
-    accepted, rejected = sort_records(columns, records, params)
-    assert sorted([*accepted["row"], *rejected["row"]]) == [record.row for record in records]
+    more = "\n".join(added)
+    additions = parse_additions(more, records[-1], params)
+    accepted, rejected = sort_records(columns, [*records, *additions], params)
+    rows = [record.row for record in (*records, *additions)]
+    assert sorted([*accepted["row"], *rejected["row"]]) == rows
+    n_lines = text.removesuffix("\n").count("\n") + 1
+    assert additions[0].row == n_lines + 1
     if not quoting:
-        assert len(records) == text.removesuffix("\n").count("\n") + 1
+        assert len(records) == n_lines
+        assert len(additions) == more.removesuffix("\n").count("\n") + 1

@@ -282,13 +282,15 @@ def test_prints_what_params_needs_and_the_stages_take_it(run, add, params_file, 
     entry = yaml.safe_load(printed[printed.index("  additions:") :])
     params = params_file({**data, "data_ingestion.additions": entry["additions"]})
 
-    raw = tmp_path / "raw.csv"
-    data_ingestion.main(["--params", str(params), "--output", str(raw)])
-    assert raw.read_bytes() == source.read_bytes() + b'\n,"WIN, ""win"" win now",spam\n'
+    raw, additions = tmp_path / "raw.csv", ["--additions", str(tmp_path / "additions.csv")]
+    data_ingestion.main(["--params", str(params), "--output", str(raw), *additions])
+    assert raw.read_bytes() == source.read_bytes()
     paths = [f"--{name}={tmp_path / name}" for name in ("output", "rejected", "report")]
-    data_validation.main(["--params", str(params), "--input", str(raw), *paths])
+    data_validation.main(["--params", str(params), "--input", str(raw), *additions, *paths])
     accepted = pd.read_parquet(tmp_path / "output")
     assert accepted["text"].tolist() == ["hello", "cash", 'WIN, "win" win now']
+    assert accepted["row"].tolist() == [2, 3, 4]
+    assert accepted["added"].tolist() == [False, False, True]
 
 
 def test_runs_as_a_program_whose_reader_may_stop_reading(url, add):

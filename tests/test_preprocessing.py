@@ -1,6 +1,7 @@
 """Tests of normalising, deduplicating and splitting."""
 
 import json
+import random
 
 import numpy as np
 import pandas as pd
@@ -9,22 +10,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import preprocessing
-from preprocessing import choose_test_rows, drop_duplicates
+from common.near_duplicates import group_near_duplicates
+from common.params import read_params
+from preprocessing import PreprocessingParams, choose_test_rows, drop_duplicates, prepare, split
 
 
-def make_table(rows):
-    df = pd.DataFrame(rows, columns=["label", "text"]).astype({"text": "str"})
+def make_table(rows, added=()):
+    df = pd.DataFrame([*rows, *added], columns=["label", "text"]).astype({"text": "str"})
     df["label"] = pd.Categorical(df["label"], categories=["ham", "spam"])
-    return df.assign(row=np.arange(1, len(df) + 1))
+    return df.assign(row=np.arange(1, len(df) + 1), added=np.arange(len(df)) >= len(rows))
 
 
 @pytest.fixture
 def preprocess(params_file, tmp_path):
     """Return a function that preprocesses rows; it returns train, test and the report."""
 
-    def run(rows, **changes):
+    def run(rows, added=(), **changes):
         params = params_file({f"preprocessing.{key}": value for key, value in changes.items()})
-        make_table(rows).to_parquet(tmp_path / "messages.parquet")
+        make_table(rows, added).to_parquet(tmp_path / "messages.parquet")
         paths = {name: tmp_path / name for name in ("train", "test", "report")}
         argv = ["--params", str(params), "--input", str(tmp_path / "messages.parquet")]
         preprocessing.main(argv + [f"--{name}={path}" for name, path in paths.items()])
@@ -94,39 +97,125 @@ def test_tokens_follow_the_options(preprocess, rows):
 
 
 def test_duplicates_are_found_after_normalising():
-    df, n_relabelled = drop_duplicates(
-        make_table([("ham", "a  b"), ("ham", "ａ b"), ("ham", "a c")])
-    )
+    df = drop_duplicates(make_table([("ham", "a  b"), ("ham", "ａ b"), ("ham", "a c")]))
     assert df["text"].tolist() == ["a b", "a c"]
     assert df["row"].tolist() == [1, 3]
-    assert n_relabelled == 0
 
 
 def test_the_first_of_equal_messages_stays_with_the_label_of_the_last():
-    rows = [("ham", "a"), ("spam", "b"), ("ham", "c"), ("spam", "a"), ("ham", "B"), ("spam", " c ")]
-    df, n_relabelled = drop_duplicates(make_table([*rows, ("ham", "c")]))
-    assert df[["row", "label", "text"]].to_numpy().tolist() == [
-        [1, "spam", "a"],
-        [2, "spam", "b"],
-        [3, "ham", "c"],
-        [5, "ham", "B"],
+    rows = [("ham", "a"), ("spam", "b"), ("ham", "c")]
+    added = [("spam", "a"), ("ham", "B"), ("spam", " c "), ("ham", "c"), ("spam", "B")]
+    df = drop_duplicates(make_table(rows, added))
+    columns = ["row", "label", "first_label", "added", "text"]
+    assert df[columns].to_numpy().tolist() == [
+        [1, "spam", "ham", False, "a"],
+        [2, "spam", "spam", False, "b"],
+        [3, "ham", "ham", False, "c"],
+        [5, "spam", "ham", True, "B"],
     ]
-    assert n_relabelled == 1
     assert list(df["label"].cat.categories) == ["ham", "spam"]
 
 
-def test_a_correction_at_the_end_relabels_a_message_and_is_counted(preprocess, rows):
-    label, text = rows[0]
-    corrected = {"ham": "spam", "spam": "ham"}[label]
-    train, test, report = preprocess([*rows, [corrected, f" {text}"]])
-    df = pd.concat([train, test])
-    assert df.loc[df["row"] == 1, ["label", "text"]].to_numpy().tolist() == [[corrected, text]]
-    assert (df["text"] == text).sum() == 1
-    assert report["relabelled"] == 1
-    assert report["exact_duplicates"] == 3
-    assert sum(report[side]["labels"][corrected] for side in ("train", "test")) == (
-        sum(row[0] == corrected for row in rows[:180]) + 1
-    )
+def test_corrections_of_the_source_change_labels_and_nothing_else(preprocess, rows):
+    before = preprocess(rows)
+    other = {"ham": "spam", "spam": "ham"}
+    # A third of them: the split would be another if it were chosen by these labels.
+    added = [(other[label], f" {text}") for label, text in rows[:60]]
+    after = preprocess(rows, added)
+    for side, corrected in zip(before[:2], after[:2], strict=True):
+        is_corrected = side["row"] <= 60
+        assert is_corrected.any()
+        side["label"] = side["label"].where(~is_corrected, side["label"].map(other))
+        side["label"] = pd.Categorical(side["label"], categories=["ham", "spam"])
+        pd.testing.assert_frame_equal(corrected, side)
+    assert after[2]["relabelled"] == 60
+    assert after[2]["exact_duplicates"] == 62
+    assert after[2]["distinct"] == 180
+    assert after[2]["added"] == {"train": 0, "test": 0, "left_out": 0}
+
+
+def test_an_added_message_like_none_is_for_training(preprocess, rows):
+    before, after = preprocess(rows), preprocess(rows, [("ham", f"{c} {c * 40}") for c in "abcd"])
+    pd.testing.assert_frame_equal(after[0][:-4], before[0])
+    pd.testing.assert_frame_equal(after[1], before[1])
+    assert after[0]["row"].tolist()[-4:] == [183, 184, 185, 186]
+    assert after[2]["added"] == {"train": 4, "test": 0, "left_out": 0}
+
+
+WORDS = "apple bridge candle drawer engine flower garden harbour island jacket kettle ladder"
+
+
+def blend(n_first):
+    """Return a message of so many words of one kind, the rest of another; 12 words in all."""
+    return " ".join([*WORDS.split()[:n_first], *WORDS[::-1].split()[n_first:]])
+
+
+@pytest.fixture
+def divided(preprocess, rows):
+    """Return rows to which two messages belong that are not alike, and a function.
+
+    The function preprocesses them with added rows, with a seed that parts the two messages; it
+    returns train, test and the report.
+    """
+    rows = [*rows, ("ham", blend(0)), ("ham", blend(12))]
+    for seed in range(40):
+        train, test, _ = preprocess(rows, random_state=seed)
+        if (183 in test["row"].tolist()) and (184 in train["row"].tolist()):
+            break
+    return lambda *texts: preprocess(rows, [("ham", text) for text in texts], random_state=seed)
+
+
+def test_an_added_message_joins_the_side_that_it_is_like(divided):
+    train, test, report = divided(blend(1), blend(11))
+    for side, old, new in ((test, 183, 185), (train, 184, 186)):
+        group = side.set_index("row")["group"]
+        assert group[old] == group[new]
+    assert report["added"] == {"train": 1, "test": 1, "left_out": 0}
+
+
+def test_a_chain_of_added_messages_between_the_sides_is_left_out(divided):
+    before = divided()
+    for texts in ([blend(n) for n in range(1, 12)], [blend(n) for n in range(11, 0, -1)]):
+        after = divided(*texts, "nothing like the others at all")
+        pd.testing.assert_frame_equal(after[0][:-1], before[0])
+        pd.testing.assert_frame_equal(after[1], before[1])
+        assert after[2]["added"] == {"train": 1, "test": 0, "left_out": 11}
+        assert after[2]["distinct"] == len(after[0]) + len(after[1]) + 11
+
+
+def test_added_messages_move_none_of_the_source_and_part_no_group(params_file):
+    changes = {"near_duplicate_similarity": 0.4, "test_size": 0.4}
+    path = params_file({f"preprocessing.{key}": value for key, value in changes.items()})
+    params = read_params(path, "preprocessing", PreprocessingParams)
+    rng = random.Random(0)
+
+    def draw(n):
+        # Few words, so that many messages are alike, equal, or connect others.
+        labels, words = rng.choices(["ham", "spam"], k=n), WORDS.split()
+        return [(label, " ".join(rng.choices(words, k=rng.randint(2, 5)))) for label in labels]
+
+    counts = np.zeros(3, int)
+    for _ in range(30):
+        rows, added = draw(30), draw(rng.randint(0, 30))
+        before, was_test = split(prepare(make_table(rows), params), params)
+        df = prepare(make_table(rows, added), params)
+        kept, is_test = split(df, params)
+        is_source = ~kept["added"].to_numpy()
+        assert kept.loc[is_source, "row"].tolist() == before["row"].tolist()
+        assert is_test[is_source].tolist() == was_test.tolist()
+        groups = kept["group"]
+        assert set(groups[is_test]).isdisjoint(groups[~is_test])
+        assert groups.tolist() == group_near_duplicates(kept["text"].tolist(), 0.4).tolist()
+        # Only a message that is like one of the source's test set may be added to it.
+        assert set(groups[is_test & ~is_source]) <= set(groups[is_test & is_source])
+        counts += [(~is_test & ~is_source).sum(), (is_test & ~is_source).sum(), len(df) - len(kept)]
+    assert counts.min() > 10
+
+
+def test_refuses_corrections_that_leave_a_side_without_a_label(preprocess, rows):
+    added = [("ham", text) for label, text in rows if label == "spam"]
+    with pytest.raises(ValueError, match="the test set has no message labelled 'spam'"):
+        preprocess(rows, added)
 
 
 @pytest.mark.parametrize(

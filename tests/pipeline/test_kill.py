@@ -63,7 +63,7 @@ def finish(repository, finished):
 @pytest.mark.parametrize(
     ("stage", "renames", "when"),
     [
-        ("data_ingestion", 1, "before"),
+        ("data_ingestion", 2, "before"),
         ("data_validation", 3, "before"),
         ("preprocessing", 1, "after"),
         ("feature_engineering", 3, "before"),

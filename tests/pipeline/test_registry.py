@@ -81,10 +81,21 @@ def test_a_forced_promotion_is_recorded(released):
     assert message.startswith("Promote v2.0.0 to prod, forced although mcc is ")
 
 
-def test_a_better_model_is_promoted(released):
+def test_a_better_model_is_promoted(released, caplog):
     promote("v2.0.0")
     promote("v1.0.0")
     assert "sms-spam#prod#2" in released.run("git", "tag")
+    assert "was trained on" not in caplog.text
+
+
+@pytest.mark.usefixtures("released")
+def test_a_comparison_on_messages_that_the_other_model_was_trained_on_is_noticed(
+    monkeypatch, caplog
+):
+    promote("v2.0.0")
+    monkeypatch.setattr(registry, "TEST_SET", registry.TRAINING_SET)
+    promote("v1.0.0")
+    assert "v2.0.0 was trained on 144 of the 144 messages of this test set" in caplog.text
 
 
 @pytest.mark.usefixtures("released")
