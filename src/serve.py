@@ -12,6 +12,7 @@ import argparse
 import functools
 import ipaddress
 import logging
+import math
 import os
 import resource
 import signal
@@ -21,7 +22,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
-from uvicorn.supervisors.multiprocess import Multiprocess
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from common.feedback_store import open_store
 from common.log import run_stage
@@ -31,6 +33,7 @@ from service.serving_model import load_newest
 from service.settings import Settings
 
 BACKLOG = 2048
+MAX_PORT = 65_535
 # How long requests that are under way may take when the service is stopped.
 GRACE_SECONDS = 10
 
@@ -45,6 +48,23 @@ class Supervisor(Multiprocess):
         for process in self.processes:
             if process.pid is not None:
                 os.kill(process.pid, signal.SIGHUP)
+
+    def keep_subprocess_alive(self) -> None:
+        """Start another process for each that ended.
+
+        uvicorn would also kill those which do not answer it within 5 seconds, as one that starts
+        on a busy machine does not, again and again.
+        """
+        for index, process in enumerate(self.processes):
+            if self.should_exit.is_set() or process.process.is_alive():
+                continue
+            process.join()
+            if process.exitcode == STARTUP_FAILURE:
+                self.should_exit.set()
+                return
+            logger.error("process %d ended (%s), another starts", process.pid, process.exitcode)
+            self.processes[index] = Process(self.config, self.sockets)
+            self.processes[index].start()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -125,8 +145,13 @@ def main(argv: list[str] | None = None) -> None:
     """Serve what ``argv`` names, until a signal ends it."""
     args = build_parser().parse_args(argv)
     for name in ("workers", "timeout"):
-        if getattr(args, name) <= 0:
+        if not 0 < getattr(args, name) < math.inf:
             raise ValueError(f"--{name} is {getattr(args, name):g}: give more than 0")
+    if not 0 <= args.port <= MAX_PORT:
+        raise ValueError(f"--port is {args.port}: give a number from 0 to {MAX_PORT}")
+    token = os.environ.get("SERVICE_TOKEN", "")
+    if token != token.strip():
+        raise ValueError("SERVICE_TOKEN has white space around it, which no client can send")
     raise_file_limit()
     with tempfile.TemporaryDirectory(prefix="serve-") as name:
         settings = read_settings(args, Path(name))
@@ -155,7 +180,10 @@ def main(argv: list[str] | None = None) -> None:
         with suppress(KeyboardInterrupt):
             if args.workers > 1:
                 os.environ["PROMETHEUS_MULTIPROC_DIR"] = name
-                Supervisor(config, [listening]).run()
+                supervisor = Supervisor(config, [listening])
+                supervisor.run()
+                if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+                    raise OSError("a process that serves could not start: see above")
             else:
                 uvicorn.Server(config).run([listening])
 

@@ -3,13 +3,14 @@
 import logging
 
 from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, Response
 from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from common.explanation import explain
-from common.feedback_store import add_feedback, open_store
+from common.feedback_store import add_feedback, build_engine, open_store
 from service import telemetry
 from service.batching import Batcher, OverloadError
 from service.lineage import read_lineage
@@ -46,7 +47,7 @@ class Service:
     Raises
     ------
     OSError, ValueError
-        If the model cannot be loaded, or the database for feedback not be opened.
+        If the model cannot be loaded, or the URL of the database for feedback is wrong.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -55,7 +56,12 @@ class Service:
         self.models = ModelHolder(settings, lambda outcome: telemetry.RELOADS.labels(outcome).inc())
         self.feedback: Engine | None = None
         if settings.feedback_url:
-            self.feedback = open_store(settings.feedback_url)
+            try:
+                self.feedback = open_store(settings.feedback_url)
+            except OSError as error:
+                # The service did not start without it; a process that starts later can score.
+                logger.error("%s", error)
+                self.feedback = build_engine(settings.feedback_url)
 
     async def score(self, texts: list[str]) -> tuple[ServingModel, list[float], list[str]]:
         """Return the model that scored messages, their probabilities and their labels."""
@@ -147,7 +153,7 @@ async def correct(request: Request, correction: Correction) -> Stored:
         raise HTTPException(404, "feedback is off: start the service with FEEDBACK_URL to take it")
     names = service.models.current.labels
     if correction.label not in (names.negative, names.positive):
-        raise HTTPException(422, f"/label: must be {names.negative} or {names.positive}")
+        raise refuse("label", f"must be {names.negative} or {names.positive}")
     model, found, labels = await service.score([correction.text])
     predicted = Predicted(label=labels[0], probability=found[0], model_version=model.version)
     try:
@@ -160,11 +166,19 @@ async def correct(request: Request, correction: Correction) -> Stored:
             probability=predicted.probability,
             model_version=predicted.model_version,
         )
+    except ValueError as error:
+        raise refuse("text", f"cannot be stored: {error}") from error
     except OSError as error:
         logger.error("feedback was not stored: %s", error)
-        raise HTTPException(503, "the feedback could not be stored: try again later") from error
+        later = "the feedback could not be stored: try again later"
+        raise HTTPException(503, later, {"Retry-After": "10"}) from error
     telemetry.FEEDBACK.labels(correction.label).inc()
     return Stored(id=number, label=correction.label, predicted=predicted)
+
+
+def refuse(key: str, reason: str) -> RequestValidationError:
+    """Return what tells that the value of a key cannot be taken."""
+    return RequestValidationError([{"type": "value_error", "loc": ("body", key), "msg": reason}])
 
 
 @guarded.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})

@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -30,6 +33,14 @@ Errors are problem details ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
 logger = logging.getLogger(__name__)
 
 
+def leave_with_parent() -> None:
+    """Wait for the end of the supervisor, should there be one, and end this process."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 @asynccontextmanager
 async def run_beside(app: FastAPI) -> AsyncIterator[None]:
     """Load the model; score, and watch its file and SIGHUP, until the application ends."""
@@ -43,6 +54,8 @@ async def run_beside(app: FastAPI) -> AsyncIterator[None]:
         task.add_done_callback(tasks.discard)
 
     loop.add_signal_handler(signal.SIGHUP, reload)
+    # Processes whose supervisor was killed would keep the port.
+    threading.Thread(target=leave_with_parent, daemon=True).start()
     yield
     loop.remove_signal_handler(signal.SIGHUP)
     for task in tasks:

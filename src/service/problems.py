@@ -13,6 +13,7 @@ from service.batching import OverloadError
 MEDIA_TYPE = "application/problem+json"
 # More are of no use to anyone.
 MAX_ERRORS = 20
+MAX_POINTER = 200
 # Starlette's words tell no more than the status.
 SENTENCES = {
     "Not Found": "there is nothing at this address: /docs tells what there is",
@@ -75,6 +76,8 @@ def answer_http_exception(_: Request, error: Exception) -> ProblemResponse:
         detail = f"the body is not UTF-8: {error.__cause__.reason} at byte {error.__cause__.start}"
     elif isinstance(error.__cause__, RecursionError):
         detail = "the body is nested too deeply"
+    elif isinstance(error.__cause__, ValueError):
+        detail = "the body holds a number that is too long"
     return ProblemResponse(error.status_code, detail, headers=dict(error.headers or {}))
 
 
@@ -97,7 +100,7 @@ def describe_fault(fault: dict) -> Fault:
     escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in place)
     pointer = "".join(f"/{part}" for part in escaped)
     reason = fault["msg"].removeprefix("Value error, ")
-    return Fault(pointer=pointer, detail=f"{reason[0].lower()}{reason[1:]}")
+    return Fault(pointer=pointer[:MAX_POINTER], detail=f"{reason[0].lower()}{reason[1:]}")
 
 
 def answer_overloaded(_: Request, __: Exception) -> ProblemResponse:

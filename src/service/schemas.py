@@ -3,7 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 from pydantic import Tag as Named
 
 from common.message_chunks import find_fault
@@ -11,6 +19,8 @@ from common.message_chunks import find_fault
 TEXT_LENGTH = 10_000
 BATCH_SIZE = 1_000
 BODY_BYTES = 4_000_000
+# An error for each of 300,000 unknown keys would take seconds to make.
+MAX_KEYS = 20
 
 
 def check_text(text: str) -> str:
@@ -24,7 +34,12 @@ Text = Annotated[
     str,
     StringConstraints(min_length=1, max_length=TEXT_LENGTH),
     AfterValidator(check_text),
-    Field(description="A message as received", examples=["WINNER! Claim your prize now"]),
+    Field(
+        description="A message as received",
+        examples=["WINNER! Claim your prize now"],
+        # So that the description says it, too: not white space alone.
+        json_schema_extra={"pattern": r"\S"},
+    ),
 ]
 
 
@@ -32,6 +47,14 @@ class Strict(BaseModel):
     """Base of what is taken: unknown keys are errors, and so are other types."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_many_keys(cls, body: Any) -> Any:
+        """Raise ``ValueError`` if there are far more keys than any request has."""
+        if isinstance(body, dict) and len(body) > MAX_KEYS:
+            raise ValueError(f"has {len(body):,} keys: /docs tells which there are")
+        return body
 
 
 class OneMessage(Strict):

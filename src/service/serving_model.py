@@ -61,7 +61,13 @@ def load_serving_model(path: Path, labels: Labels, threshold: float) -> ServingM
     pipeline = load_model(path)
     check_labels(pipeline, [labels.negative, labels.positive], path)
     # The first message takes longer than others: NLTK is imported, caches are filled.
-    score_texts(pipeline, labels.positive, ["Is this the first message?"])
+    try:
+        score_texts(pipeline, labels.positive, ["Is this the first message?"])
+    except Exception as error:  # a model of something else can fail anywhere in scikit-learn
+        raise ValueError(
+            f"{path} cannot score a message ({type(error).__name__}): "
+            "take the model that 'dvc repro' or 'dvc pull' makes"
+        ) from error
     return ServingModel(
         pipeline,
         hashlib.sha256(content).hexdigest(),

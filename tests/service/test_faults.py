@@ -1,0 +1,627 @@
+"""Tests of what the service does about clients and circumstances that are not as they should be."""
+
+import http.client
+import json
+import os
+import resource
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+import serve
+from tests.running_service import ROOT, make_folder, run_service
+
+SPAM = "WIN cash now, claim your free PRIZE"
+HAM = "see you at home for lunch"
+HEADERS = {"Content-Type": "application/json"}
+HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: service\r\nContent-Type: application/json\r\n"
+MARKER = "unmistakable-marker"
+TOKEN = "correct horse battery staple"
+# What a client may take, in the service of impatient_service.
+SECONDS = 1
+# Much less than that, and much more than an answer takes.
+QUICK = 0.9
+
+# The service, but that a message can make it fail.
+FAILING_SERVICE = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "src")!r})
+import common.startup
+import serve
+from common.log import run_stage
+from service import batching
+
+def fail_if_told_to(model, positive, texts, score_texts=batching.score_texts):
+    if "fail" in texts[0]:
+        raise RuntimeError("told to fail")
+    return score_texts(model, positive, texts)
+
+if __name__ == "__main__":
+    batching.score_texts = fail_if_told_to
+    run_stage(serve.main, log_file=None)
+"""
+
+
+@pytest.fixture(scope="module")
+def impatient_service(tmp_path_factory):
+    """Return a service that gives clients a second, and takes feedback."""
+    folder = make_folder(tmp_path_factory.mktemp("impatient"))
+    with run_service(
+        folder, "--timeout", str(SECONDS), FEEDBACK_URL="sqlite:///feedback.db"
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def guarded_service(tmp_path_factory):
+    """Return a service that wants a token, logs requests, and fails if it is told to."""
+    folder = make_folder(tmp_path_factory.mktemp("guarded"))
+    (folder / "src").mkdir()
+    (folder / "src" / "serve.py").write_text(FAILING_SERVICE)
+    with run_service(
+        folder, "--access-log", SERVICE_TOKEN=TOKEN, FEEDBACK_URL="sqlite:///feedback.db"
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client():
+    """Return a client that keeps its connections."""
+    # Nothing here is encrypted, and reading certificates takes longer than a test.
+    with httpx.Client(timeout=20, verify=False) as opened:
+        yield opened
+
+
+def check_service(service, client, **headers):
+    """Check that the process which was started still answers rightly, and quickly."""
+    start = time.monotonic()
+    answer = client.post(
+        f"{service.url}/v1/predict", json={"texts": [SPAM, HAM]}, headers=headers or None
+    )
+    assert answer.status_code == 200
+    assert [row["label"] for row in answer.json()["predictions"]] == ["spam", "ham"]
+    assert time.monotonic() - start < QUICK
+    assert service.process.poll() is None
+
+
+def check_problem(answer, status, detail):
+    """Check that an answer is a problem, and what it says; return it."""
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    problem = answer.json()
+    assert problem["status"] == status
+    assert detail in problem["detail"]
+    return problem
+
+
+def post(service, client, content, path="/v1/predict"):
+    return client.post(f"{service.url}{path}", content=content, headers=HEADERS)
+
+
+def connect(service):
+    return socket.create_connection(("127.0.0.1", service.port), timeout=10)
+
+
+def read_answer(connection):
+    """Return the answer on a socket, which is closed after it or not."""
+    answer = http.client.HTTPResponse(connection)
+    answer.begin()
+    return httpx.Response(
+        answer.status, headers=list(answer.headers.items()), content=answer.read()
+    )
+
+
+def send_until_closed(connection, content, seconds, pause=0.0):
+    """Send something again and again until the other side closes; return how many bytes."""
+    deadline = time.monotonic() + seconds
+    sent = 0
+    while time.monotonic() < deadline:
+        try:
+            sent += connection.send(content[sent % len(content) :])
+        except TimeoutError:
+            continue
+        except ConnectionError:
+            return sent
+        time.sleep(pause)
+    pytest.fail(f"the service takes {sent:,} bytes and does not close")
+
+
+def is_closed(connection, seconds):
+    """Tell whether the other side closes a connection in time; what it still sends is dropped."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        connection.settimeout(left)
+        try:
+            if not connection.recv(65_536):
+                return True
+        except TimeoutError:
+            return False
+        except ConnectionError:
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("content", "pointer"),
+    [
+        (b"", ""),
+        (b"null", ""),
+        (b"[]", ""),
+        (b'"text"', ""),
+        (b"{}", "/text"),
+        (b'{"text": 1}', "/text"),
+        (b'{"text": 1e999}', "/text"),
+        (b'{"text": null}', "/text"),
+        (b'{"text": ["a"]}', "/text"),
+        (b'{"text": {"a": 1}}', "/text"),
+        (b'{"text": true}', "/text"),
+        (b'{"text": ""}', "/text"),
+        (b'{"text": "\\t\\n \\u00a0"}', "/text"),
+        (b'{"text": "a", "text": 5}', "/text"),
+        (b'{"text": "\\ud800"}', "/text"),
+        (b'{"text": "\xed\xa0\x80"}', "/text"),
+        (b'{"texts": ["a", "\\udfff"]}', "/texts/1"),
+        (b'{"text": "a", "explain": NaN}', "/explain"),
+        (b'{"text": "a", "other": 1}', "/other"),
+        (b'{"text": "a", "texts": ["b"]}', "/text"),
+        (b'{"texts": []}', "/texts"),
+        (b'{"texts": {"0": "a"}}', "/texts"),
+        (b'{"texts": ["a", null]}', "/texts/1"),
+        (b'{"texts": [' + b'"a",' * 1000 + b'"a"]}', "/texts"),
+        (b'{"texts": [' + b"0," * 1_900_000 + b"0]}", "/texts"),
+        (b'{"text": "' + b"a" * 1_000_000 + b'"}', "/text"),
+    ],
+    ids=lambda value: repr(value[:40]),
+)
+def test_a_wrong_request_is_told_where_it_is_wrong(service, client, content, pointer):
+    start = time.monotonic()
+    problem = check_problem(post(service, client, content), 422, pointer)
+    assert problem["errors"][0]["pointer"] == pointer
+    assert time.monotonic() - start < QUICK
+    check_service(service, client)
+
+
+@pytest.mark.parametrize(
+    ("content", "detail"),
+    [
+        (b"{", "not JSON: Expecting property name"),
+        (b'{"text": "a"} b', "not JSON: Extra data at character 14"),
+        (b'{"text": "a\x00b"}', "not JSON: Invalid control character"),
+        (b'{"text": "a\xffb"}', "not UTF-8: invalid start byte at byte 11"),
+        (b'{"text": ' + b"9" * 5000 + b"}", "a number that is too long"),
+        (b"[" * 3_999_999, "nested too deeply"),
+        (b'{"text":' * 400_000, "nested too deeply"),
+    ],
+    ids=lambda value: repr(value[:40]),
+)
+def test_what_is_no_json_is_told_why(service, client, content, detail):
+    check_problem(post(service, client, content), 400, detail)
+    check_service(service, client)
+
+
+def test_keys_are_repeated_only_so_far(service, client):
+    problem = check_problem(post(service, client, json.dumps({"k" * 10**6: 1})), 422, "/kkk")
+    assert len(problem["detail"]) < 1000
+    assert all(len(fault["pointer"]) < 1000 for fault in problem["errors"])
+
+
+def test_a_key_that_is_no_unicode_is_refused(service, client):
+    check_problem(post(service, client, b'{"text": "a", "\\ud800": 1}'), 422, "")
+
+
+def test_hundreds_of_thousands_of_unknown_keys_are_refused_at_once(service, client):
+    content = json.dumps({f"k{i}": 1 for i in range(280_000)})
+    start = time.monotonic()
+    check_problem(post(service, client, content), 422, "280,000 keys")
+    assert time.monotonic() - start < QUICK
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_another_content_type_is_refused(service, client, kind):
+    answer = client.post(
+        f"{service.url}/v1/predict", content=b'{"text": "a"}', headers={"Content-Type": kind}
+    )
+    check_problem(answer, 415, "Content-Type: application/json")
+
+
+def test_a_text_of_exactly_the_limit_is_scored_and_explained(service, client):
+    text = f"{SPAM} ".ljust(10_000, "x")
+    answer = client.post(f"{service.url}/v1/predict", json={"text": text, "explain": True})
+    assert answer.status_code == 200
+    assert len(answer.json()["predictions"][0]["words"]) == len(text.split())
+    assert post(service, client, json.dumps({"text": text + "x"})).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "text", ["\0", "a\0b", "\x1b[31m\x07", "\u202e\ufeff", "\U0010ffff", "\x7f"]
+)
+def test_control_characters_are_scored(service, client, text):
+    answer = client.post(f"{service.url}/v1/predict", json={"text": text, "explain": True})
+    assert answer.status_code == 200
+    assert 0 <= answer.json()["predictions"][0]["probability"] <= 1
+
+
+def test_a_correction_with_a_nul_is_refused(impatient_service, client):
+    content = b'{"text": "a\\u0000b", "label": "ham"}'
+    answer = post(impatient_service, client, content, "/v1/feedback")
+    problem = check_problem(answer, 422, "NUL")
+    assert problem["errors"][0]["pointer"] == "/text"
+    content = b'{"text": "a", "label": "eggs"}'
+    answer = post(impatient_service, client, content, "/v1/feedback")
+    problem = check_problem(answer, 422, "must be ham or spam")
+    assert problem["errors"][0]["pointer"] == "/label"
+
+
+def test_a_body_of_10_mb_is_refused_by_its_length(service, client):
+    with connect(service) as connection:
+        connection.sendall(HEAD + b"Content-Length: 10000000\r\n\r\n" + b" " * 10_000_000)
+        check_problem(read_answer(connection), 413, "more than 4,000,000 bytes")
+        # What came was read to its end: the next request is not taken for a part of it.
+        content = json.dumps({"text": SPAM}).encode()
+        connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(content) + content)
+        assert read_answer(connection).json()["predictions"][0]["label"] == "spam"
+    check_problem(post(service, client, b" " * 10_000_000), 413, "more than 4,000,000 bytes")
+    check_service(service, client)
+
+
+def test_a_body_of_10_mb_is_refused_as_it_comes(service, client):
+    chunk = b"%x\r\n%b\r\n" % (100_000, b" " * 100_000)
+    with connect(service) as connection:
+        connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 100)
+        connection.sendall(b"0\r\n\r\n")
+        check_problem(read_answer(connection), 413, "more than 4,000,000 bytes")
+    answer = post(service, client, (b" " * 100_000 for _ in range(100)))
+    check_problem(answer, 413, "more than 4,000,000 bytes")
+    check_service(service, client)
+
+
+def test_a_body_that_is_announced_but_refused_need_not_be_sent(impatient_service, client):
+    with connect(impatient_service) as connection:
+        connection.sendall(HEAD + b"Content-Length: 10000000\r\n\r\n")
+        check_problem(read_answer(connection), 413, "more than 4,000,000 bytes")
+        # Nor can it be sent for ever.
+        connection.sendall(b" ")
+        assert is_closed(connection, SECONDS + 1)
+    check_service(impatient_service, client)
+
+
+def test_endless_headers_are_refused(impatient_service, client):
+    line = b"X-Header: " + b"a" * 10_000 + b"\r\n"
+    with connect(impatient_service) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n")
+        # Far more than the limit can be under way.
+        assert send_until_closed(connection, line, 5) < 50_000_000
+    with connect(impatient_service) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n" + line * 7)
+        check_problem(read_answer(connection), 431, "more than 65,536 bytes")
+    check_service(impatient_service, client)
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"rubbish\r\n\r\n",
+        b"GET /\xc3\xa9 HTTP/1.1\r\n\r\n",
+        b"CONNECT a:80 HTTP/1.1\r\n\r\n",
+        HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_told_so(service, client, request_bytes):
+    with connect(service) as connection:
+        connection.sendall(request_bytes)
+        check_problem(read_answer(connection), 400, "Invalid HTTP request")
+        assert is_closed(connection, 1)
+    check_service(service, client)
+
+
+def trickle(service, start, piece):
+    """Send something slowly; return the answer, and after how many seconds it came."""
+    began = time.monotonic()
+    with connect(service) as connection:
+        connection.sendall(start)
+        connection.settimeout(0.1)
+        while time.monotonic() - began < SECONDS + 5:
+            try:
+                connection.sendall(piece)
+                answer = read_answer(connection)
+            except TimeoutError:
+                continue
+            assert is_closed(connection, 1)
+            return answer, time.monotonic() - began
+    pytest.fail("the service has endless patience")
+
+
+def test_slow_clients_are_told_so_in_time_and_keep_nobody_waiting(impatient_service, client):
+    length, chunked = b"Content-Length: 1000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"
+    slow = [
+        (b"GET /healthz HTTP/1.1\r\n", b"X-Header: a\r\n", "headers"),
+        (b"GET /", b"a", "headers"),
+        (HEAD + length, b" ", "body"),
+        (HEAD + length, b"", "body"),
+        (HEAD + chunked, b"1\r\n \r\n", "body"),
+        (HEAD + chunked + b"0\r\n", b"X-Trailer: a\r\n", "body"),
+    ]
+    with ThreadPoolExecutor(len(slow)) as pool:
+        running = [pool.submit(trickle, impatient_service, *case[:2]) for case in slow]
+        while not all(future.done() for future in running):
+            check_service(impatient_service, client)
+            time.sleep(0.05)
+    for (_, _, part), future in zip(slow, running, strict=True):
+        answer, seconds = future.result()
+        check_problem(answer, 408, f"the {part} took longer than 1 seconds")
+        assert SECONDS * 0.9 < seconds < SECONDS + 2
+
+
+def test_empty_lines_do_not_keep_a_connection_open(impatient_service):
+    with connect(impatient_service) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: service\r\n\r\n")
+        assert read_answer(connection).status_code == 200
+        send_until_closed(connection, b"\r\n", 3, pause=0.1)
+
+
+def test_a_client_that_does_not_read_its_answers_is_left(impatient_service, client):
+    content = json.dumps({"text": "a " * 5000, "explain": True}).encode()
+    request = HEAD + b"Content-Length: %d\r\n\r\n" % len(content) + content
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(0.5)
+        connection.connect(("127.0.0.1", impatient_service.port))
+        send_until_closed(connection, request, 10)
+    check_service(impatient_service, client)
+    assert "Traceback" not in impatient_service.read_log()
+
+
+def test_who_leaves_before_the_end_leaves_no_trace(service, client):
+    content = json.dumps({"texts": [SPAM] * 1000}).encode()
+    request = HEAD + b"Content-Length: %d\r\n\r\n" % len(content) + content
+    logged = len(service.read_log())
+    # A part of a request, one that is being answered, and others that wait behind it.
+    for sent in (request[:-1], request, request * 3):
+        with connect(service) as connection:
+            connection.sendall(sent)
+            time.sleep(0.01)
+    # Scoring them takes a tenth of this.
+    time.sleep(1)
+    assert "Traceback" not in service.read_log()[logged:]
+    check_service(service, client)
+
+
+def test_a_thousand_idle_connections_keep_nobody_waiting(impatient_service, client):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2000:
+        pytest.skip(f"this system allows {hard} open files")
+    if soft != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2000), hard))
+    with ExitStack() as stack:
+        start = time.monotonic()
+        idle = [stack.enter_context(connect(impatient_service)) for _ in range(1000)]
+        check_service(impatient_service, client)
+        assert all(is_closed(connection, start + 5 - time.monotonic()) for connection in idle)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    check_service(impatient_service, client)
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of others are Linux's")
+def test_feedback_that_finds_no_room_is_refused_and_the_rest_works(impatient_service, client):
+    def correct(text):
+        content = json.dumps({"text": text, "label": "ham"})
+        return post(impatient_service, client, content, "/v1/feedback")
+
+    def read_texts():
+        database = sqlite3.connect(impatient_service.folder / "feedback.db")
+        texts = [text for (text,) in database.execute("SELECT text FROM feedback ORDER BY id")]
+        database.close()
+        return texts
+
+    assert correct("before").status_code == 201
+    stored = read_texts()
+    pid = impatient_service.process.pid
+    limits = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    # As on a disk that is full, files cannot grow; what SQLite needs is more, the log is less.
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        answer = correct(f"{MARKER} refused")
+        check_problem(answer, 503, "could not be stored: try again later")
+        assert int(answer.headers["retry-after"]) > 0
+        check_service(impatient_service, client)
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+    assert read_texts() == stored
+    assert correct("after").status_code == 201
+    assert read_texts() == [*stored, "after"]
+    log = impatient_service.read_log()
+    assert "feedback was not stored: the feedback store sqlite:///feedback.db cannot be" in log
+    assert MARKER not in log
+    check_service(impatient_service, client)
+
+
+def test_messages_and_the_token_are_not_logged(guarded_service, client):
+    def ask(expected, path="/v1/predict", token=TOKEN, **options):
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        answer = client.post(f"{guarded_service.url}{path}", headers=headers, **options)
+        assert answer.status_code == expected, answer.text
+        assert MARKER not in answer.text
+        return answer
+
+    ask(200, json={"text": MARKER})
+    ask(200, json={"texts": [MARKER, SPAM]})
+    ask(201, "/v1/feedback", json={"text": MARKER, "label": "ham"})
+    ask(422, "/v1/feedback", json={"text": MARKER, "label": MARKER})
+    ask(400, content=f'{{"text": "{MARKER}"')
+    ask(422, json={"text": [MARKER]})
+    ask(422, json={"text": MARKER * 1000})
+    ask(401, json={"text": MARKER}, token="wrong" + MARKER)
+    ask(413, json={"text": MARKER * 1_000_000})
+    failed = ask(500, json={"text": f"fail {MARKER}"})
+    check_problem(failed, 500, "the service failed: its log tells more")
+    ask(500, "/v1/feedback", json={"text": f"fail {MARKER}", "label": "ham"})
+    log = guarded_service.read_log()
+    # It was the log of these requests.
+    assert '"POST /v1/predict HTTP/1.1" 413' in log
+    assert "RuntimeError: told to fail" in log
+    assert MARKER not in log
+    assert TOKEN not in log
+    check_service(guarded_service, client, Authorization=f"Bearer {TOKEN}")
+
+
+def test_a_failure_does_not_end_the_connection(guarded_service):
+    connection = http.client.HTTPConnection("127.0.0.1", guarded_service.port, timeout=10)
+    headers = {**HEADERS, "Authorization": f"Bearer {TOKEN}"}
+    statuses = []
+    for text in ("fail", SPAM):
+        connection.request("POST", "/v1/predict", json.dumps({"text": text}), headers)
+        opened = connection.sock
+        with connection.getresponse() as answer:
+            statuses.append(answer.status)
+            answer.read()
+    assert statuses == [500, 200]
+    assert connection.sock is opened
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"",
+        b"Authorization: Bearer\r\n",
+        b"Authorization: Bearer wrong\r\n",
+        b"Authorization: Bearer correct horse battery stapl\r\n",
+        b"Authorization: Basic correct horse battery staple\r\n",
+        b"Authorization: correct horse battery staple\r\n",
+        b"Authorization: Bearer \xff\xfe\r\n",
+        b"Authorization: Bearer \xc3\xa9\r\n",
+    ],
+)
+def test_a_wrong_token_is_refused(guarded_service, header):
+    for path in (b"/v1/model", b"/v1/predict", b"/%76%31/model", b"/metrics"):
+        with connect(guarded_service) as connection:
+            connection.sendall(
+                b"GET " + path + b" HTTP/1.1\r\nHost: service\r\n" + header + b"\r\n"
+            )
+            answer = read_answer(connection)
+        check_problem(answer, 401, "Authorization: Bearer TOKEN")
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_pages_and_health_want_no_token(guarded_service, client):
+    for path in ("/", "/model", "/docs", "/healthz", "/readyz", "/openapi.json"):
+        assert client.get(guarded_service.url + path).status_code == 200
+
+
+def test_messages_are_logged_if_wanted_and_a_signal_lets_requests_end(model_folder):
+    with run_service(model_folder, "--log-messages") as service:
+        content = json.dumps({"texts": [f"{MARKER} {i} \n{HAM}" for i in range(1000)]}).encode()
+        with connect(service) as connection:
+            connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(content) + content)
+            time.sleep(0.02)
+            service.process.send_signal(signal.SIGTERM)
+            answer = read_answer(connection)
+        assert answer.status_code == 200
+        assert len(answer.json()["predictions"]) == 1000
+        assert service.process.wait(10) == 0
+        log = service.read_log()
+        assert "Traceback" not in log
+        # One line each: a message's own line break does not begin another.
+        assert sum(MARKER in line and HAM in line for line in log.splitlines()) == 1000
+        with pytest.raises(ConnectionError):
+            connect(service)
+
+
+def test_an_interrupt_ends_it_quickly_and_without_traceback(model_folder):
+    with run_service(model_folder) as service:
+        # Who is only connected does not hold it up.
+        with connect(service) as idle:
+            start = time.monotonic()
+            service.process.send_signal(signal.SIGINT)
+            assert service.process.wait(10) == 0
+            assert time.monotonic() - start < 2
+            assert is_closed(idle, 1)
+        log = service.read_log()
+        assert "Traceback" not in log
+        assert "KeyboardInterrupt" not in log
+        assert not list(Path(os.environ.get("TMPDIR", "/tmp")).glob(f"*{service.port}*"))
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--port", "70000"], "--port is 70000: give a number from 0 to 65535"),
+        (["--port", "-1"], "--port is -1: give"),
+        (["--timeout", "nan"], "--timeout is nan: give more than 0"),
+        (["--timeout", "inf"], "--timeout is inf: give"),
+        (["--workers", "0"], "--workers is 0: give more than 0"),
+        (["--threshold", "1.5"], "--threshold is 1.5: give a number from 0 to 1"),
+        (["--threshold", "nan"], "--threshold is nan: give"),
+        (["--max-fpr", "0.1"], "roc.json does not exist, --max-fpr needs it"),
+        (["--host", "host.invalid"], "cannot listen on host.invalid, port 8000:"),
+        (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1, port 8000:"),
+        (["--params", "nothing.yaml"], "nothing.yaml"),
+        (["--model", "nothing.skops"], "nothing.skops does not exist: run 'dvc repro' to make it"),
+    ],
+)
+def test_what_is_wrong_with_the_command_line_is_said(model_folder, monkeypatch, options, reason):
+    monkeypatch.chdir(model_folder)
+    monkeypatch.setattr(serve.uvicorn.Server, "run", lambda *_: pytest.fail("it is served"))
+    with pytest.raises((ValueError, OSError)) as caught:
+        serve.main(options)
+    assert reason in str(caught.value)
+
+
+def test_a_token_that_no_client_can_send_is_refused(model_folder, monkeypatch):
+    monkeypatch.chdir(model_folder)
+    monkeypatch.setenv("SERVICE_TOKEN", "from-a-file\n")
+    monkeypatch.setattr(serve.uvicorn.Server, "run", lambda *_: pytest.fail("it is served"))
+    with pytest.raises(ValueError, match="SERVICE_TOKEN has white space around it") as caught:
+        serve.main([])
+    assert "from-a-file" not in str(caught.value)
+
+
+def test_what_keeps_it_from_starting_is_one_line_and_status_1(tmp_path):
+    folder = make_folder(tmp_path)
+    (folder / "models" / "model.skops").write_bytes(b"PK rubbish")
+    run = subprocess.run(
+        [sys.executable, str(ROOT / "src" / "serve.py"), "--workers", "2", "--port", "0"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stdout == ""
+    (line,) = run.stderr.splitlines()
+    assert "serve ERROR models/model.skops is damaged or no model" in line
+
+
+def test_busy_clients_on_many_threads_all_get_their_own_answers(service):
+    wrong = []
+
+    def ask(number):
+        text = SPAM if number % 2 else HAM
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)
+        for _ in range(20):
+            connection.request("POST", "/v1/predict", json.dumps({"text": text}), HEADERS)
+            with connection.getresponse() as answer:
+                label = json.load(answer)["predictions"][0]["label"]
+            if label != ("spam" if number % 2 else "ham"):
+                wrong.append(number)
+        connection.close()
+
+    threads = [threading.Thread(target=ask, args=[number]) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []

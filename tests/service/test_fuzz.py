@@ -1,0 +1,150 @@
+"""Tests of the service with requests that are made up, by its own description and at random."""
+
+import json
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from service.schemas import TEXT_LENGTH
+from tests.running_service import make_folder, run_service
+
+HEADERS = {"Content-Type": "application/json"}
+# No shrinking: what is found is told as it is, and the time is known.
+QUICKLY = settings(
+    derandomize=True,
+    deadline=None,
+    max_examples=60,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
+ROUTES = [
+    "POST /v1/predict",
+    "POST /v1/feedback",
+    "GET /v1/model",
+    "GET /v1/model/plots/{name}",
+    "GET /metrics",
+    "GET /healthz",
+    "GET /readyz",
+]
+
+
+@pytest.fixture(scope="module")
+def open_service(tmp_path_factory):
+    """Return a service that takes feedback."""
+    folder = make_folder(tmp_path_factory.mktemp("fuzz"))
+    with run_service(folder, FEEDBACK_URL="sqlite:///feedback.db") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def description(open_service):
+    """Return what the service says of itself."""
+    return schemathesis.openapi.from_url(f"{open_service.url}/openapi.json")
+
+
+@pytest.fixture(scope="module")
+def client(open_service):
+    with httpx.Client(base_url=open_service.url, timeout=20, verify=False) as opened:
+        yield opened
+
+
+def test_the_description_tells_of_every_route(description):
+    found = [operation.ok().label for operation in description.get_all_operations()]
+    assert sorted(found) == sorted(ROUTES)
+
+
+# What has no body and no limits cannot be asked wrongly.
+@pytest.mark.parametrize(
+    ("route", "mode"),
+    [(route, GenerationMode.POSITIVE) for route in ROUTES]
+    + [(route, GenerationMode.NEGATIVE) for route in ROUTES if route.startswith("POST")],
+)
+def test_every_answer_is_as_described(open_service, description, route, mode):
+    (operation,) = [
+        found.ok() for found in description.get_all_operations() if found.ok().label == route
+    ]
+    n_asked = 0
+
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @QUICKLY
+    def ask(case):
+        nonlocal n_asked
+        # Which labels there are, the model says, not the description.
+        excluded = [positive_data_acceptance] if route == "POST /v1/feedback" else []
+        case.call_and_validate(timeout=20, excluded_checks=excluded)
+        n_asked += 1
+
+    ask()
+    assert n_asked >= (QUICKLY.max_examples if route.startswith("POST") else 1)
+    assert "Traceback" not in open_service.read_log()
+    assert open_service.process.poll() is None
+
+
+@QUICKLY
+@given(texts=st.lists(st.text(st.characters(), min_size=1, max_size=200), min_size=1, max_size=5))
+def test_any_text_is_scored_or_refused(client, texts):
+    answer = client.post("/v1/predict", content=json.dumps({"texts": texts}), headers=HEADERS)
+    is_fit = all(
+        text.strip() and not any("\ud800" <= character <= "\udfff" for character in text)
+        for text in texts
+    )
+    assert answer.status_code == (200 if is_fit else 422)
+    if is_fit:
+        assert len(answer.json()["predictions"]) == len(texts)
+        explained = client.post(
+            "/v1/predict",
+            content=json.dumps({"text": texts[0], "explain": True}),
+            headers=HEADERS,
+        )
+        assert explained.status_code == 200
+
+
+@QUICKLY
+@given(content=st.binary(max_size=300))
+def test_any_bytes_are_answered(client, content):
+    for path in ("/v1/predict", "/v1/feedback"):
+        answer = client.post(path, content=content, headers=HEADERS)
+        assert answer.status_code in (400, 422)
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(st.characters()),
+    lambda children: (
+        st.lists(children, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["text", "texts", "label", "explain", "one", "many"])
+            | st.text(st.characters()),
+            children,
+            max_size=5,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@QUICKLY
+@given(body=JSON)
+def test_any_json_is_answered(client, body):
+    for path in ("/v1/predict", "/v1/feedback"):
+        answer = client.post(path, content=json.dumps(body), headers=HEADERS)
+        assert answer.status_code in (200, 201, 400, 422), answer.text
+        if answer.status_code == 422:
+            assert answer.json()["errors"]
+
+
+# What makes regular expressions try many ways.
+@pytest.mark.parametrize(
+    "piece", ["a", "<a", "a.", ".a", "a@b.", "http://a.", "1-", "a'", ":-", "(1", "&#", "ﷺ", "☎️"]
+)
+def test_no_text_takes_long(client, piece):
+    text = (piece * TEXT_LENGTH)[:TEXT_LENGTH]
+    answer = client.post("/v1/predict", json={"text": text, "explain": True})
+    assert answer.status_code == 200
+    assert answer.elapsed.total_seconds() < 5

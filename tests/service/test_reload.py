@@ -1,0 +1,277 @@
+"""Tests of replacing the model while the service runs and is asked all the time."""
+
+import http.client
+import json
+import os
+import pickle
+import re
+import shutil
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+
+import httpx
+import numpy as np
+import pytest
+import skops.io as sio
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+
+from common.models import save_model
+from common.scoring import read_version
+from service.serving_model import read_signature
+from tests.running_service import make_folder, run_service
+from tests.service.application import make_settings
+from tests.small_model import fit_model
+
+SPAM = "WIN cash now, claim your free PRIZE"
+# The file is looked at twice a second, and a model is loaded in less.
+PATIENCE = 10
+
+
+@pytest.fixture(scope="module")
+def reloading_service(tmp_path_factory):
+    """Return a service whose model tests replace."""
+    with run_service(make_folder(tmp_path_factory.mktemp("reloading"))) as running:
+        yield running
+
+
+@pytest.fixture
+def model_file(reloading_service, model_folder):
+    """Return the file of the model that the service serves, which is made good afterwards."""
+    path = reloading_service.folder / "models" / "model.skops"
+    yield path
+    put(model_folder / "models" / "model.skops", path)
+    wait_for_version(reloading_service, read_version(path))
+
+
+def put(source, target):
+    """Replace a file at once."""
+    temporary = target.with_name("incoming.tmp")
+    shutil.copyfile(source, temporary)
+    temporary.replace(target)
+
+
+def ask_version(service):
+    """Return which model is served."""
+    with httpx.Client(verify=False) as client:
+        return client.get(f"{service.url}/readyz").json()["model_version"]
+
+
+def wait_for_version(service, version):
+    """Wait until a model is served."""
+    deadline = time.monotonic() + PATIENCE
+    while ask_version(service) != version:
+        assert time.monotonic() < deadline, service.read_log()
+        time.sleep(0.05)
+
+
+def wait_for_log(service, start, pattern):
+    """Return the line that is logged beyond a place in the log and has a pattern."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        log = service.read_log()[start:]
+        if found := re.search(f".*{pattern}.*\n", log):
+            return found.group()
+        assert time.monotonic() < deadline, log
+        time.sleep(0.05)
+
+
+@contextmanager
+def load(service):
+    """Ask all the time, on kept and on new connections; give the versions that answered.
+
+    A request that is not answered rightly is a failure at the end.
+    """
+    versions, failures = [], []
+    stop = threading.Event()
+
+    def ask(is_kept):
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
+        headers = {"Content-Type": "application/json"}
+        if not is_kept:
+            headers["Connection"] = "close"
+        while not stop.is_set():
+            try:
+                connection.request("POST", "/v1/predict", json.dumps({"text": SPAM}), headers)
+                with connection.getresponse() as answer:
+                    found = json.load(answer)
+                assert answer.status == 200, found
+                assert found["predictions"][0]["label"] == "spam", found
+                versions.append(found["model_version"])
+                # All the time, but what replaces the model needs time as well.
+                time.sleep(0.005)
+            except Exception as error:  # noqa: BLE001  (whatever it is, the test fails)
+                failures.append(repr(error))
+                connection.close()
+        connection.close()
+
+    threads = [threading.Thread(target=ask, args=[is_kept]) for is_kept in (True, True, False)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield versions
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+
+
+class Trap:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def make_bad_model(fault, folder):
+    """Make a file that cannot be served; return it, and what the log says of it."""
+    path = folder / fault
+    if fault == "garbage":
+        path.write_bytes(os.urandom(10_000))
+        return path, "damaged or no model"
+    if fault == "empty":
+        path.write_bytes(b"")
+        return path, "damaged or no model"
+    if fault == "pickle":
+        path.write_bytes(pickle.dumps(Trap(folder / "sprung")))
+        return path, "is a pickle, which can run any code"
+    if fault == "half":
+        save_model(fit_model(), path)
+        path.write_bytes(path.read_bytes()[:5000])
+        return path, "damaged or no model"
+    if fault == "type":
+        sio.dump({"text": "no estimator"}, path)
+        return path, "holds a dict, no model"
+    model = LogisticRegression()
+    if fault == "labels":
+        features = fit_model()[:-1]
+        model.fit(features.transform(["left", "right"]), np.array(["left", "right"], object))
+        model = Pipeline([*features.steps, ("classifier", model)])
+    else:
+        model.fit(np.eye(2), np.array(["ham", "spam"], object))
+    save_model(model, path)
+    return path, "tells left from right" if fault == "labels" else "cannot score a message"
+
+
+@pytest.mark.parametrize(
+    "fault", ["garbage", "empty", "pickle", "half", "type", "labels", "features"]
+)
+def test_a_model_that_cannot_be_served_is_not_taken(reloading_service, model_file, tmp_path, fault):
+    served = read_version(model_file)
+    bad, reason = make_bad_model(fault, tmp_path)
+    start = len(reloading_service.read_log())
+    with load(reloading_service) as versions:
+        put(bad, model_file)
+        line = wait_for_log(reloading_service, start, f"{served} is still served")
+        if fault == "garbage":
+            # It is not tried again and again.
+            time.sleep(1.2)
+    assert set(versions) == {served}
+    assert ask_version(reloading_service) == served
+    log = reloading_service.read_log()[start:]
+    assert log == line
+    assert re.search(f"serve ERROR .*({reason})", line)
+    assert "models/model.skops" in line
+    assert not (tmp_path / "sprung").exists()
+    assert reloading_service.process.poll() is None
+
+
+def test_the_trap_would_spring(tmp_path):
+    bad, _ = make_bad_model("pickle", tmp_path)
+    pickle.loads(bad.read_bytes())  # noqa: S301  (that is what must not happen elsewhere)
+    assert (tmp_path / "sprung").exists()
+
+
+def test_a_model_that_is_removed_is_served_until_there_is_another(
+    reloading_service, model_file, tmp_path
+):
+    served = read_version(model_file)
+    start = len(reloading_service.read_log())
+    with load(reloading_service) as versions:
+        model_file.unlink()
+        time.sleep(1.2)
+        assert reloading_service.read_log()[start:] == ""
+        reloading_service.process.send_signal(signal.SIGHUP)
+        line = wait_for_log(reloading_service, start, f"{served} is still served")
+        assert "models/model.skops does not exist: run 'dvc repro' to make it" in line
+        assert set(versions) == {served}
+        save_model(fit_model(LogisticRegression(C=10)), tmp_path / "new")
+        put(tmp_path / "new", model_file)
+        wait_for_version(reloading_service, read_version(model_file))
+
+
+def test_a_new_model_is_taken_without_a_failed_request(reloading_service, model_file, tmp_path):
+    served = [read_version(model_file)]
+    with load(reloading_service) as versions:
+        for number in range(3):
+            save_model(fit_model(LogisticRegression(C=20 + number)), tmp_path / "new")
+            put(tmp_path / "new", model_file)
+            served.append(read_version(model_file))
+            wait_for_version(reloading_service, served[-1])
+            # A bad one between two good ones changes nothing.
+            model_file.write_bytes(b"rubbish")
+        time.sleep(0.7)
+    assert len(set(served)) == 4
+    # Each was served, one after the other.
+    assert sorted(set(versions), key=versions.index) == served
+    with httpx.Client(verify=False) as client:
+        card = client.get(f"{reloading_service.url}/v1/model").json()
+        metrics = client.get(f"{reloading_service.url}/metrics").text
+    assert card["version"] == served[-1]
+    # What dvc.lock tells is of another model.
+    assert card["metrics"] is None
+    assert re.search(r'model_reloads_total\{outcome="loaded"\} [1-9]', metrics)
+    assert re.search(r'model_reloads_total\{outcome="failed"\} [1-9]', metrics)
+
+
+def test_a_model_that_is_written_slowly_is_taken_when_it_is_whole(
+    reloading_service, model_file, tmp_path
+):
+    save_model(fit_model(LogisticRegression(C=30)), tmp_path / "new")
+    content = (tmp_path / "new").read_bytes()
+    with load(reloading_service), model_file.open("wb", buffering=0) as file:
+        for part in range(4):
+            file.write(content[part * len(content) // 4 : (part + 1) * len(content) // 4])
+            time.sleep(0.4)
+        wait_for_version(reloading_service, read_version(tmp_path / "new"))
+
+
+def test_the_parameters_are_taken_with_a_hangup_or_without(reloading_service, model_file):
+    params = reloading_service.folder / "params.yaml"
+    content = params.read_text()
+    assert "  threshold: 0.5 " in content
+    start = len(reloading_service.read_log())
+    params.write_text("{rubbish")
+    wait_for_log(reloading_service, start, "is still served")
+    try:
+        start = len(reloading_service.read_log())
+        params.write_text(content.replace("  threshold: 0.5 ", "  threshold: 0.25 "))
+        reloading_service.process.send_signal(signal.SIGHUP)
+        wait_for_log(reloading_service, start, "replaces")
+        with httpx.Client(verify=False) as client:
+            card = client.get(f"{reloading_service.url}/v1/model").json()
+        assert card["threshold"] == 0.25
+        assert card["version"] == read_version(model_file)
+    finally:
+        params.write_text(content)
+
+
+def test_a_new_evaluation_is_taken_if_the_threshold_comes_from_it(model_folder, tmp_path):
+    settings = make_settings(model_folder, tmp_path, max_fpr=0.1, roc=tmp_path / "roc.json")
+    # As long as it is not there, as while `dvc repro` makes it, nothing is to be loaded.
+    assert read_signature(settings) == ()
+    settings.roc.write_text(json.dumps({"roc": [{"fpr": 0, "tpr": 1, "threshold": 0.5}]}))
+    before = read_signature(settings)
+    settings.roc.write_text(json.dumps({"roc": [{"fpr": 0, "tpr": 1, "threshold": 0.25}]}))
+    assert read_signature(settings) != before
+    unneeded = replace(settings, max_fpr=None)
+    before = read_signature(unneeded)
+    settings.roc.unlink()
+    assert read_signature(unneeded) == before

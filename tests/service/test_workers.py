@@ -1,0 +1,278 @@
+"""Tests of several processes that serve: one dies, all reload, all end."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+import serve
+from common.models import save_model
+from common.scoring import read_version
+from tests.running_service import make_folder, run_service
+from tests.small_model import fit_model
+
+SPAM = "WIN cash now, claim your free PRIZE"
+PATIENCE = 20
+
+
+@pytest.fixture(scope="module")
+def busy_service(tmp_path_factory):
+    """Return a service of two processes; check that they end as they should."""
+    folder = make_folder(tmp_path_factory.mktemp("workers"))
+    url = "sqlite:///store/feedback.db"
+    with run_service(folder, "--workers", "2", FEEDBACK_URL=url) as running:
+        wait_for_workers(running, set())
+        yield running
+        workers = list_workers(running)
+        # As a terminal does it: the signal goes to all.
+        for pid in (*workers, running.process.pid):
+            os.kill(pid, signal.SIGINT)
+        assert running.process.wait(10) == 0
+        check_end(running, workers)
+
+
+def list_workers(service):
+    """Return the processes that serve: children which are not multiprocessing's own helper."""
+    found = subprocess.run(
+        ["pgrep", "-P", str(service.process.pid), "-f", "spawn_main"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {int(pid) for pid in found.stdout.split()}
+
+
+def wait_for_workers(service, gone):
+    """Wait until two processes serve, and others have gone; return them."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        workers = list_workers(service) - gone
+        started = {
+            int(pid) for pid in re.findall(r"Started server process \[(\d+)\]", service.read_log())
+        }
+        complete = service.read_log().count("Application startup complete")
+        if len(workers & started) == 2 and complete >= len(started):
+            return workers
+        assert time.monotonic() < deadline, service.read_log()
+        time.sleep(0.1)
+
+
+def check_end(service, workers):
+    """Check that no process is left, and that none complained."""
+    wait_for(lambda: not any(Path(f"/proc/{worker}/cmdline").exists() for worker in workers))
+    log = service.read_log()
+    assert "Traceback" not in log
+    assert "KeyboardInterrupt" not in log
+    with socket.create_server(("127.0.0.1", service.port)):
+        pass
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def ask(connection):
+    """Return which model answers a request."""
+    headers = {"Content-Type": "application/json"}
+    connection.request("POST", "/v1/predict", json.dumps({"text": SPAM}), headers)
+    with connection.getresponse() as answer:
+        found = json.load(answer)
+    assert answer.status == 200, found
+    assert found["predictions"][0]["label"] == "spam"
+    return found["model_version"]
+
+
+def correct(connection):
+    """Send a correction; return the status of the answer."""
+    headers = {"Content-Type": "application/json"}
+    content = json.dumps({"text": SPAM, "label": "ham"})
+    connection.request("POST", "/v1/feedback", content, headers)
+    with connection.getresponse() as answer:
+        answer.read()
+    return answer.status
+
+
+@contextmanager
+def connect(service):
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
+    connection.connect()
+    yield connection
+    connection.close()
+
+
+def find_worker(service, connection):
+    """Return which process has the other end of a connection."""
+    ours = connection.sock.getsockname()[1]
+    ends = f"0100007F:{service.port:04X} 0100007F:{ours:04X}"
+    (inode,) = [
+        line.split()[9] for line in Path("/proc/net/tcp").read_text().splitlines() if ends in line
+    ]
+    for pid in list_workers(service):
+        for file in Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                if str(file.readlink()) == f"socket:[{inode}]":
+                    return pid
+            except OSError:
+                continue
+    raise AssertionError("no process has the connection")
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="connections are told by /proc")
+def test_a_process_that_is_killed_takes_only_its_own_connections(busy_service):
+    before = wait_for_workers(busy_service, set())
+    victim = min(before)
+    failed, spared, answered = [], [], []
+    stop = threading.Event()
+
+    def ask_on_one_connection():
+        with connect(busy_service) as connection:
+            ask(connection)
+            worker = find_worker(busy_service, connection)
+            try:
+                while not stop.is_set():
+                    ask(connection)
+                spared.append(worker)
+            except (OSError, http.client.HTTPException):
+                failed.append(worker)
+
+    def ask_on_new_connections():
+        while not stop.is_set():
+            with connect(busy_service) as connection:
+                try:
+                    ask(connection)
+                    answered.append(True)
+                except (OSError, http.client.HTTPException):
+                    answered.append(False)
+
+    threads = [threading.Thread(target=ask_on_one_connection) for _ in range(8)]
+    threads.append(threading.Thread(target=ask_on_new_connections))
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    killed = time.monotonic()
+    os.kill(victim, signal.SIGKILL)
+    after = wait_for_workers(busy_service, {victim})
+    seconds = time.monotonic() - killed
+    time.sleep(0.3)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert set(failed) <= {victim}
+    assert victim not in spared
+    assert len(failed) + len(spared) == 8
+    # One may have been connecting at that moment.
+    assert answered.count(False) <= 1
+    assert answered.count(True) > 10
+    assert len(after & before) == 1
+    assert seconds < 10
+    with urllib.request.urlopen(f"{busy_service.url}/metrics", timeout=10) as answer:
+        counted = re.search(rb'predictions_total\{label="spam"\} (\d+)', answer.read())
+    # Those of the process that was killed are counted on.
+    assert int(counted[1]) >= answered.count(True)
+
+
+def test_a_process_that_comes_back_serves_the_last_good_model(busy_service):
+    model = busy_service.folder / "models" / "model.skops"
+    params = busy_service.folder / "params.yaml"
+    served, content, said = read_version(model), model.read_bytes(), params.read_bytes()
+    before = wait_for_workers(busy_service, set())
+    victim, other = sorted(before)
+    try:
+        model.write_bytes(b"garbage")
+        params.write_text("{garbage")
+        # No feedback can be stored either.
+        (busy_service.folder / "store").rename(busy_service.folder / "elsewhere")
+        (busy_service.folder / "store").write_text("in the way")
+        os.kill(victim, signal.SIGKILL)
+        wait_for_workers(busy_service, {victim})
+        with connect(busy_service) as connection:
+            while find_worker(busy_service, connection) == other:
+                connection.close()
+                connection.connect()
+            assert ask(connection) == served
+            assert correct(connection) == 503
+            (busy_service.folder / "store").unlink()
+            (busy_service.folder / "elsewhere").rename(busy_service.folder / "store")
+            assert correct(connection) == 201
+        assert busy_service.process.poll() is None
+        assert busy_service.read_log().count("the model before it is served") == 1
+        assert "Traceback" not in busy_service.read_log()
+    finally:
+        params.write_bytes(said)
+        model.write_bytes(content)
+    wait_for(lambda: busy_service.read_log().count(f"model {served} replaces {served}") >= 2)
+
+
+def test_a_hangup_reloads_every_process_and_ends_none(busy_service):
+    before = wait_for_workers(busy_service, set())
+    start = len(busy_service.read_log())
+    busy_service.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: busy_service.read_log()[start:].count(" replaces ") == 2)
+    assert list_workers(busy_service) == before
+    model = busy_service.folder / "models" / "model.skops"
+    save_model(fit_model(LogisticRegression(C=40)), model)
+    wait_for(lambda: busy_service.read_log()[start:].count(" replaces ") == 4)
+    versions = []
+    for _ in range(20):
+        with connect(busy_service) as connection:
+            versions.append(ask(connection))
+    assert set(versions) == {read_version(model)}
+    assert list_workers(busy_service) == before
+
+
+def make_supervisor(process):
+    """Return a supervisor of a process that was not started, and has but what is given."""
+    supervisor = object.__new__(serve.Supervisor)
+    supervisor.processes = [process]
+    supervisor.should_exit = threading.Event()
+    return supervisor
+
+
+def test_a_process_that_starts_slowly_is_not_taken_for_hung():
+    # It cannot be asked anything.
+    process = SimpleNamespace(process=SimpleNamespace(is_alive=lambda: True))
+    supervisor = make_supervisor(process)
+    supervisor.keep_subprocess_alive()
+    assert supervisor.processes == [process]
+    assert not supervisor.should_exit.is_set()
+
+
+def test_a_process_that_cannot_start_ends_it_with_a_sentence(model_folder, monkeypatch):
+    process = SimpleNamespace(
+        process=SimpleNamespace(is_alive=lambda: False), join=lambda: None, exitcode=3
+    )
+    supervisor = make_supervisor(process)
+    supervisor.run = supervisor.keep_subprocess_alive
+    monkeypatch.chdir(model_folder)
+    monkeypatch.setattr(serve, "Supervisor", lambda *_: supervisor)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    with serve.bind("127.0.0.1", 0) as listening:
+        monkeypatch.setattr(serve, "bind", lambda *_: listening)
+        with pytest.raises(OSError, match="a process that serves could not start"):
+            serve.main(["--workers", "2"])
+    assert supervisor.should_exit.is_set()
+
+
+def test_no_process_outlives_a_supervisor_that_is_killed(tmp_path):
+    with run_service(make_folder(tmp_path), "--workers", "2") as service:
+        workers = wait_for_workers(service, set())
+        service.process.kill()
+        service.process.wait()
+        check_end(service, workers)
