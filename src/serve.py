@@ -17,6 +17,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -34,14 +35,43 @@ from service.settings import Settings
 
 BACKLOG = 2048
 MAX_PORT = 65_535
+# Elsewhere, sockets that share a port do not share its connections.
+SHARES_PORT = sys.platform == "linux"
 # How long requests that are under way may take when the service is stopped.
 GRACE_SECONDS = 10
 
 logger = logging.getLogger(__name__)
 
 
+class Worker(Process):
+    """A process that serves, with a socket of its own.
+
+    Linux deals new connections out among sockets that share a port. From a single socket whoever
+    is awake first takes all that wait, so one process would work while the others idle.
+    """
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve at the address that the supervisor keeps."""
+        assert sockets
+        host, port = sockets[0].getsockname()[:2]
+        own = socket.create_server(
+            (host, port), family=sockets[0].family, backlog=BACKLOG, reuse_port=True
+        )
+        super().target([own])
+
+
 class Supervisor(Multiprocess):
     """Starts the processes that serve, starts others for those that die, hands SIGHUP on."""
+
+    def init_processes(self) -> None:
+        """Start the processes."""
+        self.processes = [self.start_process() for _ in range(self.processes_num)]
+
+    def start_process(self) -> Process:
+        """Start one process."""
+        process = (Worker if SHARES_PORT else Process)(self.config, self.sockets)
+        process.start()
+        return process
 
     def handle_hup(self) -> None:
         """Let every process reload its model; uvicorn would replace the processes."""
@@ -63,8 +93,7 @@ class Supervisor(Multiprocess):
                 self.should_exit.set()
                 return
             logger.error("process %d ended (%s), another starts", process.pid, process.exitcode)
-            self.processes[index] = Process(self.config, self.sockets)
-            self.processes[index].start()
+            self.processes[index] = self.start_process()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -83,6 +112,18 @@ def bind(host: str, port: int) -> socket.socket:
         raise OSError(f"cannot listen on {host}, port {port}: {reason}; see --port") from error
     found.set_inheritable(True)
     return found
+
+
+def keep_port(listening: socket.socket) -> socket.socket:
+    """Return a socket that keeps a port, without listening, for others to share it."""
+    family, address = listening.family, listening.getsockname()
+    # That it could listen has shown that nobody else does.
+    listening.close()
+    kept = socket.socket(family)
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    kept.bind(address)
+    return kept
 
 
 def is_loopback(host: str) -> bool:
@@ -153,6 +194,8 @@ def main(argv: list[str] | None = None) -> None:
     if token != token.strip():
         raise ValueError("SERVICE_TOKEN has white space around it, which no client can send")
     raise_file_limit()
+    # Until the model is there it cannot be loaded anew, and the signal would end the process.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with tempfile.TemporaryDirectory(prefix="serve-") as name:
         settings = read_settings(args, Path(name))
         found = load_newest(settings)
@@ -180,7 +223,8 @@ def main(argv: list[str] | None = None) -> None:
         with suppress(KeyboardInterrupt):
             if args.workers > 1:
                 os.environ["PROMETHEUS_MULTIPROC_DIR"] = name
-                supervisor = Supervisor(config, [listening])
+                kept = keep_port(listening) if SHARES_PORT else listening
+                supervisor = Supervisor(config, [kept])
                 supervisor.run()
                 if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
                     raise OSError("a process that serves could not start: see above")

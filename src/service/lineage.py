@@ -58,7 +58,7 @@ def read_lineage(md5: str, lock: Path, metrics: Path, intervals: Path, plots: Pa
             {key: collect_digests(stages[stage].get(key, [])) for key in ("deps", "outs")}
             for stage in ("data_ingestion", "model_building", "model_evaluation")
         )
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError):
         return Lineage()
     training = None
     if md5 in built["outs"].values():

@@ -37,7 +37,7 @@ def run(*jobs):
         task = asyncio.get_running_loop().create_task(batcher.run())
         found = await asyncio.gather(*(batcher.score(*job) for job in jobs), return_exceptions=True)
         task.cancel()
-        assert batcher.waiting == 0
+        assert batcher.waiting == batcher.waiting_characters == 0
         assert not batcher.jobs
         return found
 
@@ -88,6 +88,15 @@ def test_too_many_messages_are_refused():
     model = make_model()
     found = run((model, ["x"] * MAX_WAITING), (model, ["y"]))
     assert len(found[0]) == MAX_WAITING
+    assert isinstance(found[1], OverloadError)
+
+
+@pytest.mark.usefixtures("batches")
+def test_too_long_messages_are_refused(monkeypatch):
+    monkeypatch.setattr(batching, "MAX_WAITING_CHARACTERS", 100)
+    model = make_model()
+    found = run((model, ["x" * 60, "y" * 60]), (model, ["z"]))
+    assert found[0] == [60, 60]
     assert isinstance(found[1], OverloadError)
 
 

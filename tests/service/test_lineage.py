@@ -47,7 +47,17 @@ def test_metrics_of_the_model_before_are_not_told_of_one_that_was_just_built(fol
     assert read(folder) == Lineage({"raw_data_md5": "a" * 32, "training_set_md5": "b" * 32})
 
 
-@pytest.mark.parametrize("lock", ["", "{", "[]", "schema: '2.0'", "stages: {model_building: {}}"])
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "",
+        "{",
+        "[]",
+        "schema: '2.0'",
+        "stages: {model_building: {}}",
+        "stages: {data_ingestion: [], model_building: [], model_evaluation: []}",
+    ],
+)
 def test_without_a_whole_lock_nothing_is_told(folder, lock):
     (folder / "dvc.lock").write_text(lock)
     assert read(folder) == Lineage()
