@@ -141,6 +141,21 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def supervise(config: uvicorn.Config, address: socket.socket) -> None:
+    """Serve with several processes until a signal ends them.
+
+    Raises
+    ------
+    OSError
+        If one of them cannot start.
+    """
+    with address:
+        supervisor = Supervisor(config, [address])
+        supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise OSError("a process that serves could not start: see above")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description="Serve the model.")
@@ -223,11 +238,7 @@ def main(argv: list[str] | None = None) -> None:
         with suppress(KeyboardInterrupt):
             if args.workers > 1:
                 os.environ["PROMETHEUS_MULTIPROC_DIR"] = name
-                kept = keep_port(listening) if SHARES_PORT else listening
-                supervisor = Supervisor(config, [kept])
-                supervisor.run()
-                if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
-                    raise OSError("a process that serves could not start: see above")
+                supervise(config, keep_port(listening) if SHARES_PORT else listening)
             else:
                 uvicorn.Server(config).run([listening])
 

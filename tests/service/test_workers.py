@@ -110,9 +110,11 @@ def correct(connection):
 @contextmanager
 def connect(service):
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
-    connection.connect()
-    yield connection
-    connection.close()
+    try:
+        connection.connect()
+        yield connection
+    finally:
+        connection.close()
 
 
 def find_worker(service, connection):
@@ -152,12 +154,12 @@ def test_a_process_that_is_killed_takes_only_its_own_connections(busy_service):
 
     def ask_on_new_connections():
         while not stop.is_set():
-            with connect(busy_service) as connection:
-                try:
+            try:
+                with connect(busy_service) as connection:
                     ask(connection)
-                    answered.append(True)
-                except (OSError, http.client.HTTPException):
-                    answered.append(False)
+                answered.append(True)
+            except (OSError, http.client.HTTPException):
+                answered.append(False)
 
     threads = [threading.Thread(target=ask_on_one_connection) for _ in range(8)]
     threads.append(threading.Thread(target=ask_on_new_connections))
@@ -175,8 +177,8 @@ def test_a_process_that_is_killed_takes_only_its_own_connections(busy_service):
     assert set(failed) <= {victim}
     assert victim not in spared
     assert len(failed) + len(spared) == 8
-    # One may have been connecting at that moment.
-    assert answered.count(False) <= 1
+    # One that it answers at that moment, and one that waits while the system takes it apart.
+    assert answered.count(False) <= 2
     assert answered.count(True) > 10
     assert len(after & before) == 1
     assert seconds < 10
