@@ -7,6 +7,7 @@ import http.server
 import os
 import random
 import secrets
+import signal
 import socket
 import subprocess
 import threading
@@ -26,18 +27,20 @@ ROOT = Path(__file__).parents[1]
 
 HAM = "are you coming home for dinner tonight | see you at the station at noon | i will call later"
 SPAM = "WIN a prize now, txt CLAIM to 80062 | free entry, call 09061701461 now | £500 cash for you"
+# What would tell a program under test of the user's servers, or a test's make of another.
+HIDDEN = ("ARGS", "AWS_", "FEEDBACK_URL", "MAKE", "MFLAGS", "SERVICE_TOKEN")
 WORDS = "lor ok then we meet after class my friend tomorrow please tell her i am late"
 
 
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Hide the user's AWS settings from tests, and that ``make test`` may have started them."""
+    """Hide the user's settings from tests, and what may have started them."""
+    # Programs ignore interrupts if what started them does, as shells do in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     nowhere = tmp_path_factory.getbasetemp() / "no-such-folder"
     with pytest.MonkeyPatch.context() as patch:
         # make's own variables would tell a test's make that it is the child of another.
-        for name in [
-            name for name in os.environ if name.startswith(("ARGS", "AWS_", "MAKE", "MFLAGS"))
-        ]:
+        for name in [name for name in os.environ if name.startswith(HIDDEN)]:
             patch.delenv(name)
         patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))

@@ -1,12 +1,17 @@
 """Tests that the commands which README shows do what it says."""
 
+import hashlib
+import os
 import re
 import shlex
 import shutil
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import find_free_port
 from tests.pipeline.conftest import Repository
 
 ROOT = Path(__file__).parents[2]
@@ -93,9 +98,44 @@ def test_using_the_model(checkout):
     assert '"txt CLAIM, win a prize",spam,' in scored[2]
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="README asks with curl")
+def test_serving(checkout):
+    start, ask, review = read_blocks("Serving")
+    port = str(find_free_port())
+    checkout.environment["FEEDBACK_URL"] = "sqlite:///data/feedback/feedback.db"
+    command = f"{start.partition('#')[0].strip()} ARGS='--port {port}'"
+    with subprocess.Popen(
+        ["bash", "-c", command],
+        cwd=checkout.path,
+        env=checkout.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as service:
+        try:
+            for line in service.stderr:
+                if "startup complete" in line:
+                    break
+            answer = run(checkout, ask.replace("8000", port))
+            assert '"label":"spam"' in answer
+            assert '"words":[{"word":"WINNER!"' in answer
+            for text in ("claim your seat", "win a friend"):
+                correction = f'{{"text": "{text}", "label": "ham"}}'
+                asked = ask.replace("predict", "feedback").replace("8000", port)
+                said = run(checkout, re.sub("'{.*}'", f"'{correction}'", asked))
+                assert '"label":"ham"' in said
+        finally:
+            os.killpg(service.pid, signal.SIGINT)
+            service.communicate(timeout=30)
+    output = run(checkout, review)
+    assert "claim your seat" in output
+    digest = hashlib.sha256((checkout.path / "data/feedback/reviewed.tsv").read_bytes())
+    assert digest.hexdigest() in output
+
+
 def test_every_command_shown_is_run_by_a_test():
     shown = re.findall(r"```console\n", README)
-    sections = ("Experiments", "Sharing", "Registry", "Using the model")
+    sections = ("Experiments", "Sharing", "Registry", "Using the model", "Serving")
     tested = [block for name in sections for block in read_blocks(name)]
     # Continuous integration runs the two of the first block.
     assert len(shown) == len(tested) + 1

@@ -519,7 +519,13 @@ def test_a_token_is_asked_for_and_feedback_is_stored(guarded, open_page):
     # The tab remembers the token, and pictures are fetched with it.
     page.get_by_role("link", name="The model").click()
     expect(page.get_by_role("heading", name="Plots")).to_be_visible()
-    page.wait_for_function("[...document.images].every((i) => i.naturalWidth > 0)")
+    # Not wait_for_function: it may have to evaluate its text in the page, whose policy forbids it.
+    for _ in range(100):
+        if page.evaluate("[...document.images].every((i) => i.naturalWidth > 0)"):
+            break
+        page.wait_for_timeout(50)
+    else:
+        pytest.fail("a picture is not shown")
     expect(page.get_by_role("img", name="Confusion matrix")).to_be_visible()
 
 
