@@ -196,7 +196,8 @@ def write_export(content: bytes, n_rows: int, output: Path) -> None:
         [{"source": output.as_posix(), "sha256": digest}], sort_keys=False, allow_unicode=True
     )
     print(f"{escape(str(output))}: {n_rows} rows, SHA-256 {digest}")
-    print("To train on them, put this into params.yaml under data_ingestion, then 'dvc repro':\n")
+    print("To train on them, put this into params.yaml under data_ingestion, then 'dvc repro'.")
+    print("Git does not keep the file: for others, name a place that they can reach, too.\n")
     print("  additions:")
     for line in entry.splitlines():
         print(f"  {line}")

@@ -19,6 +19,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,6 +40,10 @@ MAX_PORT = 65_535
 SHARES_PORT = sys.platform == "linux"
 # How long requests that are under way may take when the service is stopped.
 GRACE_SECONDS = 10
+# A process that ends sooner after its start is not started again before.
+RESTART_SECONDS = 3
+# As many open files as macOS allows at most.
+MAX_FILES = 10_240
 
 logger = logging.getLogger(__name__)
 
@@ -53,11 +58,8 @@ class Worker(Process):
     def target(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve at the address that the supervisor keeps."""
         assert sockets
-        host, port = sockets[0].getsockname()[:2]
-        own = socket.create_server(
-            (host, port), family=sockets[0].family, backlog=BACKLOG, reuse_port=True
-        )
-        super().target([own])
+        # It listens once the model is there: until then others get the connections.
+        super().target([share_port(sockets[0].family, sockets[0].getsockname())])
 
 
 class Supervisor(Multiprocess):
@@ -65,10 +67,12 @@ class Supervisor(Multiprocess):
 
     def init_processes(self) -> None:
         """Start the processes."""
-        self.processes = [self.start_process() for _ in range(self.processes_num)]
+        self.started: dict[int, float] = {}
+        self.processes = [self.start_process(index) for index in range(self.processes_num)]
 
-    def start_process(self) -> Process:
-        """Start one process."""
+    def start_process(self, index: int) -> Process:
+        """Start the process of a place among them."""
+        self.started[index] = time.monotonic()
         process = (Worker if SHARES_PORT else Process)(self.config, self.sockets)
         process.start()
         return process
@@ -76,24 +80,34 @@ class Supervisor(Multiprocess):
     def handle_hup(self) -> None:
         """Let every process reload its model; uvicorn would replace the processes."""
         for process in self.processes:
-            if process.pid is not None:
+            if process.pid is not None and process.process.is_alive():
                 os.kill(process.pid, signal.SIGHUP)
+
+    def handle_ttin(self) -> None:
+        """Do nothing: uvicorn would start a process that has no socket of its own."""
+
+    def handle_ttou(self) -> None:
+        """Do nothing: terminals send this to jobs in the background."""
 
     def keep_subprocess_alive(self) -> None:
         """Start another process for each that ended.
 
         uvicorn would also kill those which do not answer it within 5 seconds, as one that starts
-        on a busy machine does not, again and again.
+        on a busy machine does not, again and again. A process that cannot start ends all only if
+        no other is left.
         """
         for index, process in enumerate(self.processes):
             if self.should_exit.is_set() or process.process.is_alive():
                 continue
             process.join()
-            if process.exitcode == STARTUP_FAILURE:
+            are_alive = any(other.process.is_alive() for other in self.processes)
+            if process.exitcode == STARTUP_FAILURE and not are_alive:
                 self.should_exit.set()
                 return
+            if time.monotonic() - self.started[index] < RESTART_SECONDS:
+                continue
             logger.error("process %d ended (%s), another starts", process.pid, process.exitcode)
-            self.processes[index] = self.start_process()
+            self.processes[index] = self.start_process(index)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -114,16 +128,16 @@ def bind(host: str, port: int) -> socket.socket:
     return found
 
 
-def keep_port(listening: socket.socket) -> socket.socket:
-    """Return a socket that keeps a port, without listening, for others to share it."""
-    family, address = listening.family, listening.getsockname()
-    # That it could listen has shown that nobody else does.
-    listening.close()
-    kept = socket.socket(family)
-    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    kept.bind(address)
-    return kept
+def share_port(family: int, address: tuple) -> socket.socket:
+    """Return a socket that does not listen yet, at an address which others may share."""
+    shared = socket.socket(family)
+    shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if family == socket.AF_INET6:
+        # As in ``bind``: not the IPv4 address of the port, too.
+        shared.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    shared.bind(address)
+    return shared
 
 
 def is_loopback(host: str) -> bool:
@@ -134,11 +148,20 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def name_hosts(host: str, others: list[str]) -> frozenset[str]:
+    """Return the names under which the service may be asked; none, so any, beyond loopback."""
+    if not is_loopback(host):
+        return frozenset()
+    names = {"localhost", "127.0.0.1", "::1", host, *others}
+    return frozenset(name.lower() for name in names)
+
+
 def raise_file_limit() -> None:
-    """Allow as many open files, connections among them, as the system lets us."""
+    """Allow as many open files, connections among them, as every system lets us."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def supervise(config: uvicorn.Config, address: socket.socket) -> None:
@@ -161,6 +184,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Serve the model.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8000, help="0: any that is free")
+    parser.add_argument(
+        "--allow-host", action="append", default=[], help="name in requests of a proxy here, too"
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes that serve")
     point = parser.add_mutually_exclusive_group()
     point.add_argument("--threshold", type=float, help="of probability (what params.yaml says)")
@@ -194,7 +220,43 @@ def read_settings(args: argparse.Namespace, folder: Path) -> Settings:
         feedback_url=os.environ.get("FEEDBACK_URL", ""),
         logs_messages=args.log_messages,
         seconds=args.timeout,
+        hosts=name_hosts(args.host, args.allow_host),
     )
+
+
+def serve(args: argparse.Namespace, folder: Path) -> None:
+    """Serve as the command line says; ``folder`` is private."""
+    settings = read_settings(args, folder)
+    found = load_newest(settings)
+    if settings.feedback_url:
+        open_store(settings.feedback_url).dispose()
+    listening = bind(args.host, args.port)
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    logger.info("model %s is served on http://%s:%d/", found.version, shown, port)
+    if not settings.token and not is_loopback(args.host):
+        logger.warning("whoever reaches %s can use it: set SERVICE_TOKEN", args.host)
+    config = uvicorn.Config(
+        functools.partial(create_app, settings),
+        factory=True,
+        http=protocol.PatientProtocol,
+        ws="none",
+        workers=args.workers,
+        log_config=None,
+        access_log=args.access_log,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    if args.workers == 1:
+        uvicorn.Server(config).run([listening])
+        return
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    if SHARES_PORT:
+        family, address = listening.family, listening.getsockname()
+        # That it could listen has shown that nobody else does.
+        listening.close()
+        listening = share_port(family, address)
+    supervise(config, listening)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -211,36 +273,10 @@ def main(argv: list[str] | None = None) -> None:
     raise_file_limit()
     # Until the model is there it cannot be loaded anew, and the signal would end the process.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with tempfile.TemporaryDirectory(prefix="serve-") as name:
-        settings = read_settings(args, Path(name))
-        found = load_newest(settings)
-        if settings.feedback_url:
-            open_store(settings.feedback_url).dispose()
-        listening = bind(args.host, args.port)
-        host, port = listening.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        logger.info("model %s is served on http://%s:%d/", found.version, shown, port)
-        if not settings.token and not is_loopback(args.host):
-            logger.warning("whoever reaches %s can use it: set SERVICE_TOKEN", args.host)
-        config = uvicorn.Config(
-            functools.partial(create_app, settings),
-            factory=True,
-            http=protocol.PatientProtocol,
-            ws="none",
-            workers=args.workers,
-            log_config=None,
-            access_log=args.access_log,
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-        # uvicorn raises the signal that ended it again: the folder is removed all the same.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with suppress(KeyboardInterrupt):
-            if args.workers > 1:
-                os.environ["PROMETHEUS_MULTIPROC_DIR"] = name
-                supervise(config, keep_port(listening) if SHARES_PORT else listening)
-            else:
-                uvicorn.Server(config).run([listening])
+    # uvicorn raises the signal that ended it again: the folder is removed all the same.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="serve-") as name:
+        serve(args, Path(name))
 
 
 if __name__ == "__main__":

@@ -68,7 +68,6 @@ def make_folder(folder: Path) -> Path:
     intervals.write_text(json.dumps({"test": spread, "train": spread}))
     train = {"path": "data/interim/train.parquet", "md5": "b" * 32}
     stages = {
-        "data_ingestion": {"outs": [{"path": "data/raw/messages.tsv", "md5": "a" * 32}]},
         "model_building": {"deps": [train], "outs": [measure(model)]},
         "model_evaluation": {
             "deps": [measure(model)],

@@ -182,6 +182,13 @@ def test_the_s3_server_of_the_compose_file_takes_the_keys_of_the_environment(tmp
         server.wait()
 
 
+def test_the_s3_server_of_the_compose_file_is_the_one_that_is_tested():
+    rclone = str(Path(sys.executable).parent / "rclone")
+    version = subprocess.run([rclone, "version"], capture_output=True, text=True, check=True)
+    tag = COMPOSE["s3"]["image"].rpartition(":")[2]
+    assert version.stdout.startswith(f"rclone v{tag}\n")
+
+
 def test_the_compose_file_publishes_the_port_that_the_dockerfile_serves_on():
     port = re.search(r"^EXPOSE (\d+)$", FINAL_STAGE, re.MULTILINE)[1]
     assert COMPOSE["serve"]["ports"] == [f"127.0.0.1:{port}:{port}"]

@@ -1,6 +1,9 @@
 """Tests of how the service is started."""
 
+import resource
+import signal
 import socket
+import tempfile
 
 import pytest
 
@@ -49,6 +52,42 @@ def test_listens_on_loopback_unless_told_otherwise():
 def test_a_number_that_makes_no_sense_is_named(option):
     with pytest.raises(ValueError, match=f"{option} is 0: give more than 0"):
         serve.main([option, "0"])
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        ((256, resource.RLIM_INFINITY), (10_240, resource.RLIM_INFINITY)),
+        ((1024, 4096), (4096, 4096)),
+        ((20_000, 20_000), None),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), None),
+    ],
+)
+def test_no_more_open_files_are_asked_for_than_macos_grants(monkeypatch, found, wanted):
+    asked = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: found)
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
+    serve.raise_file_limit()
+    assert asked == ([wanted] if wanted else [])
+
+
+def test_beyond_loopback_any_name_may_be_asked():
+    assert serve.name_hosts("0.0.0.0", []) == frozenset()
+    names = serve.name_hosts("127.0.0.1", ["Proxy.example"])
+    assert names == {"localhost", "127.0.0.1", "::1", "proxy.example"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_interrupts_while_the_model_is_loaded_sees_no_traceback(monkeypatch, tmp_path, number):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)]
+    monkeypatch.setattr(serve, "load_newest", lambda _: signal.raise_signal(number))
+    try:
+        serve.main(["--port", "0"])
+    finally:
+        for one, handler in zip((signal.SIGTERM, signal.SIGHUP), before, strict=True):
+            signal.signal(one, handler)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_secrets_come_from_the_environment_and_are_not_shown(monkeypatch, tmp_path):

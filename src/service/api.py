@@ -1,12 +1,14 @@
 """What programs may ask of the service."""
 
+import asyncio
+import functools
 import logging
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, Response
 from sqlalchemy import Engine
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from common.explanation import explain
@@ -53,6 +55,9 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.batcher = Batcher()
+        self.scoring: asyncio.Task[None] | None = None
+        # A database that hangs must not take the threads which send pages.
+        self.storing, self.explaining = CapacityLimiter(4), CapacityLimiter(1)
         self.models = ModelHolder(settings, lambda outcome: telemetry.RELOADS.labels(outcome).inc())
         self.feedback: Engine | None = None
         if settings.feedback_url:
@@ -92,7 +97,9 @@ async def predict(request: Request, messages: Messages) -> Predictions:
         for label, probability in zip(labels, found, strict=True)
     ]
     if isinstance(messages, OneMessage) and messages.explain:
-        predictions[0].words = list_words(model, messages.text)
+        predictions[0].words = await to_thread.run_sync(
+            list_words, model, messages.text, limiter=service.explaining
+        )
     return Predictions(
         model_version=model.version, threshold=model.threshold, predictions=predictions
     )
@@ -157,7 +164,7 @@ async def correct(request: Request, correction: Correction) -> Stored:
     model, found, labels = await service.score([correction.text])
     predicted = Predicted(label=labels[0], probability=found[0], model_version=model.version)
     try:
-        number = await run_in_threadpool(
+        store = functools.partial(
             add_feedback,
             service.feedback,
             text=correction.text,
@@ -166,6 +173,7 @@ async def correct(request: Request, correction: Correction) -> Stored:
             probability=predicted.probability,
             model_version=predicted.model_version,
         )
+        number = await to_thread.run_sync(store, limiter=service.storing)
     except ValueError as error:
         raise refuse("text", f"cannot be stored: {error}") from error
     except OSError as error:
@@ -197,6 +205,6 @@ async def tell_health() -> Health:
 async def tell_readiness(request: Request) -> Readiness:
     """Tell whether messages can be scored now."""
     service: Service = request.app.state.service
-    if service.batcher.is_overloaded:
+    if service.batcher.is_overloaded or service.scoring is None or service.scoring.done():
         raise OverloadError
     return Readiness(model_version=service.models.current.version)

@@ -46,7 +46,8 @@ async def run_beside(app: FastAPI) -> AsyncIterator[None]:
     """Load the model; score, and watch its file and SIGHUP, until the application ends."""
     service = app.state.service = Service(app.state.settings)
     loop = asyncio.get_running_loop()
-    tasks = {loop.create_task(service.batcher.run()), loop.create_task(service.models.watch())}
+    service.scoring = loop.create_task(service.batcher.run())
+    tasks = {service.scoring, loop.create_task(service.models.watch())}
 
     def reload() -> None:
         task = loop.create_task(service.models.reload())
@@ -90,7 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses=describe_problems(401) if settings.token else {},
     )
     app.include_router(unguarded)
-    app.add_middleware(Gate, token=settings.token, seconds=settings.seconds)
+    app.add_middleware(Gate, token=settings.token, seconds=settings.seconds, hosts=settings.hosts)
     add_handlers(app)
     add_pages(app)
     keep_problems_alone(app)

@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import logging
+import re
 import time
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -26,10 +27,17 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+# Of all bodies that are being received; a body itself has a limit of its own.
+HELD_BYTES = 64_000_000
 # Swagger UI writes styles into its elements.
 DOCS_POLICY = POLICY.format(styles=" 'unsafe-inline'")
 
 logger = logging.getLogger(__name__)
+
+
+def read_host(headers: Headers) -> str:
+    """Return the name in the header Host, without the port."""
+    return re.sub(r":\d*$", "", headers.get("host", "")).strip("[]").lower()
 
 
 class Gate:
@@ -43,12 +51,17 @@ class Gate:
         What ``/v1/`` and ``/metrics`` want as bearer token; empty: nothing.
     seconds : float
         How long a body may take to arrive.
+    hosts : frozenset of str
+        The names under which the service may be asked; empty: any. A page that has its own name
+        lead to this machine (DNS rebinding) could else ask in its user's place.
     """
 
-    def __init__(self, app: ASGIApp, token: str, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, token: str, seconds: float, hosts: frozenset[str]) -> None:
         self.app = app
         self.token = token
         self.seconds = seconds
+        self.hosts = hosts
+        self.held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -68,7 +81,12 @@ class Gate:
             except TimeoutError as error:
                 late = f"the body took longer than {self.seconds:g} seconds"
                 raise HTTPException(408, late, {"Connection": "close"}) from error
-            received += len(message.get("body", b""))
+            size = len(message.get("body", b""))
+            received += size
+            self.held += size
+            if self.held > HELD_BYTES:
+                crowded = "too much is being received: try again in a second"
+                raise HTTPException(503, crowded, {"Retry-After": "1"})
             if received > BODY_BYTES:
                 raise HTTPException(413, f"the body has more than {BODY_BYTES:,} bytes")
             return message
@@ -99,6 +117,7 @@ class Gate:
             failed = ProblemResponse(500, "the service failed: its log tells more")
             await failed(scope, receive_limited, send_marked)
         finally:
+            self.held -= received
             route = getattr(scope.get("route"), "path", "") or "none"
             # A method is any string at all, and each would be a series of its own.
             method = scope["method"] if scope["method"] in ("GET", "HEAD", "POST") else "other"
@@ -108,6 +127,8 @@ class Gate:
     def refuse(self, scope: Scope) -> ProblemResponse | None:
         """Return why a request is not let in, by its headers alone."""
         headers = Headers(scope=scope)
+        if self.hosts and (host := read_host(headers)) and host not in self.hosts:
+            return ProblemResponse(421, f"the service is not {host!r}: see --allow-host")
         if self.token and scope["path"].startswith(("/v1/", "/metrics")):
             kind, _, given = headers.get("authorization", "").partition(" ")
             # The bytes that were sent, compared in the same time whatever they are.

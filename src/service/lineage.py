@@ -54,18 +54,15 @@ def read_lineage(md5: str, lock: Path, metrics: Path, intervals: Path, plots: Pa
     """
     try:
         stages = yaml.load(lock.read_bytes(), Loader=yaml.CSafeLoader)["stages"]
-        ingested, built, measured = (
+        built, measured = (
             {key: collect_digests(stages[stage].get(key, [])) for key in ("deps", "outs")}
-            for stage in ("data_ingestion", "model_building", "model_evaluation")
+            for stage in ("model_building", "model_evaluation")
         )
     except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError):
         return Lineage()
     training = None
     if md5 in built["outs"].values():
-        training = {
-            "raw_data_md5": ingested["outs"].get("data/raw/messages.tsv", ""),
-            "training_set_md5": built["deps"].get("data/interim/train.parquet", ""),
-        }
+        training = {"training_set_md5": built["deps"].get("data/interim/train.parquet", "")}
     if md5 not in measured["deps"].values():
         return Lineage(training)
     outs = {Path(path).name: digest for path, digest in measured["outs"].items()}

@@ -38,6 +38,12 @@ class Problem(BaseModel):
     errors: list[Fault] | None = None
 
 
+def name_status(status: int) -> str:
+    """Return the phrase of a status in RFC 9110, which not every Python knows."""
+    renamed = {413: "Content Too Large", 422: "Unprocessable Content"}
+    return renamed.get(status) or HTTPStatus(status).phrase
+
+
 class ProblemResponse(JSONResponse):
     """An answer that holds a problem."""
 
@@ -50,7 +56,7 @@ class ProblemResponse(JSONResponse):
         errors: list[Fault] | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
-        title = HTTPStatus(status).phrase
+        title = name_status(status)
         problem = Problem(title=title, status=status, detail=detail, errors=errors)
         super().__init__(problem.model_dump(exclude_none=True), status, headers)
 
@@ -60,7 +66,7 @@ def describe_problems(*statuses: int) -> dict[int | str, dict]:
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {
-            "description": HTTPStatus(status).phrase,
+            "description": name_status(status),
             "model": Problem,
             "content": {MEDIA_TYPE: {"schema": schema}},
         }
@@ -96,7 +102,11 @@ def answer_invalid(_: Request, error: Exception) -> ProblemResponse:
 
 def describe_fault(fault: dict) -> Fault:
     """Turn one of pydantic's error records into a JSON pointer and a sentence."""
-    place = [part for part in fault["loc"][1:] if part not in ("one", "many")]
+    place = fault["loc"][1:]
+    # Whether it was read as one message or as many is no part of the request.
+    is_key = len(place) == 1 and fault["type"] == "extra_forbidden"
+    if place[:1] in (("one",), ("many",)) and not is_key:
+        place = place[1:]
     escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in place)
     pointer = "".join(f"/{part}" for part in escaped)
     reason = fault["msg"].removeprefix("Value error, ")
@@ -109,14 +119,8 @@ def answer_overloaded(_: Request, __: Exception) -> ProblemResponse:
     return ProblemResponse(503, detail, headers={"Retry-After": "1"})
 
 
-def answer_fault_of_ours(_: Request, __: Exception) -> ProblemResponse:
-    """Answer an error that we did not foresee; its traceback goes to the log."""
-    return ProblemResponse(500, "the service failed: its log tells more")
-
-
 def add_handlers(app: FastAPI) -> None:
     """Answer every error of an application as a problem."""
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(RequestValidationError, answer_invalid)
     app.add_exception_handler(OverloadError, answer_overloaded)
-    app.add_exception_handler(Exception, answer_fault_of_ours)

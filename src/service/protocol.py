@@ -84,6 +84,11 @@ class PatientProtocol(HttpToolsProtocol):
         if self.waiting is None:
             self.wait_for_headers()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header, but no trailer: nobody reads those, and they have no end."""
+        if self.has_begun:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Wait no longer: the body has a limit of its own."""
         self.stop_waiting()

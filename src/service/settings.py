@@ -25,6 +25,8 @@ class Settings:
         Whether the log may hold the messages that are scored.
     seconds : float
         How long a client may take to send a request.
+    hosts : frozenset of str
+        The names under which the service may be asked; empty: any.
     """
 
     model: Path
@@ -41,3 +43,4 @@ class Settings:
     feedback_url: str = field(default="", repr=False)
     logs_messages: bool = False
     seconds: float = 10.0
+    hosts: frozenset[str] = frozenset()

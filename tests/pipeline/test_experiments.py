@@ -203,7 +203,7 @@ def test_a_temporary_experiment_leaves_the_workspace_alone(copy):
 
 def test_a_queue_runs_a_grid_and_reports_what_failed(copy, capsys):
     queue = ["dvc", "exp", "run", "--queue"]
-    copy.run(*queue, "--name", "grid", *as_options(GRID))
+    copy.run(*queue, "--name", "grid", *as_options(GRID[:1]))
     copy.run(*queue, "--name", "bad", "-S", "model_evaluation.threshold=2")
     compare.main([])
     rows = map(split_cells, capsys.readouterr().out.splitlines())
@@ -218,7 +218,7 @@ def test_a_queue_runs_a_grid_and_reports_what_failed(copy, capsys):
 
     done = {"Success", "Failed"}
     wait_until(lambda: set(read_states().values()) <= done, "the queue is not done")
-    assert read_states() == {"bad": "Failed", **{f"grid-{n}": "Success" for n in (1, 2, 3, 4)}}
+    assert read_states() == {"bad": "Failed", **{f"grid-{n}": "Success" for n in (1, 2)}}
     compare.main([])
     *_, last = map(split_cells, capsys.readouterr().out.splitlines())
     assert last[:2] == ["bad", "failed"]

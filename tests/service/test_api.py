@@ -1,9 +1,12 @@
 """Tests of what the service answers, in this process."""
 
+import asyncio
 import hashlib
 import logging
 import re
 import shutil
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -131,6 +134,8 @@ def test_the_threshold_given_decides(get, model_folder, tmp_path):
         ({"texts": ["a", " "]}, "/texts/1", "empty text"),
         ({"texts": "a"}, "/texts", "valid list"),
         ([], "", "valid dictionary"),
+        ({"text": "a", "one": 1}, "/one", "not permitted"),
+        ({"texts": ["a"], "many": 1}, "/many", "not permitted"),
     ],
 )
 def test_a_wrong_request_is_told_what_is_wrong_and_where(get, body, pointer, detail):
@@ -185,7 +190,7 @@ def test_the_card_tells_version_metrics_and_digests(get, model_folder):
     assert card["labels"] == {"negative": "ham", "positive": "spam"}
     assert card["metrics"] == {"test": METRICS, "train": METRICS}
     assert card["intervals"]["test"]["f1"] == {"low": 0.89, "high": 0.91}
-    assert card["training"] == {"raw_data_md5": "a" * 32, "training_set_md5": "b" * 32}
+    assert card["training"] == {"training_set_md5": "b" * 32}
     assert card["plots"] == ["confusion_matrix", "roc"]
     assert card["estimator"] == "LogisticRegression"
     assert card["limits"] == {"text_length": 10_000, "batch_size": 1000, "body_bytes": 4_000_000}
@@ -383,6 +388,40 @@ def test_who_comes_while_too_many_wait_is_asked_to_come_again(model_folder, tmp_
         check_problem(answer, 503, "try again")
         assert answer.headers["retry-after"] == "1"
     assert ready.json()["status"] == "ready"
+
+
+def test_a_process_that_no_longer_scores_is_not_ready(model_folder, tmp_path):
+    async def talk(client):
+        client.app.state.service.scoring.cancel()
+        await asyncio.sleep(0)
+        return await client.get("/readyz")
+
+    check_problem(ask(make_settings(model_folder, tmp_path), talk), 503, "try again")
+
+
+def test_a_store_that_hangs_does_not_keep_pages_waiting(model_folder, tmp_path, monkeypatch):
+    hangs = threading.Event()
+    monkeypatch.setattr(api, "add_feedback", lambda *_, **__: hangs.wait(20))
+    settings = make_settings(
+        model_folder, tmp_path, feedback_url=f"sqlite:///{tmp_path}/feedback.db"
+    )
+
+    async def talk(client):
+        correction = {"text": HAM, "label": "ham"}
+        stored = [
+            asyncio.ensure_future(client.post("/v1/feedback", json=correction)) for _ in range(60)
+        ]
+        await asyncio.sleep(0.2)
+        start = time.monotonic()
+        page = await client.get("/static/docs.js")
+        seconds = time.monotonic() - start
+        hangs.set()
+        await asyncio.gather(*stored)
+        return page.status_code, seconds
+
+    status, seconds = ask(settings, talk)
+    assert status == 200
+    assert seconds < 5
 
 
 def test_the_description_tells_of_problems_alone(get):

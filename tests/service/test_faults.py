@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -24,7 +25,7 @@ from tests.running_service import ROOT, make_folder, run_service
 SPAM = "WIN cash now, claim your free PRIZE"
 HAM = "see you at home for lunch"
 HEADERS = {"Content-Type": "application/json"}
-HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: service\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 MARKER = "unmistakable-marker"
 TOKEN = "correct horse battery staple"
 # What a client may take, in the service of impatient_service.
@@ -308,6 +309,46 @@ def test_endless_headers_are_refused(impatient_service, client):
     check_service(impatient_service, client)
 
 
+def read_memory(service):
+    """Return the bytes that a process holds in memory."""
+    status = Path(f"/proc/{service.process.pid}/status").read_text()
+    return 1024 * int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="memory is told by /proc")
+def test_endless_trailers_are_not_kept(impatient_service, client):
+    before = read_memory(impatient_service)
+    with connect(impatient_service) as connection:
+        connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n")
+        assert send_until_closed(connection, b"X-Trailer: a\r\n" * 1000, 2) > 0
+    assert read_memory(impatient_service) - before < 30_000_000
+    check_service(impatient_service, client)
+
+
+def test_many_bodies_that_are_held_at_once_are_refused(impatient_service, client):
+    body = b" " * 3_900_000
+    start = HEAD + b"Content-Length: 4000000\r\n\r\n" + body
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(impatient_service)) for _ in range(20)]
+        for connection in connections:
+            connection.sendall(start)
+        answers = [read_answer(connection) for connection in connections]
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert refused
+    check_problem(refused[0], 503, "too much is being received")
+    assert {answer.status_code for answer in answers} == {408, 503}
+    check_service(impatient_service, client)
+
+
+def test_a_page_that_has_its_name_lead_here_is_refused(service):
+    for host in ("evil.example", "evil.example:80", f"localhost.evil.example:{service.port}"):
+        answer = httpx.get(f"{service.url}/v1/model", headers={"Host": host}, verify=False)
+        check_problem(answer, 421, "--allow-host")
+    for host in ("LOCALHOST", f"127.0.0.1:{service.port}", f"[::1]:{service.port}"):
+        answer = httpx.get(f"{service.url}/v1/model", headers={"Host": host}, verify=False)
+        assert answer.status_code == 200
+
+
 @pytest.mark.parametrize(
     "request_bytes",
     [
@@ -366,7 +407,7 @@ def test_slow_clients_are_told_so_in_time_and_keep_nobody_waiting(impatient_serv
 
 def test_empty_lines_do_not_keep_a_connection_open(impatient_service):
     with connect(impatient_service) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: service\r\n\r\n")
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert read_answer(connection).status_code == 200
         send_until_closed(connection, b"\r\n", 3, pause=0.1)
 
@@ -508,7 +549,7 @@ def test_a_wrong_token_is_refused(guarded_service, header):
     for path in (b"/v1/model", b"/v1/predict", b"/%76%31/model", b"/metrics"):
         with connect(guarded_service) as connection:
             connection.sendall(
-                b"GET " + path + b" HTTP/1.1\r\nHost: service\r\n" + header + b"\r\n"
+                b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\n" + header + b"\r\n"
             )
             answer = read_answer(connection)
         check_problem(answer, 401, "Authorization: Bearer TOKEN")

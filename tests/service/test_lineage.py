@@ -28,7 +28,7 @@ def test_all_is_told_of_the_model_that_was_measured(folder):
     found = read(folder)
     assert found.metrics == {"test": METRICS, "train": METRICS}
     assert found.intervals is not None
-    assert found.training == {"raw_data_md5": "a" * 32, "training_set_md5": "b" * 32}
+    assert found.training == {"training_set_md5": "b" * 32}
     assert found.plots == ("confusion_matrix", "roc")
 
 
@@ -44,7 +44,7 @@ def test_metrics_of_the_model_before_are_not_told_of_one_that_was_just_built(fol
     lock = yaml.safe_load((folder / "dvc.lock").read_text())
     lock["stages"]["model_evaluation"]["deps"][0]["md5"] = "c" * 32
     (folder / "dvc.lock").write_text(yaml.safe_dump(lock))
-    assert read(folder) == Lineage({"raw_data_md5": "a" * 32, "training_set_md5": "b" * 32})
+    assert read(folder) == Lineage({"training_set_md5": "b" * 32})
 
 
 @pytest.mark.parametrize(

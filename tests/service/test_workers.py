@@ -118,20 +118,22 @@ def connect(service):
 
 
 def find_worker(service, connection):
-    """Return which process has the other end of a connection."""
+    """Return which process has the other end of a connection, as soon as one has taken it."""
     ours = connection.sock.getsockname()[1]
     ends = f"0100007F:{service.port:04X} 0100007F:{ours:04X}"
-    (inode,) = [
-        line.split()[9] for line in Path("/proc/net/tcp").read_text().splitlines() if ends in line
-    ]
-    for pid in list_workers(service):
-        for file in Path(f"/proc/{pid}/fd").iterdir():
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        lines = Path("/proc/net/tcp").read_text().splitlines()
+        inodes = {line.split()[9] for line in lines if ends in line}
+        for file in [*Path("/proc").glob("[0-9]*/fd/*")]:
             try:
-                if str(file.readlink()) == f"socket:[{inode}]":
-                    return pid
+                found = str(file.readlink())
             except OSError:
                 continue
-    raise AssertionError("no process has the connection")
+            if found in {f"socket:[{inode}]" for inode in inodes}:
+                return int(file.parts[2])
+        time.sleep(0.05)
+    raise AssertionError(f"no process has the connection: {service.read_log()}")
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="connections are told by /proc")
