@@ -49,7 +49,7 @@ def split_cells(line):
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def swept(finished, tmp_path_factory):
     """Return a repository in which a grid of four was swept, and the table that this printed."""
     shared = tmp_path_factory.getbasetemp()

@@ -66,7 +66,6 @@ def finish(repository, finished):
         ("data_ingestion", 2, "before"),
         ("data_validation", 3, "before"),
         ("preprocessing", 1, "after"),
-        ("feature_engineering", 3, "before"),
         ("model_building", 2, "before"),
         ("model_evaluation", 14, "after"),
     ],

@@ -8,7 +8,7 @@ import registry
 from tests.pipeline.conftest import Repository
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared(finished, s3_server, tmp_path_factory):
     """Return a repository with two released versions in a bucket, the second a bad one."""
     path = tmp_path_factory.mktemp("registry") / "repository"
