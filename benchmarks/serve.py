@@ -108,6 +108,24 @@ async def load(requests: list[bytes], connections: int, seconds: float, rate: fl
     return np.array(took), failures
 
 
+def wait_until_ready(service: subprocess.Popen[str], n_workers: int) -> None:
+    """Wait until each process of the service says that it serves.
+
+    Raises
+    ------
+    OSError
+        If the service ends before.
+    """
+    assert service.stderr is not None
+    log = []
+    for line in service.stderr:
+        log.append(line)
+        n_workers -= "startup complete" in line
+        if n_workers == 0:
+            return
+    raise OSError(f"the service has ended: {''.join(log)}")
+
+
 def show(name: str, took: np.ndarray, failures: int, seconds: float) -> None:
     """Print a row of the table."""
     p50, p99, worst = 1000 * np.quantile(took, [0.5, 0.99, 1])
@@ -124,10 +142,12 @@ def main() -> None:
     args = parser.parse_args()
     requests = make_requests(5000)
     command = [sys.executable, "src/serve.py", "--port", str(PORT)]
-    service = subprocess.Popen([*command, "--workers", str(args.workers)], cwd=ROOT)
+    service = subprocess.Popen(
+        [*command, "--workers", str(args.workers)], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
     gc.disable()
     try:
-        time.sleep(6)
+        wait_until_ready(service, args.workers)
         uvloop.run(load(requests, args.connections, 3, None))
         print(f"{args.workers} processes, {args.connections} connections, a message a request:\n")
         print("| load         | messages/s | p50 ms | p99 ms | most ms | failures |")
