@@ -39,6 +39,8 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import NullPool
 
+from common.message_chunks import is_encodable
+
 STATUSES = ("pending", "accepted", "refused")
 # Seconds that SQLite waits for another process's write.
 PATIENCE = 5
@@ -247,10 +249,8 @@ def add_feedback(
     OSError
         If it cannot be written; then nothing is.
     """
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError("the text is not valid Unicode") from error
+    if not is_encodable(text):
+        raise ValueError("the text is not valid Unicode")
     if "\0" in text:
         raise ValueError("the text has a NUL character")
     values = {

@@ -1,7 +1,6 @@
 """The application: its parts put together, and what runs beside the requests."""
 
 import asyncio
-import logging
 import multiprocessing
 import os
 import signal
@@ -29,8 +28,6 @@ PAGES = {"/": "index.html", "/model": "model.html", "/docs": "docs.html"}
 DESCRIPTION = """Tells the label of messages, by the model that the pipeline made.
 
 Errors are problem details ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457))."""
-
-logger = logging.getLogger(__name__)
 
 
 def leave_with_parent() -> None:

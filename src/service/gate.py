@@ -27,6 +27,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+# What the token guards, and no cache may keep.
+PRIVATE = ("/v1/", "/metrics")
 # Of all bodies that are being received; a body itself has a limit of its own.
 HELD_BYTES = 64_000_000
 # Swagger UI writes styles into its elements.
@@ -102,7 +104,7 @@ class Gate:
                 if scope["path"] == "/docs":
                     headers["Content-Security-Policy"] = DOCS_POLICY
                 # Pages and their scripts are asked for anew, lest a browser mixes two versions.
-                is_private = scope["path"].startswith(("/v1/", "/metrics"))
+                is_private = scope["path"].startswith(PRIVATE)
                 headers.setdefault("Cache-Control", "no-store" if is_private else "no-cache")
             await send(message)
 
@@ -129,7 +131,7 @@ class Gate:
         headers = Headers(scope=scope)
         if self.hosts and (host := read_host(headers)) and host not in self.hosts:
             return ProblemResponse(421, f"the service is not {host!r}: see --allow-host")
-        if self.token and scope["path"].startswith(("/v1/", "/metrics")):
+        if self.token and scope["path"].startswith(PRIVATE):
             kind, _, given = headers.get("authorization", "").partition(" ")
             # The bytes that were sent, compared in the same time whatever they are.
             fits = hmac.compare_digest(given.strip().encode("latin-1"), self.token.encode())
