@@ -16,8 +16,13 @@ from common.text import normalise_text
 Stemmer = Literal["none", "snowball", "porter"]
 StopWords = Literal["none", "english"]
 
-# Bounds the memory of a process that sees messages without end; English needs far fewer.
-MAX_CACHED = 2**18
+# Together these bound the memory of a process that sees messages without end, to some 70 MB.
+# English needs far fewer, and what is longer hardly recurs.
+MAX_CACHED = 2**16
+MAX_CACHED_LENGTH = 40
+# The tokenizer's time grows with the square of a chunk's length. Words and links are shorter; what
+# is longer, such as text in a script without blanks, is tokenised in pieces.
+MAX_CHUNK_LENGTH = 100
 # Longer ones are links and encoded data: what follows does not recur.
 MAX_TOKEN_LENGTH = 40
 # The tokenizer shortens these.
@@ -102,19 +107,31 @@ def build_tokeniser(
             return stemmed.upper()
         return stemmed[:1].upper() + stemmed[1:] if token[0].isupper() else stemmed
 
-    @lru_cache(maxsize=MAX_CACHED)
+    def split_chunk(chunk: str) -> list[str]:
+        if "&" in chunk or TRIPLE.search(chunk):
+            return tokenizer.tokenize(chunk)
+        # All that the tokenizer does when there is no character entity and nothing to shorten;
+        # a plain word, as most chunks are, it returns as it is.
+        return [chunk] if chunk.isalpha() else tokenizer.PHONE_WORD_RE.findall(chunk)
+
     def tokenise_chunk(chunk: str) -> str:
-        # Most chunks are plain words, which the tokenizer would return as they are.
-        is_plain = chunk.isalpha() and not TRIPLE.search(chunk)
-        words = [chunk] if is_plain else tokenizer.tokenize(chunk)
-        words = [word[:MAX_TOKEN_LENGTH] for word in words]
+        words = [word[:MAX_TOKEN_LENGTH] for word in split_chunk(chunk)]
         if left_out:
             words = [word for word in words if word.lower() not in left_out]
         # A character entity such as &nbsp; becomes white space, which must not split a token.
         return " ".join(" ".join(map(normalise_token, words)).split())
 
+    remember_chunk = lru_cache(maxsize=MAX_CACHED)(tokenise_chunk)
+
+    def tokenise_word(word: str) -> str:
+        if len(word) <= MAX_CACHED_LENGTH:
+            return remember_chunk(word)
+        starts = range(0, len(word), MAX_CHUNK_LENGTH)
+        pieces = (tokenise_chunk(word[start : start + MAX_CHUNK_LENGTH]) for start in starts)
+        return " ".join(filter(None, pieces))
+
     def tokenise(text: str) -> str:
-        return " ".join(filter(None, map(tokenise_chunk, text.split(" "))))
+        return " ".join(filter(None, map(tokenise_word, text.split(" "))))
 
     return tokenise
 
