@@ -25,6 +25,9 @@ TRUSTED_TYPES = [
 ]
 # The earliest date a zip file can hold.
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+# Unpacked, our models have 5 to 30 times their file's size. A small file can claim gigabytes.
+MAX_RATIO = 100
+ALWAYS_ALLOWED_BYTES = 10_000_000
 # Protocols 2 and above start so, the text protocols 0 and 1 with one of these characters.
 PICKLE_START = re.compile(rb"\x80[\x02-\x05]|[(\]}c]")
 
@@ -85,6 +88,14 @@ def clear_padding(content: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def check_unpacked_size(path: Path) -> None:
+    """Raise ``ValueError`` if a zip file says that it unpacks to far more than any model does."""
+    with zipfile.ZipFile(path) as archive:
+        n_bytes = sum(member.file_size for member in archive.infolist())
+    if n_bytes > max(ALWAYS_ALLOWED_BYTES, MAX_RATIO * path.stat().st_size):
+        raise ValueError(f"it would unpack to {n_bytes / 1e6:,.0f} MB")
+
+
 def load_model(path: Path) -> BaseEstimator:
     """Read an estimator written by ``save_model``, and nothing else.
 
@@ -105,6 +116,7 @@ def load_model(path: Path) -> BaseEstimator:
             "take the model that 'dvc repro' or 'dvc pull' makes"
         )
     try:
+        check_unpacked_size(path)
         model = sio.load(path, trusted=TRUSTED_TYPES)
     except UntrustedTypesFoundException as error:
         raise ValueError(f"{path} is not one of our models: {error}") from error
