@@ -31,6 +31,7 @@ from common.feedback_store import open_store
 from common.log import run_stage
 from service import protocol
 from service.app import create_app
+from service.draining import DrainingServer
 from service.serving_model import load_newest
 from service.settings import Settings
 
@@ -49,17 +50,26 @@ logger = logging.getLogger(__name__)
 
 
 class Worker(Process):
-    """A process that serves, with a socket of its own.
+    """A process that serves, on Linux with a socket of its own.
 
     Linux deals new connections out among sockets that share a port. From a single socket whoever
     is awake first takes all that wait, so one process would work while the others idle.
     """
 
+    @property
+    def server(self) -> uvicorn.Server:
+        """The server of this process."""
+        if self._server is None:
+            self._server = DrainingServer(self.config)
+        return self._server
+
     def target(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve at the address that the supervisor keeps."""
         assert sockets
-        # It listens once the model is there: until then others get the connections.
-        super().target([share_port(sockets[0].family, sockets[0].getsockname())])
+        if SHARES_PORT:
+            # It listens once the model is there: until then others get the connections.
+            sockets = [share_port(sockets[0].family, sockets[0].getsockname())]
+        super().target(sockets)
 
 
 class Supervisor(Multiprocess):
@@ -73,7 +83,7 @@ class Supervisor(Multiprocess):
     def start_process(self, index: int) -> Process:
         """Start the process of a place among them."""
         self.started[index] = time.monotonic()
-        process = (Worker if SHARES_PORT else Process)(self.config, self.sockets)
+        process = Worker(self.config, self.sockets)
         process.start()
         return process
 
@@ -248,7 +258,7 @@ def serve(args: argparse.Namespace, folder: Path) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     if args.workers == 1:
-        uvicorn.Server(config).run([listening])
+        DrainingServer(config).run([listening])
         return
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     if SHARES_PORT:

@@ -3,6 +3,8 @@
 import asyncio
 import functools
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request
@@ -13,11 +15,21 @@ from starlette.exceptions import HTTPException
 
 from common.explanation import explain
 from common.feedback_store import add_feedback, build_engine, open_store
+from common.text import count_normalised
 from service import telemetry
-from service.batching import Batcher, OverloadError
+from service.batching import (
+    BATCH_CHARACTERS,
+    BATCH_TEXTS,
+    Batcher,
+    ClientLeftError,
+    OverloadError,
+    never,
+)
 from service.lineage import read_lineage
 from service.problems import describe_problems
 from service.schemas import (
+    REQUEST_CHARACTERS,
+    TEXT_LENGTH,
     Correction,
     Health,
     LabelNames,
@@ -58,6 +70,7 @@ class Service:
         self.scoring: asyncio.Task[None] | None = None
         # A database that hangs must not take the threads which send pages.
         self.storing, self.explaining = CapacityLimiter(4), CapacityLimiter(1)
+        self.explained_characters = 0
         self.models = ModelHolder(settings, lambda outcome: telemetry.RELOADS.labels(outcome).inc())
         self.feedback: Engine | None = None
         if settings.feedback_url:
@@ -68,13 +81,58 @@ class Service:
                 logger.error("%s", error)
                 self.feedback = build_engine(settings.feedback_url)
 
-    async def score(self, texts: list[str]) -> tuple[ServingModel, list[float], list[str]]:
-        """Return the model that scored messages, their probabilities and their labels."""
+    async def score(
+        self, request: Request, texts: list[str]
+    ) -> tuple[ServingModel, list[float], list[str]]:
+        """Return the model that scored messages, their probabilities and their labels.
+
+        If the client of the request leaves, they are scored no further.
+
+        Raises
+        ------
+        HTTPException
+            If a message is too long, or they are together.
+        OverloadError
+            If too many wait already.
+        ClientLeftError
+            If the client left.
+        """
         model = self.models.current
-        found = await self.batcher.score(model, texts)
+        sizes = measure(texts)
+        has_left = request.scope.get("has_left", never)
+        found = await self.batcher.score(model, texts, sizes, has_left)
         names = model.labels
         labels = [names.positive if p >= model.threshold else names.negative for p in found]
         return model, found, labels
+
+    async def explain(self, request: Request, model: ServingModel, text: str) -> list[Word] | None:
+        """Return what each word of a message contributes; None if the model is not linear.
+
+        Raises
+        ------
+        OverloadError
+            If too many messages wait to be explained.
+        ClientLeftError
+            If the client left.
+        """
+        with self.wait_to_explain(len(text)):
+            async with self.explaining:
+                if request.scope.get("has_left", never)():
+                    raise ClientLeftError
+                return await to_thread.run_sync(list_words, model, text)
+
+    @contextmanager
+    def wait_to_explain(self, n_characters: int) -> Iterator[None]:
+        """Count what waits to be explained, or is."""
+        if self.explained_characters and (
+            self.explained_characters + n_characters > REQUEST_CHARACTERS
+        ):
+            raise OverloadError
+        self.explained_characters += n_characters
+        try:
+            yield
+        finally:
+            self.explained_characters -= n_characters
 
     def record(self, texts: list[str], found: list[float], labels: list[str]) -> None:
         """Count predictions, and log them with their messages if that is wanted."""
@@ -85,21 +143,43 @@ class Service:
                 logger.info("%s %.6f %r", label, probability, text)
 
 
+def measure(texts: list[str]) -> list[int]:
+    """Return the number of characters of each message once it is normalised.
+
+    Raises
+    ------
+    HTTPException
+        If a message has too many, or all of them together.
+    """
+    sizes = []
+    left = REQUEST_CHARACTERS
+    for number, text in enumerate(texts):
+        size = count_normalised(text, TEXT_LENGTH)
+        if size > TEXT_LENGTH:
+            place = f"text number {number + 1}" if len(texts) > 1 else "the text"
+            longer = f"has more than {TEXT_LENGTH:,} characters after Unicode normalisation (NFKC)"
+            raise HTTPException(413, f"{place} {longer}")
+        left -= size
+        if left < 0:
+            detail = f"the texts have more than {REQUEST_CHARACTERS:,} characters together"
+            raise HTTPException(413, f"{detail}: send them in several requests")
+        sizes.append(size)
+    return sizes
+
+
 @guarded.post("/v1/predict", responses=REFUSALS, response_model_exclude_unset=True)
 async def predict(request: Request, messages: Messages) -> Predictions:
     """Tell the label of one message, or of each of many."""
     service: Service = request.app.state.service
     texts = messages.texts if isinstance(messages, ManyMessages) else [messages.text]
-    model, found, labels = await service.score(texts)
+    model, found, labels = await service.score(request, texts)
     service.record(texts, found, labels)
     predictions = [
         Prediction(label=label, probability=probability)
         for label, probability in zip(labels, found, strict=True)
     ]
     if isinstance(messages, OneMessage) and messages.explain:
-        predictions[0].words = await to_thread.run_sync(
-            list_words, model, messages.text, limiter=service.explaining
-        )
+        predictions[0].words = await service.explain(request, model, messages.text)
     return Predictions(
         model_version=model.version, threshold=model.threshold, predictions=predictions
     )
@@ -161,7 +241,7 @@ async def correct(request: Request, correction: Correction) -> Stored:
     names = service.models.current.labels
     if correction.label not in (names.negative, names.positive):
         raise refuse("label", f"must be {names.negative} or {names.positive}")
-    model, found, labels = await service.score([correction.text])
+    model, found, labels = await service.score(request, [correction.text])
     predicted = Predicted(label=labels[0], probability=found[0], model_version=model.version)
     try:
         store = functools.partial(
@@ -185,7 +265,7 @@ async def correct(request: Request, correction: Correction) -> Stored:
 
 
 def refuse(key: str, reason: str) -> RequestValidationError:
-    """Return what tells that the value of a key cannot be taken."""
+    """Return the error of a request whose value of a key cannot be accepted."""
     return RequestValidationError([{"type": "value_error", "loc": ("body", key), "msg": reason}])
 
 
@@ -205,6 +285,7 @@ async def tell_health() -> Health:
 async def tell_readiness(request: Request) -> Readiness:
     """Tell whether messages can be scored now."""
     service: Service = request.app.state.service
-    if service.batcher.is_overloaded or service.scoring is None or service.scoring.done():
+    has_room = service.batcher.has_room(BATCH_TEXTS, BATCH_CHARACTERS)
+    if not has_room or service.scoring is None or service.scoring.done():
         raise OverloadError
     return Readiness(model_version=service.models.current.version)

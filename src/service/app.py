@@ -1,6 +1,7 @@
 """The application: its parts put together, and what runs beside the requests."""
 
 import asyncio
+import functools
 import multiprocessing
 import os
 import signal
@@ -9,11 +10,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-from fastapi import FastAPI, Security
+from fastapi import FastAPI, Request, Security
 from fastapi.responses import FileResponse
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
+from starlette.routing import Route
 
 from common.log import configure_logging
 from service import protocol
@@ -88,30 +91,62 @@ def create_app(settings: Settings) -> FastAPI:
         responses=describe_problems(401) if settings.token else {},
     )
     app.include_router(unguarded)
-    app.add_middleware(Gate, token=settings.token, seconds=settings.seconds, hosts=settings.hosts)
+    app.router.routes.extend(map(make_page, PAGES, PAGES.values()))
+    app.mount("/static/swagger", StaticFiles(directory=SWAGGER), name="swagger")
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(
+        Gate,
+        token=settings.token,
+        seconds=settings.seconds,
+        hosts=settings.hosts,
+        bodies=frozenset(path for path, item in app.openapi()["paths"].items() if "post" in item),
+    )
     add_handlers(app)
-    add_pages(app)
-    keep_problems_alone(app)
+    app.openapi = functools.partial(describe_api, app, app.openapi())  # type: ignore[method-assign]
     return app
 
 
-def add_pages(app: FastAPI) -> None:
-    """Add what people look at."""
-    for address, name in PAGES.items():
-        app.add_api_route(
-            address,
-            lambda name=name: FileResponse(STATIC / name),
-            methods=["GET", "HEAD"],
-            include_in_schema=False,
-        )
-    app.mount("/static/swagger", StaticFiles(directory=SWAGGER), name="swagger")
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+def make_page(address: str, name: str) -> Route:
+    """Return the route of a page.
+
+    It is Starlette's, which takes no parameters: FastAPI makes one of every argument of a function.
+    """
+
+    async def show(_: Request) -> FileResponse:
+        return FileResponse(STATIC / name)
+
+    return Route(address, show, methods=["GET", "HEAD"], include_in_schema=False)
 
 
-def keep_problems_alone(app: FastAPI) -> None:
-    """Leave out of OpenAPI's description that errors might be plain JSON, as FastAPI assumes."""
-    paths = app.openapi()["paths"].values()
-    for route in [route for path in paths for route in path.values()]:
-        for response in route["responses"].values():
+def describe_api(app: FastAPI, description: dict[str, Any]) -> dict[str, Any]:
+    """Return OpenAPI's description, with the labels of the model that is served now.
+
+    FastAPI assumes that errors might be plain JSON, and describes errors that are never sent.
+    """
+    for operation in [one for item in description["paths"].values() for one in item.values()]:
+        for status, response in list(operation["responses"].items()):
             if MEDIA_TYPE in response.get("content", {}):
                 response["content"] = {MEDIA_TYPE: response["content"][MEDIA_TYPE]}
+            elif status == "422":
+                del operation["responses"][status]
+    schemas = description["components"]["schemas"]
+    labels = app.state.service.models.current.labels
+    schemas["Correction"]["properties"]["label"]["enum"] = [labels.negative, labels.positive]
+    used = find_schemas(description["paths"], schemas)
+    description["components"]["schemas"] = {
+        name: schema for name, schema in schemas.items() if name in used
+    }
+    return description
+
+
+def find_schemas(node: object, schemas: dict[str, Any]) -> set[str]:
+    """Return the names of the schemas that a part of OpenAPI's description refers to."""
+    if isinstance(node, list):
+        return set().union(*(find_schemas(child, schemas) for child in node))
+    if not isinstance(node, dict):
+        return set()
+    found = set().union(*(find_schemas(child, schemas) for child in node.values()))
+    name = str(node.get("$ref", "")).removeprefix("#/components/schemas/")
+    if name in schemas:
+        found |= {name} | find_schemas(schemas[name], schemas)
+    return found

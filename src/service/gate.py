@@ -37,9 +37,9 @@ DOCS_POLICY = POLICY.format(styles=" 'unsafe-inline'")
 logger = logging.getLogger(__name__)
 
 
-def read_host(headers: Headers) -> str:
-    """Return the name in the header Host, without the port."""
-    return re.sub(r":\d*$", "", headers.get("host", "")).strip("[]").lower()
+def read_host(header: str) -> str:
+    """Return the name in a header Host, without the port."""
+    return re.sub(r":\d*$", "", header.strip()).strip("[]").lower()
 
 
 class Gate:
@@ -56,13 +56,23 @@ class Gate:
     hosts : frozenset of str
         The names under which the service may be asked; empty: any. A page that has its own name
         lead to this machine (DNS rebinding) could else ask in its user's place.
+    bodies : frozenset of str
+        The addresses that take a body, in JSON, with POST.
     """
 
-    def __init__(self, app: ASGIApp, token: str, seconds: float, hosts: frozenset[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        token: str,
+        seconds: float,
+        hosts: frozenset[str],
+        bodies: frozenset[str],
+    ) -> None:
         self.app = app
         self.token = token
         self.seconds = seconds
         self.hosts = hosts
+        self.bodies = bodies
         self.held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -111,6 +121,12 @@ class Gate:
         try:
             refusal = self.refuse(scope)
             await (refusal or self.app)(scope, receive_limited, send_marked)
+        except asyncio.CancelledError:
+            # uvicorn's, when the time for answering is over; it would log it as an error of ours.
+            if has_begun:
+                raise
+            stopping = ProblemResponse(503, "the service is stopping", headers={"Retry-After": "1"})
+            await stopping(scope, receive_limited, send_marked)
         except Exception:
             if has_begun:
                 raise
@@ -129,16 +145,22 @@ class Gate:
     def refuse(self, scope: Scope) -> ProblemResponse | None:
         """Return why a request is not let in, by its headers alone."""
         headers = Headers(scope=scope)
-        if self.hosts and (host := read_host(headers)) and host not in self.hosts:
+        given = headers.getlist("host")
+        # HTTP/1.0, which some health checks of load balancers speak, has no such header.
+        if len(given) != 1 and (given or scope["http_version"] != "1.0"):
+            return ProblemResponse(400, f"the request has {len(given)} Host headers: send one")
+        if given and not (host := read_host(given[0])):
+            return ProblemResponse(400, "the header Host is empty: send the service's name")
+        if given and self.hosts and host not in self.hosts:
             return ProblemResponse(421, f"the service is not {host!r}: see --allow-host")
         if self.token and scope["path"].startswith(PRIVATE):
-            kind, _, given = headers.get("authorization", "").partition(" ")
+            kind, _, token = headers.get("authorization", "").partition(" ")
             # The bytes that were sent, compared in the same time whatever they are.
-            fits = hmac.compare_digest(given.strip().encode("latin-1"), self.token.encode())
+            fits = hmac.compare_digest(token.strip().encode("latin-1"), self.token.encode())
             if kind.lower() != "bearer" or not fits:
                 detail = "send the service's token, as in 'Authorization: Bearer TOKEN'"
                 return ProblemResponse(401, detail, headers={"WWW-Authenticate": "Bearer"})
-        if not scope["path"].startswith("/v1/") or scope["method"] != "POST":
+        if scope["path"] not in self.bodies or scope["method"] != "POST":
             return None
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > BODY_BYTES:

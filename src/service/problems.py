@@ -4,11 +4,11 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from service.batching import OverloadError
+from service.batching import ClientLeftError, OverloadError
 
 MEDIA_TYPE = "application/problem+json"
 # More are of no use to anyone.
@@ -119,8 +119,14 @@ def answer_overloaded(_: Request, __: Exception) -> ProblemResponse:
     return ProblemResponse(503, detail, headers={"Retry-After": "1"})
 
 
+def answer_nobody(_: Request, __: Exception) -> Response:
+    """Return an answer that is not sent; its status is counted, and is the one nginx uses."""
+    return Response(status_code=499)
+
+
 def add_handlers(app: FastAPI) -> None:
     """Answer every error of an application as a problem."""
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(RequestValidationError, answer_invalid)
     app.add_exception_handler(OverloadError, answer_overloaded)
+    app.add_exception_handler(ClientLeftError, answer_nobody)

@@ -5,11 +5,14 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from service.draining import State
 from service.gate import HEADERS
 from service.problems import MEDIA_TYPE, ProblemResponse
 
 # More than any client sends that means well; the parser itself has no limit.
 HEADER_BYTES = 65_536
+# What is parsed at a time, and so how exactly that limit is kept.
+PIECE_BYTES = 4_096
 
 # How long a client may take to send the headers of a request; set before the service starts.
 seconds = 10.0
@@ -22,11 +25,15 @@ class PatientProtocol(HttpToolsProtocol):
     request that never ends or has endless headers, nor that of an answer which nobody reads.
     """
 
+    server_state: State
     waiting: asyncio.TimerHandle | None = None
     unread: asyncio.TimerHandle | None = None
     running: Any = None
     has_begun = False
+    is_new = False
     header_bytes = 0
+    # A problem to send once the requests before it are answered.
+    refusal: tuple[int, str] | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
@@ -44,20 +51,27 @@ class PatientProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Remember which request is answered: uvicorn tells the last alone that the client left."""
         self.running = cycle
+        cycle.scope["has_left"] = lambda: cycle.disconnected
         super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         """Limit the length of headers, and the time of what comes when nothing is awaited."""
-        super().data_received(data)
-        if self.transport.is_closing():
-            return
-        if self.has_begun:
-            self.header_bytes += len(data)
-            if self.header_bytes > HEADER_BYTES:
-                self.stop_waiting()
-                self.send_problem(431, f"the headers have more than {HEADER_BYTES:,} bytes")
-                self.transport.close()
-        elif self.waiting is None and self.cycle.response_complete:
+        for start in range(0, len(data), PIECE_BYTES):
+            piece = data[start : start + PIECE_BYTES]
+            if self.transport.is_closing() or self.refusal:
+                return
+            self.is_new = False
+            super().data_received(piece)
+            if self.has_begun and not self.is_new:
+                self.header_bytes += len(piece)
+                if self.header_bytes > HEADER_BYTES:
+                    self.refuse(431, f"the headers have more than {HEADER_BYTES:,} bytes")
+        if (
+            not self.has_begun
+            and self.waiting is None
+            and not self.transport.is_closing()
+            and self.cycle.response_complete
+        ):
             # The rest of a request that was refused, or empty lines.
             self.wait_for_headers()
 
@@ -80,7 +94,8 @@ class PatientProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin to wait for the headers of a request."""
         super().on_message_begin()
-        self.has_begun = True
+        self.has_begun = self.is_new = True
+        self.header_bytes = 0
         if self.waiting is None:
             self.wait_for_headers()
 
@@ -93,8 +108,9 @@ class PatientProtocol(HttpToolsProtocol):
         """Wait no longer: the body has a limit of its own."""
         self.stop_waiting()
         self.has_begun = False
-        self.header_bytes = 0
         super().on_headers_complete()
+        if self.server_state.is_ending:
+            self.cycle.keep_alive = False
 
     def wait_for_headers(self) -> None:
         """Set the alarm."""
@@ -110,18 +126,44 @@ class PatientProtocol(HttpToolsProtocol):
         """End the connection; who has begun to ask is told why."""
         self.waiting = None
         if self.has_begun:
-            self.send_problem(408, f"the headers took longer than {seconds:g} seconds")
-        self.transport.close()
+            self.refuse(408, f"the headers took longer than {seconds:g} seconds")
+        else:
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        """Close the connection, once what is being asked on it is answered."""
+        if not self.has_begun:
+            super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP."""
-        self.stop_waiting()
-        self.send_problem(400, msg)
-        self.transport.close()
+        self.refuse(400, msg)
 
-    def send_problem(self, status: int, detail: str) -> None:
-        """Write an answer past the application, which has not seen the request."""
+    def on_response_complete(self) -> None:
+        """Begin the next answer: a problem, if the request after this one is refused."""
+        is_last = not self.pipeline
+        super().on_response_complete()
+        if is_last and self.refusal:
+            self.send_refusal()
+
+    def refuse(self, status: int, detail: str) -> None:
+        """Answer past the application, which has not seen the request, and end the connection.
+
+        Requests that came before on this connection are answered first, unless the last of them is
+        the one that is refused, for its body.
+        """
+        self.stop_waiting()
+        self.refusal = status, detail
+        if self.cycle is None or self.cycle.response_complete or self.cycle.more_body:
+            self.send_refusal()
+
+    def send_refusal(self) -> None:
+        """Write the problem, and close."""
+        if self.transport.is_closing() or self.refusal is None:
+            return
+        status, detail = self.refusal
         body = bytes(ProblemResponse(status, detail).body)
         headers = HEADERS | {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body))}
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
         self.transport.write(STATUS_LINE[status] + head + b"Connection: close\r\n\r\n" + body)
+        self.transport.close()

@@ -172,14 +172,46 @@ def test_too_large_a_body_is_refused_by_its_length_or_as_it_comes(get):
     content = b" " * (BODY_BYTES + 1)
     headers = {"Content-Type": "application/json"}
     answer = get("POST", "/v1/predict", content=content, headers=headers)
-    check_problem(answer, 413, "more than 4,000,000 bytes")
+    check_problem(answer, 413, "more than 1,000,000 bytes")
 
     async def pieces():
         for start in range(0, len(content), 100_000):
             yield content[start : start + 100_000]
 
     answer = get("POST", "/v1/predict", content=pieces(), headers=headers)
-    check_problem(answer, 413, "more than 4,000,000 bytes")
+    check_problem(answer, 413, "more than 1,000,000 bytes")
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        # One character that normalising makes 18 of, and one that it makes 4 of.
+        ({"text": "\ufdfa" * 600}, "the text has more than 10,000 characters after Unicode"),
+        ({"text": "㏂" * 10_000}, "the text has more than 10,000 characters after Unicode"),
+        ({"texts": ["a", "㏂" * 2600]}, "text number 2 has more than 10,000 characters after"),
+        ({"texts": ["a" * 10_000] * 11}, "more than 100,000 characters together"),
+        ({"texts": ["㏂" * 2400] * 11}, "more than 100,000 characters together"),
+    ],
+    ids=["phrase", "four", "second", "together", "together normalised"],
+)
+def test_more_work_than_a_request_may_make_is_refused(get, body, detail):
+    check_problem(get("POST", "/v1/predict", json=body), 413, detail)
+
+
+def test_as_much_as_a_request_may_hold_is_scored(get):
+    answer = get("POST", "/v1/predict", json={"texts": ["a " * 5000] * 9 + ["㏂" * 2500]})
+    assert answer.status_code == 200
+    assert len(answer.json()["predictions"]) == 10
+
+
+def test_too_many_messages_to_explain_are_refused(model_folder, tmp_path):
+    async def talk(client):
+        client.app.state.service.explained_characters = 99_999
+        return await client.post("/v1/predict", json={"text": SPAM, "explain": True})
+
+    answer = ask(make_settings(model_folder, tmp_path), talk)
+    check_problem(answer, 503, "too many messages wait")
+    assert answer.headers["retry-after"] == "1"
 
 
 def test_the_card_tells_version_metrics_and_digests(get, model_folder):
@@ -193,7 +225,12 @@ def test_the_card_tells_version_metrics_and_digests(get, model_folder):
     assert card["training"] == {"training_set_md5": "b" * 32}
     assert card["plots"] == ["confusion_matrix", "roc"]
     assert card["estimator"] == "LogisticRegression"
-    assert card["limits"] == {"text_length": 10_000, "batch_size": 1000, "body_bytes": 4_000_000}
+    assert card["limits"] == {
+        "text_length": 10_000,
+        "batch_size": 1000,
+        "characters": 100_000,
+        "body_bytes": 1_000_000,
+    }
     assert card["feedback"] is False
     loaded = datetime.fromisoformat(card["loaded_at"])
     assert datetime.now(UTC) - loaded < timedelta(minutes=1)
@@ -237,6 +274,11 @@ def test_feedback_is_stored_with_what_the_model_says(get, model_folder, tmp_path
     assert row.predicted_label == "spam"
     assert row.probability == answer.json()["predicted"]["probability"]
     assert row.model_version == answer.json()["predicted"]["model_version"]
+
+
+@pytest.mark.parametrize("path", ["/v1/model", "/v1/model/plots/roc", "/metrics", "/", "/healthz"])
+def test_a_method_that_an_address_lacks_is_named_before_its_content_type(get, path):
+    check_problem(get("POST", path, content=b"a"), 405, "Allow")
 
 
 def test_feedback_takes_the_model_s_labels_alone(get, model_folder, tmp_path):

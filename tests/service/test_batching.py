@@ -1,13 +1,21 @@
 """Tests of scoring the messages of many requests together."""
 
 import asyncio
+import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from service import batching
-from service.batching import BATCH_CHARACTERS, BATCH_TEXTS, MAX_WAITING, Batcher, OverloadError
+from service.batching import (
+    BATCH_CHARACTERS,
+    BATCH_TEXTS,
+    MAX_WAITING,
+    Batcher,
+    ClientLeftError,
+    OverloadError,
+)
 
 
 @pytest.fixture
@@ -29,13 +37,19 @@ def make_model(name="first"):
     return SimpleNamespace(pipeline=name, labels=SimpleNamespace(positive="spam"))
 
 
+def score(batcher, model, texts, has_left=batching.never):
+    return batcher.score(model, texts, list(map(len, texts)), has_left)
+
+
 def run(*jobs):
-    """Score jobs that come at once, each a pair of model and texts."""
+    """Score jobs that come at once: model, texts, and perhaps whether the client has left."""
 
     async def score_all():
         batcher = Batcher()
         task = asyncio.get_running_loop().create_task(batcher.run())
-        found = await asyncio.gather(*(batcher.score(*job) for job in jobs), return_exceptions=True)
+        found = await asyncio.gather(
+            *(score(batcher, *job) for job in jobs), return_exceptions=True
+        )
         task.cancel()
         assert batcher.waiting == batcher.waiting_characters == 0
         assert not batcher.jobs
@@ -74,13 +88,61 @@ def test_a_batch_has_one_model(batches):
     assert batches == [("first", ["a"]), ("second", ["b"]), ("first", ["c"])]
 
 
-def test_an_error_reaches_those_who_wait_and_nobody_else(batches):
+@pytest.mark.usefixtures("batches")
+def test_an_error_reaches_its_own_request_and_nobody_else():
     model = make_model()
-    many = ["fail"] + ["x"] * (2 * BATCH_TEXTS)
-    found = run((model, many), (make_model("second"), ["later"]))
+    many = ["x"] * (2 * BATCH_TEXTS)
+    found = run((model, ["good"]), (model, ["fail"]), (model, many), (make_model("2nd"), ["later"]))
+    assert found[0] == [4]
+    assert isinstance(found[1], KeyError)
+    assert found[2] == [1] * len(many)
+    assert found[3] == [5]
+
+
+def test_a_request_that_fails_is_not_scored_further(batches):
+    model = make_model()
+    many = ["fail"] + ["x"] * (5 * BATCH_TEXTS)
+    found = run((model, many), (model, ["later"]))
     assert isinstance(found[0], KeyError)
     assert found[1] == [5]
+    assert sum("x" in texts for _, texts in batches) == 1
+
+
+def test_a_client_that_left_is_not_scored_for(batches):
+    model = make_model()
+
+    def has_left():
+        # It leaves while its first batch is scored.
+        return len(batches) > 0
+
+    many = ["x"] * (5 * BATCH_TEXTS)
+    found = run((model, many, has_left), (model, ["stays"]))
+    assert isinstance(found[0], ClientLeftError)
+    assert found[1] == [5]
     assert len(batches) == 2
+
+
+def test_a_long_batch_does_not_hold_up_the_loop(monkeypatch):
+    ticked = threading.Event()
+
+    def score_slowly(_, __, texts):
+        # As long as a batch is scored, the loop has to tick.
+        assert ticked.wait(60)
+        return np.zeros(len(texts))
+
+    monkeypatch.setattr(batching, "score_texts", score_slowly)
+
+    async def tick_while_scoring():
+        batcher = Batcher()
+        running = asyncio.get_running_loop().create_task(batcher.run())
+        scored = asyncio.ensure_future(score(batcher, make_model(), ["x" * 5000]))
+        await asyncio.sleep(0.01)
+        ticked.set()
+        found = await scored
+        running.cancel()
+        return found
+
+    assert asyncio.run(tick_while_scoring()) == [0]
 
 
 @pytest.mark.usefixtures("batches")
@@ -92,12 +154,19 @@ def test_too_many_messages_are_refused():
 
 
 @pytest.mark.usefixtures("batches")
-def test_too_long_messages_are_refused(monkeypatch):
+def test_too_long_messages_are_refused_the_incoming_ones_counted(monkeypatch):
     monkeypatch.setattr(batching, "MAX_WAITING_CHARACTERS", 100)
     model = make_model()
-    found = run((model, ["x" * 60, "y" * 60]), (model, ["z"]))
-    assert found[0] == [60, 60]
+    found = run((model, ["x" * 60]), (model, ["y" * 41]), (model, ["z" * 40]))
+    assert found[0] == [60]
     assert isinstance(found[1], OverloadError)
+    assert found[2] == [40]
+
+
+@pytest.mark.usefixtures("batches")
+def test_a_request_alone_is_taken_whatever_its_length(monkeypatch):
+    monkeypatch.setattr(batching, "MAX_WAITING_CHARACTERS", 100)
+    assert run((make_model(), ["x" * 60, "y" * 60])) == [[60, 60]]
 
 
 @pytest.mark.usefixtures("batches")
@@ -105,11 +174,11 @@ def test_who_gives_up_waiting_stops_nothing():
     async def give_up():
         batcher = Batcher()
         model = make_model()
-        impatient = asyncio.ensure_future(batcher.score(model, ["a"]))
+        impatient = asyncio.ensure_future(score(batcher, model, ["a"]))
         await asyncio.sleep(0)
         impatient.cancel()
         task = asyncio.get_running_loop().create_task(batcher.run())
-        found = await batcher.score(model, ["bb"])
+        found = await score(batcher, model, ["bb"])
         task.cancel()
         return found
 

@@ -180,8 +180,8 @@ def is_closed(connection, seconds):
         (b'{"texts": {"0": "a"}}', "/texts"),
         (b'{"texts": ["a", null]}', "/texts/1"),
         (b'{"texts": [' + b'"a",' * 1000 + b'"a"]}', "/texts"),
-        (b'{"texts": [' + b"0," * 1_900_000 + b"0]}", "/texts"),
-        (b'{"text": "' + b"a" * 1_000_000 + b'"}', "/text"),
+        (b'{"texts": [' + b"0," * 490_000 + b"0]}", "/texts"),
+        (b'{"text": "' + b"a" * 900_000 + b'"}', "/text"),
     ],
     ids=lambda value: repr(value[:40]),
 )
@@ -201,8 +201,8 @@ def test_a_wrong_request_is_told_where_it_is_wrong(service, client, content, poi
         (b'{"text": "a\x00b"}', "not JSON: Invalid control character"),
         (b'{"text": "a\xffb"}', "not UTF-8: invalid start byte at byte 11"),
         (b'{"text": ' + b"9" * 5000 + b"}", "a number that is too long"),
-        (b"[" * 3_999_999, "nested too deeply"),
-        (b'{"text":' * 400_000, "nested too deeply"),
+        (b"[" * 999_999, "nested too deeply"),
+        (b'{"text":' * 100_000, "nested too deeply"),
     ],
     ids=lambda value: repr(value[:40]),
 )
@@ -212,7 +212,7 @@ def test_what_is_no_json_is_told_why(service, client, content, detail):
 
 
 def test_keys_are_repeated_only_so_far(service, client):
-    problem = check_problem(post(service, client, json.dumps({"k" * 10**6: 1})), 422, "/kkk")
+    problem = check_problem(post(service, client, json.dumps({"k" * 900_000: 1})), 422, "/kkk")
     assert len(problem["detail"]) < 1000
     assert all(len(fault["pointer"]) < 1000 for fault in problem["errors"])
 
@@ -221,10 +221,10 @@ def test_a_key_that_is_no_unicode_is_refused(service, client):
     check_problem(post(service, client, b'{"text": "a", "\\ud800": 1}'), 422, "")
 
 
-def test_hundreds_of_thousands_of_unknown_keys_are_refused_at_once(service, client):
-    content = json.dumps({f"k{i}": 1 for i in range(280_000)})
+def test_tens_of_thousands_of_unknown_keys_are_refused_at_once(service, client):
+    content = json.dumps({f"k{i}": 1 for i in range(70_000)})
     start = time.monotonic()
-    check_problem(post(service, client, content), 422, "280,000 keys")
+    check_problem(post(service, client, content), 422, "70,000 keys")
     assert time.monotonic() - start < QUICK
 
 
@@ -267,12 +267,12 @@ def test_a_correction_with_a_nul_is_refused(impatient_service, client):
 def test_a_body_of_10_mb_is_refused_by_its_length(service, client):
     with connect(service) as connection:
         connection.sendall(HEAD + b"Content-Length: 10000000\r\n\r\n" + b" " * 10_000_000)
-        check_problem(read_answer(connection), 413, "more than 4,000,000 bytes")
+        check_problem(read_answer(connection), 413, "more than 1,000,000 bytes")
         # What came was read to its end: the next request is not taken for a part of it.
         content = json.dumps({"text": SPAM}).encode()
         connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(content) + content)
         assert read_answer(connection).json()["predictions"][0]["label"] == "spam"
-    check_problem(post(service, client, b" " * 10_000_000), 413, "more than 4,000,000 bytes")
+    check_problem(post(service, client, b" " * 10_000_000), 413, "more than 1,000,000 bytes")
     check_service(service, client)
 
 
@@ -281,16 +281,16 @@ def test_a_body_of_10_mb_is_refused_as_it_comes(service, client):
     with connect(service) as connection:
         connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 100)
         connection.sendall(b"0\r\n\r\n")
-        check_problem(read_answer(connection), 413, "more than 4,000,000 bytes")
+        check_problem(read_answer(connection), 413, "more than 1,000,000 bytes")
     answer = post(service, client, (b" " * 100_000 for _ in range(100)))
-    check_problem(answer, 413, "more than 4,000,000 bytes")
+    check_problem(answer, 413, "more than 1,000,000 bytes")
     check_service(service, client)
 
 
 def test_a_body_that_is_announced_but_refused_need_not_be_sent(impatient_service, client):
     with connect(impatient_service) as connection:
         connection.sendall(HEAD + b"Content-Length: 10000000\r\n\r\n")
-        check_problem(read_answer(connection), 413, "more than 4,000,000 bytes")
+        check_problem(read_answer(connection), 413, "more than 1,000,000 bytes")
         # Nor can it be sent for ever.
         connection.sendall(b" ")
         assert is_closed(connection, SECONDS + 1)
@@ -326,10 +326,10 @@ def test_endless_trailers_are_not_kept(impatient_service, client):
 
 
 def test_many_bodies_that_are_held_at_once_are_refused(impatient_service, client):
-    body = b" " * 3_900_000
-    start = HEAD + b"Content-Length: 4000000\r\n\r\n" + body
+    body = b" " * 999_000
+    start = HEAD + b"Content-Length: 1000000\r\n\r\n" + body
     with ExitStack() as stack:
-        connections = [stack.enter_context(connect(impatient_service)) for _ in range(20)]
+        connections = [stack.enter_context(connect(impatient_service)) for _ in range(80)]
         for connection in connections:
             connection.sendall(start)
         answers = [read_answer(connection) for connection in connections]
