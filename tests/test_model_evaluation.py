@@ -103,6 +103,14 @@ def test_every_metric_has_an_interval_around_it(evaluate):
             assert interval["low"] <= found[name][metric] <= interval["high"], metric
 
 
+def test_no_ham_blocked_is_no_proof_that_none_ever_is(evaluate):
+    reports = evaluate(threshold=0.9999)
+    blocked = json.loads((reports / "intervals.json").read_text())["test"]["ham_blocked"]
+    n_groups = TEST.loc[TEST["label"] == "ham", "group"].nunique()
+    assert blocked == {"low": 0, "high": round(1 - 0.025 ** (1 / n_groups), 6)}
+    assert f"[0.00%, {100 * blocked['high']:.2f}%]" in (reports / "report.html").read_text()
+
+
 def test_the_threshold_decides(evaluate):
     found = json.loads((evaluate(threshold=0.9999) / "metrics.json").read_text())
     assert found["test"]["recall"] == 0

@@ -1,4 +1,4 @@
-"""Metrics of a two-class classifier, with bootstrap intervals."""
+"""Metrics of a two-class classifier, with bootstrap intervals, or exact ones without errors."""
 
 import numpy as np
 
@@ -51,20 +51,29 @@ def weighted_metrics(
     predicted = probability >= threshold
     tp = (weights * (truth & predicted)).sum(axis=1)
     fp = (weights * (~truth & predicted)).sum(axis=1)
-    tn, fn = negatives - fp, positives - tp
-    spread = np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
     before = np.hstack([np.zeros((len(recall), 1)), recall[:, :-1]])
     return {
-        "accuracy": (tp + tn) / total,
-        "precision": divide(tp, tp + fp),
-        "recall": tp / positives,
-        "f1": 2 * tp / (2 * tp + fp + fn),
-        "mcc": divide(tp * tn - fp * fn, spread),
+        **metrics_of_counts(tp, fp, positives, negatives),
         "roc_auc": (np.diff(fpr, axis=1, prepend=0) * (recall + before) / 2).sum(axis=1),
         "average_precision": (gained * precision).sum(axis=1),
         "brier_score": (weights * (probability - truth) ** 2).sum(axis=1) / total,
         "fpr": fp / negatives,
         "recall_at_max_fpr": np.where(fpr <= max_fpr, recall, 0).max(axis=1),
+    }
+
+
+def metrics_of_counts(
+    tp: np.ndarray, fp: np.ndarray, positives: np.ndarray, negatives: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Compute the metrics that follow from the numbers of true and false positives."""
+    tn, fn = negatives - fp, positives - tp
+    spread = np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+    return {
+        "accuracy": (tp + tn) / (positives + negatives),
+        "precision": divide(tp, tp + fp),
+        "recall": tp / positives,
+        "f1": 2 * tp / (2 * tp + fp + fn),
+        "mcc": divide(tp * tn - fp * fn, spread),
     }
 
 
@@ -117,6 +126,123 @@ def resample_groups(
     return counts[:, member]
 
 
+def find_exact_intervals(
+    values: dict[str, float],
+    is_positive: np.ndarray,
+    probability: np.ndarray,
+    groups: np.ndarray,
+    threshold: float,
+) -> dict[str, tuple[float, float]]:
+    """Return the intervals of metrics for which the data have no error, or nothing but errors.
+
+    Parameters
+    ----------
+    values : dict of str to float
+        The metrics, not rounded.
+    is_positive, probability, groups, threshold
+        What they were computed from, as for ``evaluate``.
+
+    Returns
+    -------
+    dict of str to tuple of float
+        Low and high end. Metrics with errors as well as successes are left out.
+    """
+    every = np.ones(len(groups), bool)
+    counted = {
+        "accuracy": every,
+        "precision": probability >= threshold,
+        "recall": is_positive,
+        # A mean of losses from 0 to 1 is at most the share of rows that have a loss.
+        "brier_score": every,
+        "fpr": ~is_positive,
+        # The negatives alone decide its threshold, so the positives are a fair sample at it.
+        "recall_at_max_fpr": is_positive,
+    }
+    rates = {
+        name: bound_rate(values[name], len(np.unique(groups[rows])))
+        for name, rows in counted.items()
+        if values[name] in (0, 1)
+    }
+    return rates | bound_scores(rates, is_positive) | bound_areas(is_positive, probability, groups)
+
+
+def bound_rate(value: float, n_groups: int) -> tuple[float, float]:
+    """Return the Clopper-Pearson interval of a rate that is 0 or 1 in each of ``n_groups`` groups.
+
+    The groups are the independent observations. Whether one has errors is taken not to depend on
+    its size.
+
+    References
+    ----------
+    C. J. Clopper, E. S. Pearson. The use of confidence or fiducial limits illustrated in the case
+    of the binomial. Biometrika 26(4), 1934.
+    """
+    if n_groups == 0:
+        return 0.0, 1.0
+    bound = ((1 - CONFIDENCE) / 2) ** (1 / n_groups)
+    return (bound, 1.0) if value else (0.0, 1 - bound)
+
+
+def bound_scores(
+    rates: dict[str, tuple[float, float]], is_positive: np.ndarray
+) -> dict[str, tuple[float, float]]:
+    """Return the intervals of F1 and MCC that follow from exact ones of recall and ``fpr``.
+
+    Both scores rise with recall and fall with the false-positive rate. Each rate is outside its
+    interval with a probability of at most 2.5%, so both are inside with at least 95% (Bonferroni).
+    """
+    if "recall" not in rates:
+        return {}
+    recall, fpr = np.array(rates["recall"]), np.array(rates.get("fpr", (0, 1)))
+    positives, negatives = is_positive.sum(), (~is_positive).sum()
+    ends = metrics_of_counts(recall * positives, fpr[::-1] * negatives, positives, negatives)
+    # With nothing caught, F1 is 0 whatever is blocked.
+    names = ("f1", "mcc") if "fpr" in rates else ("f1",) if recall[0] == 0 else ()
+    return {name: (float(ends[name][0]), float(ends[name][1])) for name in names}
+
+
+def bound_areas(
+    is_positive: np.ndarray, probability: np.ndarray, groups: np.ndarray
+) -> dict[str, tuple[float, float]]:
+    """Return the intervals of the areas under curves if the probabilities separate the classes.
+
+    All positives are then above the highest negative. Of further negatives, the share above it is
+    bounded like an ``fpr`` of 0 (Wilks), of further positives like a recall of 1; both bounds hold
+    with a probability of at least 95% (Bonferroni).
+
+    References
+    ----------
+    S. S. Wilks. Determination of sample sizes for setting tolerance limits. Annals of Mathematical
+    Statistics 12(1), 1941.
+    """
+    positive, negative = probability[is_positive], probability[~is_positive]
+    recall, _ = bound_rate(1, len(np.unique(groups[is_positive])))
+    _, fpr = bound_rate(0, len(np.unique(groups[~is_positive])))
+    lowest = find_lowest_areas(recall, fpr, len(negative) / len(positive))
+    if positive.min() > negative.max():
+        return {name: (low, 1.0) for name, low in lowest.items()}
+    if positive.max() < negative.min():
+        return {"roc_auc": (0.0, 1 - lowest["roc_auc"])}
+    return {}
+
+
+def find_lowest_areas(recall: float, fpr: float, negatives_per_positive: float) -> dict[str, float]:
+    """Return areas that no curves with this recall at this ``fpr`` (above 0) are below.
+
+    The lowest ROC curve through a point has all its false positives before the first true one.
+    What is lowest among ROC curves is lowest among curves of precision and recall.
+
+    References
+    ----------
+    J. Davis, M. Goadrich. The relationship between precision-recall and ROC curves. ICML 2006.
+    """
+    odds = fpr * negatives_per_positive
+    return {
+        "roc_auc": recall * (1 - fpr),
+        "average_precision": recall - odds * float(np.log1p(recall / odds)),
+    }
+
+
 def evaluate(
     is_positive: np.ndarray,
     probability: np.ndarray,
@@ -126,7 +252,10 @@ def evaluate(
     n_samples: int,
     random_state: int,
 ) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """Return each metric, and its 95% percentile bootstrap interval as ``low`` and ``high``.
+    """Return each metric, and its 95% interval as ``low`` and ``high``.
+
+    It is the percentile bootstrap interval. Samples of data without an error have none either, so
+    that interval is widened to the exact one where a metric has no error, or nothing but errors.
 
     The parameters are those of ``weighted_metrics`` and ``resample_groups``.
 
@@ -138,7 +267,8 @@ def evaluate(
     if is_positive.all() or not is_positive.any():
         raise ValueError("all rows have one label, so there is nothing to evaluate: add the other")
     once = np.ones((1, len(is_positive)))
-    values = weighted_metrics(is_positive, probability, once, threshold, max_fpr)
+    measured = weighted_metrics(is_positive, probability, once, threshold, max_fpr)
+    values = {name: float(value[0]) for name, value in measured.items()}
     rng = np.random.default_rng(random_state)
     blocks = []
     for start in range(0, n_samples, BLOCK_SAMPLES):
@@ -148,9 +278,13 @@ def evaluate(
     samples = {name: np.concatenate([block[name] for block in blocks]) for name in values}
     tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
     intervals = {name: np.quantile(sample, tails) for name, sample in samples.items()}
+    exact = find_exact_intervals(values, is_positive, probability, groups, threshold)
+    for name, (least, most) in exact.items():
+        low, high = intervals[name]
+        intervals[name] = min(low, least), max(high, most)
     # Rounded: the last digits of a sum depend on the processor.
     return (
-        {name: round(float(value[0]), 6) for name, value in values.items()},
+        {name: round(value, 6) for name, value in values.items()},
         {
             name: {"low": round(float(low), 6), "high": round(float(high), 6)}
             for name, (low, high) in intervals.items()
