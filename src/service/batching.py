@@ -108,6 +108,8 @@ class Batcher:
             If the client went away before all were scored.
         """
         if not self.has_room(len(texts), sum(sizes)):
+            self.drop_unwanted()
+        if not self.has_room(len(texts), sum(sizes)):
             raise OverloadError
         job = Job(model, texts, sizes, has_left, asyncio.get_running_loop().create_future())
         self.jobs.append(job)

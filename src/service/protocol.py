@@ -11,8 +11,8 @@ from service.problems import MEDIA_TYPE, ProblemResponse
 
 # More than any client sends that means well; the parser itself has no limit.
 HEADER_BYTES = 65_536
-# What is parsed at a time, and so how exactly that limit is kept.
-PIECE_BYTES = 4_096
+# What is parsed at a time: the limit is kept to within two of these.
+PIECE_BYTES = 1_024
 
 # How long a client may take to send the headers of a request; set before the service starts.
 seconds = 10.0

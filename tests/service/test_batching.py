@@ -164,6 +164,15 @@ def test_too_long_messages_are_refused_the_incoming_ones_counted(monkeypatch):
 
 
 @pytest.mark.usefixtures("batches")
+def test_who_has_left_takes_no_room(monkeypatch):
+    monkeypatch.setattr(batching, "MAX_WAITING_CHARACTERS", 100)
+    model = make_model()
+    found = run((model, ["x" * 90], lambda: True), (model, ["y" * 90]))
+    assert isinstance(found[0], ClientLeftError)
+    assert found[1] == [90]
+
+
+@pytest.mark.usefixtures("batches")
 def test_a_request_alone_is_taken_whatever_its_length(monkeypatch):
     monkeypatch.setattr(batching, "MAX_WAITING_CHARACTERS", 100)
     assert run((make_model(), ["x" * 60, "y" * 60])) == [[60, 60]]

@@ -1,0 +1,68 @@
+"""Tests that a service which is stopped under load loses no request."""
+
+import http.client
+import json
+import signal
+import sys
+import threading
+
+import pytest
+
+from tests.running_service import run_service
+
+TEXT = "WIN cash now, claim your free PRIZE"
+HEADERS = {"Content-Type": "application/json"}
+# For each process, and more in all than a listening socket's queue takes at a time.
+CLIENTS = 12
+BEFORE = 300
+
+
+class Load:
+    """Clients that ask until the service refuses connections, and what became of each request."""
+
+    def __init__(self, port: int, *, keeps_connections: bool) -> None:
+        self.port = port
+        self.keeps_connections = keeps_connections
+        self.answers: list[int] = []
+        self.lost: list[str] = []
+        self.is_running = threading.Event()
+        self.threads = [threading.Thread(target=self.ask_until_refused) for _ in range(CLIENTS)]
+
+    def ask_until_refused(self) -> None:
+        """Ask again and again, on one connection or on one for each request."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        while True:
+            try:
+                if connection.sock is None:
+                    connection.connect()
+            except ConnectionRefusedError:
+                return
+            try:
+                connection.request("POST", "/v1/predict", json.dumps({"text": TEXT}), HEADERS)
+                with connection.getresponse() as answer:
+                    answer.read()
+                    self.answers.append(answer.status)
+            except (OSError, http.client.HTTPException) as error:
+                self.lost.append(repr(error))
+            if not self.keeps_connections:
+                connection.close()
+            if len(self.answers) >= BEFORE:
+                self.is_running.set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can let a queue run dry")
+@pytest.mark.parametrize("keeps_connections", [False, True], ids=["each its own", "kept"])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_service_that_is_stopped_answers_what_was_asked(model_folder, workers, keeps_connections):
+    with run_service(model_folder, "--workers", workers) as service:
+        load = Load(service.port, keeps_connections=keeps_connections)
+        for thread in load.threads:
+            thread.start()
+        assert load.is_running.wait(60)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(60) == 0
+        for thread in load.threads:
+            thread.join(60)
+        assert "Traceback" not in service.read_log()
+    assert load.lost == []
+    assert set(load.answers) == {200}
