@@ -28,8 +28,9 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from common.feedback_store import open_store
+from common.files import make_private_folder
 from common.log import run_stage
-from service import protocol
+from service import protocol, telemetry
 from service.app import create_app
 from service.draining import DrainingServer
 from service.serving_model import load_newest
@@ -83,6 +84,7 @@ class Supervisor(Multiprocess):
     def start_process(self, index: int) -> Process:
         """Start the process of a place among them."""
         self.started[index] = time.monotonic()
+        make_private_folder(Path(os.environ[telemetry.FOLDER]))
         process = Worker(self.config, self.sockets)
         process.start()
         return process
@@ -117,7 +119,11 @@ class Supervisor(Multiprocess):
             if time.monotonic() - self.started[index] < RESTART_SECONDS:
                 continue
             logger.error("process %d ended (%s), another starts", process.pid, process.exitcode)
-            self.processes[index] = self.start_process(index)
+            try:
+                self.processes[index] = self.start_process(index)
+            except OSError as error:
+                # Those that are left serve on; this is tried again.
+                logger.error("no process can start in its place: %s", error)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -260,7 +266,7 @@ def serve(args: argparse.Namespace, folder: Path) -> None:
     if args.workers == 1:
         DrainingServer(config).run([listening])
         return
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    os.environ[telemetry.FOLDER] = str(folder)
     if SHARES_PORT:
         family, address = listening.family, listening.getsockname()
         # That it could listen has shown that nobody else does.

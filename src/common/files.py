@@ -1,7 +1,9 @@
 """Write a file, or a folder of files, whole or not at all."""
 
 import json
+import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,3 +61,17 @@ def replace(source: Path, target: Path) -> None:
         target.unlink(missing_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     source.replace(target)
+
+
+def make_private_folder(path: Path) -> None:
+    """Make a folder for this user alone, unless it is there.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made, or another user might write into what is there.
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = path.lstat()
+    if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o022:
+        raise OSError(f"{path} is not this user's alone: remove it")

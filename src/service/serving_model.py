@@ -8,17 +8,19 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sklearn.pipeline import Pipeline
 
 from common.data_params import DataParams, Labels
+from common.files import make_private_folder
 from common.models import load_model
 from common.operating_point import choose_threshold
 from common.params import read_params
 from common.scoring import DIGEST_LENGTH, check_labels, score_texts
+from service import telemetry
 from service.settings import Settings
 
 # A changed file is looked at twice a second: quick enough for people, and next to no work.
@@ -32,9 +34,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ServingModel:
-    """A loaded model, and what answers tell of it."""
+    """A loaded model, its file's content, and what answers tell of it."""
 
     pipeline: Pipeline
+    content: bytes = field(repr=False)
     sha256: str
     md5: str
     labels: Labels
@@ -70,12 +73,23 @@ def load_serving_model(path: Path, labels: Labels, threshold: float) -> ServingM
         ) from error
     return ServingModel(
         pipeline,
+        content,
         hashlib.sha256(content).hexdigest(),
         hashlib.md5(content, usedforsecurity=False).hexdigest(),
         labels,
         threshold,
         datetime.now(UTC).replace(microsecond=0),
     )
+
+
+def keep_last_good(model: ServingModel, folder: Path) -> None:
+    """Write a model and its operating point where processes that start later find them."""
+    point = {"labels": model.labels.model_dump(), "threshold": model.threshold}
+    for name, content in ((LAST_GOOD, model.content), (LAST_POINT, json.dumps(point).encode())):
+        # A name of this process's own: others do the same at the same time.
+        temporary = folder / f"{name}.{os.getpid()}"
+        temporary.write_bytes(content)
+        temporary.replace(folder / name)
 
 
 def load_newest(settings: Settings) -> ServingModel:
@@ -94,22 +108,17 @@ def load_newest(settings: Settings) -> ServingModel:
     threshold = choose_threshold(
         settings.threshold, settings.max_fpr, settings.roc, settings.params
     )
-    # Names of this process's own: others load the model at the same time.
+    make_private_folder(settings.folder)
     copy = settings.folder / f"model.{os.getpid()}.skops"
-    point = settings.folder / f"point.{os.getpid()}.json"
     try:
         shutil.copyfile(settings.model, copy)
-        try:
-            loaded = load_serving_model(copy, labels, threshold)
-        except ValueError as error:
-            # The copy's name says nothing to anyone.
-            raise ValueError(str(error).replace(str(copy), str(settings.model))) from error
-        point.write_text(json.dumps({"labels": labels.model_dump(), "threshold": threshold}))
-        copy.replace(settings.folder / LAST_GOOD)
-        point.replace(settings.folder / LAST_POINT)
+        loaded = load_serving_model(copy, labels, threshold)
+    except ValueError as error:
+        # The copy's name says nothing to anyone.
+        raise ValueError(str(error).replace(str(copy), str(settings.model))) from error
     finally:
         copy.unlink(missing_ok=True)
-        point.unlink(missing_ok=True)
+    keep_last_good(loaded, settings.folder)
     return loaded
 
 
@@ -155,6 +164,7 @@ class ModelHolder:
         self.signature = read_signature(settings)
         self.current = load_at_start(settings)
         self.lock = asyncio.Lock()
+        self.folder_error = ""
         # What is loaded stays, so the garbage collector, which common.startup switched off, need
         # not look at it.
         gc.freeze()
@@ -177,10 +187,28 @@ class ModelHolder:
             self.current = found
             self.tell("loaded")
 
+    def restore_folder(self) -> None:
+        """Make the private folder again if it was swept, as temporary folders are.
+
+        If it cannot be made, that is logged once, and tried again.
+        """
+        try:
+            telemetry.restore_files()
+            if not (self.settings.folder / LAST_POINT).exists():
+                make_private_folder(self.settings.folder)
+                keep_last_good(self.current, self.settings.folder)
+        except OSError as error:
+            if str(error) != self.folder_error:
+                logger.error("the private folder cannot be made again: %s", error)
+            self.folder_error = str(error)
+        else:
+            self.folder_error = ""
+
     async def watch(self) -> None:
         """Reload the model whenever its file or the parameters change, until cancelled."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
+            self.restore_folder()
             found = read_signature(self.settings)
             # `dvc repro` removes the file before it makes another: then there is none to load.
             if found and found != self.signature:

@@ -1,6 +1,7 @@
 """What Prometheus may know: requests, their times, labels and scores."""
 
 import os
+from pathlib import Path
 
 from prometheus_client import (
     CollectorRegistry,
@@ -9,7 +10,26 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
     multiprocess,
+    values,
 )
+
+from common.files import make_private_folder
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+# The files of each process that counts.
+KINDS = ("counter", "histogram")
+
+# How many times the files of this process were lost.
+losses = 0
+
+
+def name_files() -> str:
+    """Return what the names of this process's files end in, which no other's do."""
+    return f"{os.getpid()}-{losses}"
+
+
+if FOLDER in os.environ:
+    values.ValueClass = values.MultiProcessValue(name_files)
 
 # When a series began is of no use here, and doubles what is sent.
 disable_created_metrics()
@@ -31,8 +51,28 @@ FEEDBACK = Counter("feedback_total", "Corrections stored.", ["label"])
 
 def describe() -> bytes:
     """Return the metrics of all processes of the service, in Prometheus's text format."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    if FOLDER not in os.environ:
         return generate_latest()
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)
     return generate_latest(registry)
+
+
+def restore_files() -> None:
+    """Begin other files if those of this process were removed; its counts begin at 0 again.
+
+    Raises
+    ------
+    OSError
+        If their folder cannot be made.
+    """
+    global losses
+    if FOLDER not in os.environ:
+        return
+    folder = Path(os.environ[FOLDER])
+    if not all((folder / f"{kind}_{name_files()}.db").exists() for kind in KINDS):
+        make_private_folder(folder)
+        losses += 1
+        # Counting nothing opens the files.
+        RELOADS.labels("loaded").inc(0)
+        LATENCY.labels("none").observe(0)

@@ -5,6 +5,8 @@ import os
 import pickle
 import subprocess
 import sys
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import joblib
@@ -259,3 +261,15 @@ def test_leaves_the_old_file_if_a_model_cannot_be_stored(path, small_file):
         save_model(FunctionTransformer(func=(line for line in "ab")), path)
     assert path.read_bytes() == small_file
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_refuses_a_file_that_unpacks_to_far_more_than_it_holds(tmp_path):
+    path = tmp_path / "bomb.skops"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("schema.json", "{}")
+        archive.writestr("0.npy", b"\0" * 200_000_000)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="would unpack to 200 MB"):
+        load_model(path)
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -216,3 +217,28 @@ def test_needs_no_data_that_nltk_downloads(tmp_path):
     )
     assert run.stdout.splitlines() == ["winning prizes", "win prize", "win prize"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("length", [41, 100, 101, 250])
+def test_a_long_chunk_is_tokenised_in_pieces_of_100_characters(length):
+    chunk = ("ab1." * 100)[:length]
+    pieces = [chunk[start : start + 100] for start in range(0, length, 100)]
+    expected = " ".join(word[:40] for piece in pieces for word in CASUAL.tokenize(piece))
+    assert tokenise(chunk) == expected
+
+
+def test_a_piece_that_holds_no_token_leaves_no_blank():
+    assert tokenise("a" * 100 + "&nbsp;" + "b") == "aaa b"
+
+
+def test_chunks_that_do_not_recur_are_not_kept():
+    remember = build_tokeniser(True, "none", "none")
+    remember("warm a1")
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for number in range(300):
+        remember(f"{number}." + "x" * 10_000)
+    kept = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    # The texts have 3 MB.
+    assert kept < 1_000_000

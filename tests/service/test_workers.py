@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,7 +25,7 @@ from tests.running_service import make_folder, run_service
 from tests.small_model import fit_model
 
 SPAM = "WIN cash now, claim your free PRIZE"
-PATIENCE = 20
+PATIENCE = 60
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +238,37 @@ def test_a_hangup_reloads_every_process_and_ends_none(busy_service):
             versions.append(ask(connection))
     assert set(versions) == {read_version(model)}
     assert list_workers(busy_service) == before
+
+
+def test_a_private_folder_that_was_swept_is_made_again(tmp_path):
+    folder = make_folder(tmp_path / "served")
+    with run_service(folder, "--workers", "2", TMPDIR=str(tmp_path)) as service:
+
+        def read_counts():
+            with urllib.request.urlopen(f"{service.url}/metrics", timeout=60) as answer:
+                return sum(map(int, re.findall(rb"predictions_total{[^}]*} (\d+)", answer.read())))
+
+        workers = wait_for_workers(service, set())
+        (private,) = tmp_path.glob("serve-*")
+        shutil.rmtree(private)
+        wait_for(lambda: len(list(private.glob("last_good.*"))) == 2)
+        wait_for(lambda: len(list(private.glob("counter_*.db"))) == 2)
+        with connect(service) as connection:
+            ask(connection)
+        assert read_counts() >= 1
+        save_model(fit_model(LogisticRegression(C=30)), folder / "models" / "model.skops")
+        wait_for(lambda: service.read_log().count(" replaces ") == 2)
+        shutil.rmtree(private)
+        victim = min(workers)
+        os.kill(victim, signal.SIGKILL)
+        wait_for_workers(service, {victim})
+        version = read_version(folder / "models" / "model.skops")
+        for _ in range(10):
+            with connect(service) as connection:
+                assert ask(connection) == version
+        assert read_counts() >= 10
+        assert "Traceback" not in service.read_log()
+    assert list(tmp_path.glob("serve-*")) == []
 
 
 def make_supervisor(process):
