@@ -38,13 +38,14 @@ SUMMARY := python src/summary.py --metrics reports/metrics.json \
 	--intervals reports/intervals.json --report reports/report.html
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+PEERS := benchmarks/serve_peers/requirements
 
 .DEFAULT_GOAL := help
 .PHONY: push pull s3 s3-stop remote doctor sweep compare
-.PHONY: help setup repro test lint format lock readme study predict serve screenshot feedback release promote bench hooks clean
+.PHONY: help setup repro test lint format lock readme study predict serve screenshot feedback release promote bench bench-peers hooks clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.runtime ## Make .venv and install what the pipeline needs
 
@@ -134,10 +135,16 @@ bench: setup ## Print the figures that README quotes
 	@python benchmarks/predict.py
 	@python benchmarks/serve.py
 
+bench-peers: setup ## Compare the service with FastAPI, LitServe, BentoML; installs 0.5 GB
+	@python benchmarks/serve_peers.py $(ARGS)
+
 lock: $(VENV)/.development ## Pin the newest versions that requirements*.in allow
 	@$(LOCK) --upgrade requirements.in --output-file requirements.txt
 	@$(LOCK) --upgrade requirements-dev.in --output-file requirements-dev.txt
 	@$(LOCK) --upgrade requirements-serve.in --output-file requirements-serve.txt
+	@sed -n 's/^[a-z-]\{1,\}$$/^&==/p' $(PEERS).in | grep -f - requirements.txt | cut -d' ' -f1 | \
+		$(LOCK) --no-annotate --upgrade --constraints /dev/stdin $(PEERS).in \
+		--output-file $(PEERS).txt
 
 hooks: $(VENV)/.development ## Run lint before each commit
 	@pre-commit install

@@ -2,10 +2,17 @@
 
 import asyncio
 import contextlib
+import re
+import sys
+import time
+from pathlib import Path
 
+import psutil
 import pytest
 
-from benchmarks import load
+from benchmarks import load, serve_peers
+
+ROOT = Path(__file__).parents[1]
 
 
 def ask(answer, connections, seconds):
@@ -58,3 +65,137 @@ def test_an_answer_that_never_comes_is_a_failure(monkeypatch):
     monkeypatch.setattr(load, "GRACE_SECONDS", 0)
     took, failures = ask(lambda _: None, connections=2, seconds=0.1)
     assert (len(took), failures) == (0, 2)
+
+
+def make_figures(rate=1000.0, p99_ms=20.0, failures=0):
+    return serve_peers.Figures(rate, 10.0, p99_ms, 0.5, failures)
+
+
+def test_rounds_are_summarised_by_their_medians_and_all_their_failures():
+    rounds = [
+        serve_peers.Figures(900.0, 12.0, 20.0, 0.7, 0),
+        serve_peers.Figures(1000.0, 10.0, 90.0, 0.5, 1),
+        serve_peers.Figures(1200.0, 11.0, 30.0, 0.6, 2),
+    ]
+    assert serve_peers.summarise(rounds) == serve_peers.Figures(1000.0, 11.0, 30.0, 0.6, 3)
+
+
+def test_the_table_has_a_row_for_each_server():
+    found = {
+        "ours": serve_peers.Figures(1234.5, 10.04, 19.96, 0.514, 0),
+        "other": serve_peers.Figures(99.6, 300, 1200, 2.5, 1000),
+    }
+    assert serve_peers.tabulate(found).splitlines() == [
+        "| server | requests/s | p50 ms | p99 ms | CPU ms a request | failures |",
+        "| ------ | ---------- | ------ | ------ | ---------------- | -------- |",
+        "| ours   | 1,234      | 10.0   | 20.0   | 0.51             | 0        |",
+        "| other  | 100        | 300.0  | 1200.0 | 2.50             | 1,000    |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ours", "peer", "faults"),
+    [
+        (make_figures(), make_figures(rate=999.0, p99_ms=21.0), []),
+        (make_figures(), make_figures(rate=999.0, p99_ms=21.0, failures=1), []),
+        (
+            make_figures(),
+            make_figures(rate=1000.0, p99_ms=21.0),
+            ["other answers as many requests a second, or more"],
+        ),
+        (
+            make_figures(),
+            make_figures(rate=999.0, p99_ms=20.0),
+            ["p99 of other is as low, or lower"],
+        ),
+        (
+            make_figures(failures=2),
+            make_figures(rate=999.0, p99_ms=21.0),
+            ["2 requests failed"],
+        ),
+    ],
+)
+def test_the_service_must_be_ahead_of_every_peer(ours, peer, faults):
+    behind = make_figures(rate=1.0, p99_ms=999.0)
+    found = {"this service": ours, "slow": behind, "other": peer}
+    assert serve_peers.find_faults(found) == faults
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"label":"ham","probability":0.00025}',
+        b'[{"label": "ham", "probability": 2.5e-4}]',
+        b'{"predictions":[{"label":"ham","probability":0.00025}],"threshold":0.5}',
+    ],
+)
+def test_a_probability_is_found_in_answers_of_any_shape(answer):
+    assert serve_peers.read_probability(answer) == 0.00025
+
+
+def test_the_table_is_printed_before_the_verdict(monkeypatch, capsys, tmp_path):
+    corpus = tmp_path / "messages.tsv"
+    corpus.write_text("ham\tsee you\n")
+    asked = []
+
+    def measure(server, *_):
+        asked.append(server.name.split()[0])
+        return make_figures(rate=500.0 if server.name == "this service" else 800.0), 0.25
+
+    monkeypatch.setattr(serve_peers, "RAW", corpus)
+    monkeypatch.setattr(serve_peers, "MODEL", corpus)
+    monkeypatch.setattr(serve_peers, "install_peers", lambda: None)
+    monkeypatch.setattr(serve_peers, "measure", measure)
+    monkeypatch.setattr(serve_peers.gc, "disable", lambda: None)
+    monkeypatch.setattr("sys.argv", ["serve_peers.py", "--rounds", "2"])
+    with pytest.raises(SystemExit, match=r"LitServe .* answers as many requests a second"):
+        serve_peers.main()
+    assert asked == [
+        "this",
+        "FastAPI",
+        "LitServe",
+        "BentoML",
+        "BentoML",
+        "LitServe",
+        "FastAPI",
+        "this",
+    ]
+    assert "| this service " in capsys.readouterr().out
+
+
+def test_a_server_that_ends_is_an_error_with_its_log(tmp_path):
+    server = serve_peers.Server("broken", "-c 1/0", python=sys.executable, folder=tmp_path)
+    with pytest.raises(OSError, match=r"broken: it does not answer(?s:.*)ZeroDivisionError"):
+        serve_peers.measure(server, ["see you"], 1, 1, 0.1)
+
+
+def test_a_server_is_stopped_with_the_processes_that_it_leaves_behind(monkeypatch, tmp_path):
+    monkeypatch.setattr(serve_peers, "STOP_SECONDS", 0.1)
+    (tmp_path / "parent.py").write_text(
+        "import subprocess, sys, time\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "time.sleep(600)\n"
+    )
+    server = serve_peers.Server("parent", "parent.py", python=sys.executable, folder=tmp_path)
+    with serve_peers.run_server(server, 0, 1) as process:
+        deadline = time.monotonic() + 60
+        while len(found := serve_peers.list_processes(process)) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    for ended in found:
+        while ended.is_running() and ended.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_the_peers_use_the_libraries_of_the_service():
+    folder = ROOT / "benchmarks" / "serve_peers"
+    shared = re.findall(r"^([a-z-]+)$", (folder / "requirements.in").read_text(), re.MULTILINE)
+    ours, theirs = (
+        dict(
+            re.findall(r"^([a-z-]+)==(\S+)", (where / "requirements.txt").read_text(), re.MULTILINE)
+        )
+        for where in (ROOT, folder)
+    )
+    assert {"scikit-learn", "uvicorn"} <= set(shared)
+    assert {name: theirs[name] for name in shared} == {name: ours[name] for name in shared}

@@ -147,7 +147,10 @@ def test_what_holds_secrets_is_ignored_by_git():
     assert run.stdout.split() == names
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize(
+    "name",
+    ["requirements.txt", "requirements-dev.txt", "benchmarks/serve_peers/requirements.txt"],
+)
 def test_every_requirement_is_pinned_with_hashes(name):
     text = (ROOT / name).read_text()
     assert "://" not in text
