@@ -22,7 +22,7 @@ MAX_CACHED = 2**16
 MAX_CACHED_LENGTH = 40
 # The tokenizer's time grows with the square of a chunk's length. Words and links are shorter; what
 # is longer, such as text in a script without blanks, is tokenised in pieces.
-MAX_CHUNK_LENGTH = 100
+MAX_CHUNK_LENGTH = 64
 # Longer ones are links and encoded data: what follows does not recur.
 MAX_TOKEN_LENGTH = 40
 # The tokenizer shortens these.
