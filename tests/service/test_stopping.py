@@ -66,3 +66,31 @@ def test_a_service_that_is_stopped_answers_what_was_asked(model_folder, workers,
         assert "Traceback" not in service.read_log()
     assert load.lost == []
     assert set(load.answers) == {200}
+
+
+def test_long_work_that_waits_is_done_or_refused_when_the_service_is_stopped(model_folder):
+    # Odd words that no cache has: as much work as requests can be.
+    texts = [[" ".join(f"{i}-{j}{n}" for j in range(1200)) for i in range(10)] for n in range(4)]
+    ends = []
+    all_asked = threading.Barrier(len(texts) + 1)
+
+    def ask(own):
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=120)
+        connection.request("POST", "/v1/predict", json.dumps({"texts": own}), HEADERS)
+        all_asked.wait(60)
+        with connection.getresponse() as answer:
+            ends.append(answer.status)
+            assert json.load(answer)
+
+    with run_service(model_folder) as service:
+        threads = [threading.Thread(target=ask, args=[own]) for own in texts]
+        for thread in threads:
+            thread.start()
+        all_asked.wait(60)
+        service.process.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join(120)
+        assert service.process.wait(60) == 0
+        assert "Traceback" not in service.read_log()
+    assert len(ends) == 4
+    assert set(ends) <= {200, 503}
