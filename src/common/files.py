@@ -1,5 +1,6 @@
 """Write a file, or a folder of files, whole or not at all."""
 
+import io
 import json
 import os
 import shutil
@@ -7,6 +8,22 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+
+class NamedOutput(io.FileIO):
+    """A file to write whose errors name it, as when the disk is full; ``label`` is its name."""
+
+    def __init__(self, file: Path | int, label: str) -> None:
+        super().__init__(file, "w", closefd=not isinstance(file, int))
+        self.label = label
+
+    def write(self, data: Any) -> int:
+        """Write bytes, as any file does."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.label) from error
 
 
 @contextmanager
@@ -14,13 +31,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary name beside ``path``; rename it to ``path`` if the block succeeds.
 
     A process killed inside the block leaves ``path`` as it was. The temporary name is always the
-    same, so the next run overwrites what a killed one left.
+    same, so the next run overwrites what a killed one left. Errors name ``path``, too.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        if error.filename == str(temporary):
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

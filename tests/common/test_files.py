@@ -1,5 +1,6 @@
 """Tests of writing files and folders whole or not at all."""
 
+import errno
 import json
 import os
 import subprocess
@@ -26,6 +27,11 @@ def fail_inside_empty_folder(path):
         raise RuntimeError("stopped")
 
 
+def fill_the_disk(path):
+    with atomic_path(path) as temporary:
+        raise OSError(errno.ENOSPC, "No space left on device", str(temporary))
+
+
 def names_in(folder):
     return [path.name for path in folder.iterdir()]
 
@@ -46,6 +52,12 @@ def test_keeps_the_old_file_if_the_block_fails(tmp_path):
         fail_inside_atomic_path(path)
     assert path.read_text() == "old"
     assert names_in(tmp_path) == ["a.txt"]
+
+
+def test_an_error_names_the_file_and_not_the_temporary_one(tmp_path):
+    with pytest.raises(OSError, match="No space left") as caught:
+        fill_the_disk(tmp_path / "a.txt")
+    assert caught.value.filename == str(tmp_path / "a.txt")
 
 
 def test_makes_no_file_if_the_first_block_fails(tmp_path):
