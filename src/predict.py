@@ -26,8 +26,17 @@ from common.data_params import DataParams, Labels
 from common.explanation import Explanation, explain
 from common.files import atomic_path
 from common.log import run_stage
-from common.message_chunks import Rejection, find_fault
-from common.message_files import STREAM, SUFFIXES, choose_format, open_source, open_target
+from common.message_chunks import Rejection, inspect_text
+from common.message_files import (
+    STREAM,
+    SUFFIXES,
+    choose_format,
+    create_text,
+    is_packed,
+    open_source,
+    open_target,
+    unpacked_name,
+)
 from common.models import load_model
 from common.operating_point import choose_threshold
 from common.params import read_params
@@ -77,20 +86,22 @@ def predict_message(text: str, model: Pipeline, threshold: float, labels: Labels
     ValueError
         If there is no text.
     """
-    if fault := find_fault(text):
-        raise ValueError(f"the message cannot be scored: {fault}")
+    fault, detail = inspect_text(text)
+    if fault:
+        more = f" ({detail})" if detail else ""
+        raise ValueError(f"the message cannot be scored: {fault}{more}")
     probability = score_texts(model, labels.positive, [text])[0]
     explanation = explain(model, labels.positive, text)
     print("\n".join(describe(probability, threshold, labels, explanation)), flush=True)
 
 
 @contextmanager
-def open_rejected(path: Path | None) -> Iterator[Callable[[Rejection], object]]:
+def open_rejected(path: Path | None, compress: bool) -> Iterator[Callable[[Rejection], object]]:
     """Give a function that writes rejected rows to a CSV file, or warns of them."""
     if path is None:
         yield lambda row: logger.warning("line %d rejected: %s %s", *row)
         return
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with create_text(path, compress) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Rejection._fields)
         yield writer.writerow
@@ -112,7 +123,9 @@ def predict_file(
     """Score the messages of a file; return how many were, and how many rows were rejected."""
     kind = choose_format(args.input, args.output, args.format)
     is_stream = args.output == STREAM
-    rejected = args.rejected or (None if is_stream else args.output.with_suffix(".rejected.csv"))
+    rejected = args.rejected
+    if rejected is None and not is_stream:
+        rejected = unpacked_name(args.output).with_suffix(".rejected.csv")
     check_paths(args.input, args.output, rejected)
     added = [args.prefix + name for name in ADDED]
     version, positive = read_version(args.model), params.labels.positive
@@ -121,9 +134,11 @@ def predict_file(
         enter = stack.enter_context
         column = args.text_column or params.text_column
         source = enter(open_source(args.input, kind, column, added))
-        reject = enter(open_rejected(enter(atomic_path(rejected)) if rejected else None))
+        rejects = enter(atomic_path(rejected)) if rejected else None
         output = enter(nullcontext(STREAM) if is_stream else atomic_path(args.output))
-        write = enter(open_target(output, kind, source.header, added))
+        # Opened after both have a name, so that both are whole before one gets it.
+        reject = enter(open_rejected(rejects, rejected is not None and is_packed(rejected)))
+        write = enter(open_target(output, kind, source.header, added, is_packed(args.output)))
         bar = enter(
             tqdm(total=source.size, disable=None, bar_format=BAR if source.size else COUNTER)
         )
@@ -142,8 +157,12 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description="Tell the label of a message, or of many.")
     parser.add_argument("text", nargs="?", help="one message")
-    parser.add_argument("--input", type=Path, help="file of messages, '-' for standard input")
-    parser.add_argument("--output", type=Path, help="file to write, '-' for standard output")
+    parser.add_argument(
+        "--input", type=Path, help="file of messages, or gzip of one; '-' for standard input"
+    )
+    parser.add_argument(
+        "--output", type=Path, help="file to write, as gzip if named .gz; '-' for standard output"
+    )
     parser.add_argument(
         "--rejected", type=Path, help="CSV of rows not scored (OUTPUT.rejected.csv)"
     )

@@ -1,8 +1,10 @@
 """Tests of predicting, in this process, with a small model."""
 
+import gzip
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 from pathlib import Path
@@ -132,6 +134,44 @@ def test_names_columns_and_files_as_it_is_told(run, messages):
     assert rejected.read_text() == "line,reason,detail\n"
 
 
+def test_gzip_is_named_as_the_file_without_it(run, messages):
+    packed = messages.with_name("messages.csv.gz")
+    packed.write_bytes(gzip.compress(messages.read_bytes()))
+    run("--input", packed, "--output", messages.with_name("scored.csv.gz"))
+    scored = gzip.decompress(messages.with_name("scored.csv.gz").read_bytes())
+    assert scored.splitlines()[0] == b"id,text,label,probability,model_version"
+    rejected = messages.with_name("scored.rejected.csv").read_text()
+    assert rejected == "line,reason,detail\n4,empty text,\n"
+
+
+def test_a_hostile_row_costs_itself_alone(run, messages):
+    hostile = ["㏂" * 100_000, "a1." * 300_000, "x" * 2_000_000]
+    messages.write_text("text\nfree prize\n" + "\n".join(hostile) + "\nhome\n")
+    target = messages.with_name("scored.csv")
+    run("--input", messages, "--output", target)
+    assert pd.read_csv(target)["text"].tolist() == ["free prize", "home"]
+    rejected = messages.with_name("scored.rejected.csv").read_text().splitlines()
+    assert rejected[1:] == [
+        '3,text too long,"400,000 characters in NFKC, at most 100,000"',
+        '4,text too long,"900,000 characters, at most 100,000"',
+        '5,line too long,"more than 1,000,000 characters"',
+    ]
+
+
+def test_names_the_rejected_file_that_there_is_no_room_for(run, messages):
+    messages.write_text("text\nhello\n" + "\n" * 20_000)
+    target = messages.with_name("scored.csv")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            run("--input", messages, "--output", target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.filename == str(messages.with_name("scored.rejected.csv"))
+    assert {path.name for path in messages.parent.iterdir()} == {messages.name, "params.yaml"}
+
+
 def test_an_empty_table_stays_empty(run, messages):
     messages.write_text("text\n")
     target = messages.with_name("scored.csv")
@@ -178,6 +218,7 @@ def test_refuses_to_replace_what_is_no_file(run, messages):
         (["hello", "--max-fpr", "0.1"], r"needs the test results of .*model\.skops: .*--roc"),
         ([" "], "the message cannot be scored: empty text"),
         (["\udcff"], "the message cannot be scored: not valid Unicode"),
+        (["x" * 100_001], r"cannot be scored: text too long \(100,001 characters, at most"),
     ],
 )
 def test_says_what_is_wrong_in_one_sentence(run, arguments, message):

@@ -4,7 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from common.text import normalise_text
+
 CHUNK_ROWS = 2000
+# Of a text, as received and as normalised: far more than any message has.
+MAX_LENGTH = 100_000
+# NFKC makes no more of one character.
+MAX_EXPANSION = 18
+# Of the names of columns that an error shows.
+SHOWN_COLUMNS = 10
+SHOWN_LENGTH = 40
 
 # Takes a chunk's rows, and for each added column the list of its values.
 Write = Callable[[Any, Sequence[list]], None]
@@ -25,6 +34,7 @@ class Chunk:
     texts: list[str]
     rows: Any
     rejected: list[Rejection]
+    is_urgent: bool = False  # nothing else is there to be scored, and somebody may wait
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,24 @@ def find_fault(text: object) -> str:
     return "" if is_encodable(text) else "not valid Unicode"
 
 
+def find_excess(text: str) -> str:
+    """Return by how much a text is too long to be scored, or ''."""
+    if len(text) > MAX_LENGTH:
+        return f"{len(text):,} characters, at most {MAX_LENGTH:,}"
+    if text.isascii() or len(text) * MAX_EXPANSION <= MAX_LENGTH:
+        return ""
+    length = len(normalise_text(text))
+    return f"{length:,} characters in NFKC, at most {MAX_LENGTH:,}" if length > MAX_LENGTH else ""
+
+
+def inspect_text(text: object) -> tuple[str, str]:
+    """Return why a value of a file cannot be scored, and its particulars, or two times ''."""
+    if (fault := find_fault(text)) or not isinstance(text, str):
+        return fault, ""
+    excess = find_excess(text)
+    return ("text too long", excess) if excess else ("", "")
+
+
 def is_encodable(text: str) -> bool:
     """Tell whether a string is free of lone surrogates, which stand for undecodable bytes."""
     try:
@@ -62,10 +90,20 @@ def find_column(columns: list[str], text_column: str, name: object) -> int:
     if columns.count(text_column) != 1:
         fault = "more than one column" if text_column in columns else "no column"
         raise ValueError(
-            f"{name} has {fault} {text_column!r}, only {', '.join(columns)}: "
+            f"{name} has {fault} {text_column!r}, only {list_columns(columns)}: "
             "name the one that holds the messages with --text-column"
         )
     return columns.index(text_column)
+
+
+def list_columns(columns: Sequence[str]) -> str:
+    """Return the names of columns, of many or long ones no more than a reader takes in."""
+    shown = [
+        name if len(name) <= SHOWN_LENGTH else f"{name[:SHOWN_LENGTH]}..."
+        for name in columns[:SHOWN_COLUMNS]
+    ]
+    n_more = len(columns) - len(shown)
+    return ", ".join(shown) + (f" and {n_more:,} more" if n_more else "")
 
 
 def refuse_taken(columns: Iterable[str], added: Sequence[str], name: object) -> None:

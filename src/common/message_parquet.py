@@ -1,6 +1,6 @@
 """Messages in Parquet files: read and written chunk by chunk, every column as it is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from common.files import NamedOutput
+from common.message_batches import CHUNK_LENGTH
 from common.message_chunks import (
     CHUNK_ROWS,
     Chunk,
@@ -16,12 +18,15 @@ from common.message_chunks import (
     Source,
     Write,
     find_column,
-    find_fault,
+    inspect_text,
     refuse_taken,
 )
 
 # Small row groups make large files, large ones need memory.
 GROUP_CHUNKS = 20
+GROUP_BYTES = 64_000_000
+# Rows that are read at a time: a few kilobytes of a file can hold a million long texts.
+READ_ROWS = 200
 # Else a whole row group is read at once, however large.
 READ_BYTES = 1 << 20
 TEXT_TYPES = (pa.string(), pa.large_string(), pa.string_view(), pa.null())
@@ -36,16 +41,30 @@ def list_texts(column: Any) -> list[str | None]:
         return [value and value.decode("utf-8", "surrogateescape") for value in values]
 
 
-def part_batch(batch: Any, text_column: str, start: int) -> Chunk:
-    """Part the rows of a record batch, the first of them number ``start``, into a chunk."""
-    texts = list_texts(batch.column(text_column))
-    faults = [find_fault(text) for text in texts]
-    good = [text for text, fault in zip(texts, faults, strict=True) if text and not fault]
-    rejected = [Rejection(row, fault) for row, fault in enumerate(faults, start) if fault]
+def split_table(table: Any, text_column: str, start: int) -> Chunk:
+    """Split the rows of a table, the first of them number ``start``, into a chunk."""
+    texts = list_texts(table.column(text_column))
+    found = [inspect_text(text) for text in texts]
+    good = [text for text, (fault, _) in zip(texts, found, strict=True) if text and not fault]
+    rejected = [Rejection(row, *fault) for row, fault in enumerate(found, start) if fault[0]]
     # Runs of good rows: Arrow can slice columns of every type, but not filter them.
-    edges = np.flatnonzero(np.diff([not fault for fault in faults], prepend=False, append=False))
-    runs = [batch.slice(i, j - i) for i, j in zip(edges[::2], edges[1::2], strict=True)]
-    return Chunk(good, pa.Table.from_batches(runs, batch.schema), rejected)
+    is_good = [not fault for fault, _ in found]
+    edges = np.flatnonzero(np.diff(is_good, prepend=False, append=False))
+    runs = [table.slice(i, j - i) for i, j in zip(edges[::2], edges[1::2], strict=True)]
+    return Chunk(good, pa.concat_tables(runs or [table.slice(0, 0)]), rejected)
+
+
+def join_batches(batches: Iterable[Any]) -> Iterator[Any]:
+    """Yield tables of as many record batches as make a chunk."""
+    waiting: list[Any] = []
+    for batch in batches:
+        waiting.append(batch)
+        n_rows, n_bytes = sum(map(len, waiting)), sum(each.nbytes for each in waiting)
+        if n_rows >= CHUNK_ROWS or n_bytes >= CHUNK_LENGTH:
+            yield pa.Table.from_batches(waiting)
+            waiting = []
+    if waiting:
+        yield pa.Table.from_batches(waiting)
 
 
 def read_batches(
@@ -53,9 +72,9 @@ def read_batches(
 ) -> Iterator[Chunk]:
     """Yield the chunks of an open file, counting its rows in ``rows_read``."""
     try:
-        for batch in parquet.iter_batches(CHUNK_ROWS):
-            chunk = part_batch(batch, text_column, rows_read[0] + 1)
-            rows_read[0] += len(batch)
+        for table in join_batches(parquet.iter_batches(READ_ROWS)):
+            chunk = split_table(table, text_column, rows_read[0] + 1)
+            rows_read[0] += len(table)
             yield chunk
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{path} is damaged after row {rows_read[0]}: {error}") from error
@@ -94,7 +113,10 @@ def create_parquet(path: Path, schema: Any, added: Sequence[str]) -> Iterator[Wr
     ]
     waiting: list[Any] = []
 
-    with pq.ParquetWriter(path, pa.schema([*schema, *fields], schema.metadata)) as writer:
+    with (
+        NamedOutput(path, str(path)) as file,
+        pq.ParquetWriter(file, pa.schema([*schema, *fields], schema.metadata)) as writer,
+    ):
 
         def flush() -> None:
             if waiting:
@@ -105,7 +127,8 @@ def create_parquet(path: Path, schema: Any, added: Sequence[str]) -> Iterator[Wr
             for field, column in zip(fields, values, strict=True):
                 table = table.append_column(field, pa.array(column, field.type))
             waiting.append(table)
-            if len(waiting) == GROUP_CHUNKS:
+            n_bytes = sum(each.get_total_buffer_size() for each in waiting)
+            if len(waiting) == GROUP_CHUNKS or n_bytes >= GROUP_BYTES:
                 flush()
 
         yield write

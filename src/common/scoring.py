@@ -81,7 +81,8 @@ def score_chunks(
 ) -> Iterator[tuple[Chunk, np.ndarray]]:
     """Yield each chunk with its probabilities, in their order.
 
-    No more chunks are read than are scored, so memory does not grow with the file.
+    No more chunks are read than are scored, so memory does not grow with the file. After an urgent
+    chunk none is read until all before it are scored.
 
     Parameters
     ----------
@@ -111,7 +112,7 @@ def score_chunks(
     try:
         for chunk in chunks:
             running.append((chunk, pool.submit(score_in_worker, positive, chunk.texts)))
-            if len(running) > QUEUED * n_jobs:
+            while running and (chunk.is_urgent or len(running) > QUEUED * n_jobs):
                 first, future = running.popleft()
                 yield first, future.result()
         for first, future in running:

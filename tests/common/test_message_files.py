@@ -1,9 +1,14 @@
 """Tests of reading and writing files of messages."""
 
 import csv
+import gzip
 import io
 import json
+import os
 import re
+import resource
+import threading
+from contextlib import contextmanager
 
 import pandas as pd
 import pyarrow as pa
@@ -12,9 +17,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.message_chunks import CHUNK_ROWS
+from common import message_lines
+from common.message_batches import CHUNK_LENGTH, Inbox, gather, gather_live
+from common.message_chunks import CHUNK_ROWS, MAX_LENGTH
 from common.message_files import STREAM, choose_format, open_source, open_target
-from common.message_lines import check_json, gather, make_writer, read_lines, split_csv, split_tsv
+from common.message_lines import (
+    LINE_ENDS,
+    MAX_LINE,
+    bound_lines,
+    check_json,
+    make_writer,
+    read_lines,
+    split_csv,
+    split_tsv,
+)
 
 ADDED = ["label", "probability", "model_version"]
 VALUES = ["ham", 0.25, "abc"]
@@ -24,13 +40,13 @@ ODD = ["007", "NA", "", " a ", 'say "hi"', "two\nlines", "cr\rhere", "a,b\tc", "
 fields = st.text(st.characters(codec="utf-8", exclude_characters="\ufeff"), max_size=8)
 
 
-def copy(path, kind, column="text"):
+def copy(path, kind, column="text", compress=False):
     """Copy a file with the same values added to each row; return the copy and the rejected rows."""
-    target = path.with_name(f"copy.{kind}")
+    target = path.with_name(f"copy.{kind}{'.gz' if compress else ''}")
     rejected = []
     with (
         open_source(path, kind, column, ADDED) as source,
-        open_target(target, kind, source.header, ADDED) as write,
+        open_target(target, kind, source.header, ADDED, compress) as write,
     ):
         for chunk in source.chunks:
             write(chunk.rows, [[value] * len(chunk.texts) for value in VALUES])
@@ -45,6 +61,23 @@ def read_whole(lines, kind):
     chunks = list(chunks)
     rows = [row for chunk in chunks for row in chunk.rows]
     return header, rows, [row for chunk in chunks for row in chunk.rejected]
+
+
+@pytest.fixture
+def short_lines(monkeypatch):
+    """Make lines of more than twenty characters too long."""
+    monkeypatch.setattr(message_lines, "MAX_LINE", 20)
+
+
+@contextmanager
+def full_disk(n_bytes):
+    """Let no file grow beyond so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def write_csv(rows):
@@ -64,6 +97,10 @@ def write_csv(rows):
         ("a.txt", "b.txt", "tsv", "tsv"),
         ("a.parquet", "b.parquet", None, "parquet"),
         ("-", "-", "csv", "csv"),
+        ("a.csv.gz", "b.csv", None, "csv"),
+        ("a.TSV.GZ", "-", None, "tsv"),
+        ("-", "b.jsonl.gz", None, "jsonl"),
+        ("a.gz", "b.gz", "jsonl", "jsonl"),
     ],
 )
 def test_suffixes_tell_the_format(tmp_path, source, target, chosen, expected):
@@ -79,6 +116,10 @@ def test_suffixes_tell_the_format(tmp_path, source, target, chosen, expected):
         ("a.csv", "b.parquet", None, r"b\.parquet has another suffix .* let it end in \.csv"),
         ("-", "b.parquet", None, "Parquet cannot be piped"),
         ("-", "-", "parquet", "Parquet cannot be piped"),
+        ("a.gz", "b.csv", None, r"a\.gz ends in none of \.csv.*--format"),
+        ("a.csv", "b.tsv.gz", None, r"b\.tsv\.gz has another suffix .* let it end in \.csv"),
+        ("a.parquet.gz", "b.parquet", None, r"Parquet is compressed by itself: .*\.gz"),
+        ("a.parquet", "b.gz", "parquet", r"Parquet is compressed by itself: .*\.gz"),
     ],
 )
 def test_says_why_there_is_no_format(tmp_path, source, target, chosen, message):
@@ -106,11 +147,11 @@ def test_broken_csv_loses_no_line(lines):
     text = "".join(lines)
     physical = list(io.StringIO(text, newline=""))
     records = list(split_csv(iter(physical)))
-    numbers = [number for number, _, _ in records]
+    numbers = [number for number, *_ in records]
     assert numbers == sorted(set(numbers))
     assert all(1 <= number <= len(physical) for number in numbers)
     # A broken record is its first line alone, so the next one starts right after it.
-    for (number, _, fault), following in zip(records, [*numbers, None][1:], strict=True):
+    for (number, _, fault, _), following in zip(records, [*numbers, None][1:], strict=True):
         if fault and following is not None:
             assert following == number + 1
 
@@ -118,16 +159,262 @@ def test_broken_csv_loses_no_line(lines):
 @given(lines=st.lists(st.text(st.sampled_from('ab{}":1,\t\udcff '), max_size=12), max_size=12))
 def test_accepted_and_rejected_lines_are_all_lines(lines):
     for rows in (
-        check_json(iter(lines), "a", []),
-        ((number, fields, "", "", fault) for number, fields, fault in split_tsv(iter(lines))),
+        check_json(iter(lines), "a", [], "it"),
+        ((number, fields, "", *fault) for number, fields, *fault in split_tsv(iter(lines))),
     ):
         chunks = list(gather(rows))
         assert sum(len(c.texts) + len(c.rejected) for c in chunks) == len(lines)
 
 
 def test_gathers_chunks_of_the_same_size():
-    rows = ((number, number, "text", "", "") for number in range(2 * CHUNK_ROWS + 1))
+    rows = ((number, "row", "text", "", "") for number in range(2 * CHUNK_ROWS + 1))
     assert [len(chunk.texts) for chunk in gather(rows)] == [CHUNK_ROWS, CHUNK_ROWS, 1]
+
+
+@pytest.mark.parametrize("row", ["x" * 500_000, ["x", "x" * 499_999]], ids=["line", "fields"])
+def test_long_rows_make_chunks_of_few(row):
+    rows = ((number, row, "text", "", "") for number in range(20))
+    assert {len(chunk.texts) for chunk in gather(rows)} == {CHUNK_LENGTH // 500_000, 4}
+
+
+def test_a_live_source_is_gathered_as_a_file_is():
+    rows = [(n, f"row {n}", f"text {n}", "bad" if n % 7 == 0 else "", "") for n in range(9999)]
+    chunks = list(gather_live(iter(rows)))
+    assert [text for chunk in chunks for text in chunk.texts] == [r[2] for r in rows if not r[3]]
+    assert [r.line for chunk in chunks for r in chunk.rejected] == [r[0] for r in rows if r[3]]
+    assert max(len(chunk.texts) + len(chunk.rejected) for chunk in chunks) <= CHUNK_ROWS
+
+
+def test_a_live_row_waits_for_no_other():
+    is_taken = threading.Event()
+
+    def read():
+        yield 1, "row", "first", "", ""
+        assert is_taken.wait(60)
+        yield 2, "row", "second", "", ""
+
+    chunks = gather_live(read())
+    first = next(chunks)
+    is_taken.set()
+    assert (first.texts, first.is_urgent) == (["first"], True)
+    assert [chunk.texts for chunk in chunks] == [["second"]]
+
+
+def test_a_live_source_is_not_read_far_ahead():
+    read = []
+    rows = ((read.append(n), "row", "text", "", "") for n in range(5 * CHUNK_ROWS))
+    inbox = Inbox()
+    thread = threading.Thread(target=inbox.fill, args=(rows,))
+    thread.start()
+    assert len(inbox.take().rows) == CHUNK_ROWS
+    assert len(read) <= 2 * CHUNK_ROWS + 1
+    while inbox.take().rows:
+        pass
+    thread.join()
+
+
+def test_an_error_of_a_live_source_comes_after_its_rows():
+    def read():
+        yield 1, "row", "first", "", ""
+        raise ValueError("broken")
+
+    chunks = gather_live(read())
+    assert next(chunks).texts == ["first"]
+    with pytest.raises(ValueError, match="broken"):
+        next(chunks)
+
+
+LINES = st.lists(st.text(st.sampled_from("ab"), max_size=50), max_size=5)
+
+
+@pytest.mark.parametrize(("kind", "end"), [("csv", "\r"), ("csv", "\r\n"), ("tsv", "\n")])
+@given(lines=LINES)
+def test_no_line_is_longer_than_the_limit_and_none_is_lost(kind, end, lines):
+    text = "".join(line + end for line in lines)
+    newline = "" if kind == "csv" else "\n"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(message_lines, "MAX_LINE", 20)
+        found = list(bound_lines(io.StringIO(text, newline=newline), LINE_ENDS[kind]))
+    assert found == [(line + end)[:21] for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("csv", "text\na\n{}\nb\n"),
+        ("csv", 'text\na\n"{}"\nb\n'),
+        ("csv", "text\r\na\r\n{}\r\nb\r\n"),
+        ("csv", "text\ra\r{}\rb\r"),
+        ("tsv", "text\na\n{}\nb\n"),
+        ("tsv", "text\r\na\r\n{}\r\nb\r\n"),
+    ],
+)
+@pytest.mark.parametrize("length", [21, 22, 41, 42, 43, 100])
+@pytest.mark.usefixtures("short_lines")
+def test_a_line_that_is_too_long_costs_itself_alone(kind, text, length):
+    _, rows, rejected = read_whole(text.format("x" * length), kind)
+    assert rows == [["a"], ["b"]]
+    assert [(row.line, row.reason) for row in rejected] == [(3, "line too long")]
+
+
+@pytest.mark.usefixtures("short_lines")
+def test_a_long_line_of_json_costs_itself_alone():
+    lines = ['{"text":"a"}', '{"text":"a"}' + " " * 20 + "x", '{"text":"b"}']
+    _, rows, rejected = read_whole("\n".join(lines), "jsonl")
+    assert rows == [lines[0], lines[2]]
+    assert [(row.line, row.reason) for row in rejected] == [(2, "line too long")]
+
+
+@pytest.mark.usefixtures("short_lines")
+def test_a_record_that_is_too_long_costs_its_first_line():
+    _, rows, rejected = read_whole('text\n"aaaa\nbbbb\ncccc\ndddd\neeee"\nf\n', "csv")
+    assert [row.line for row in rejected] == [2]
+    assert rejected[0].reason == "broken quoting"
+    assert rows == [["bbbb"], ["cccc"], ["dddd"], ['eeee"'], ["f"]]
+
+
+def test_a_field_may_be_as_long_as_a_line():
+    text = "id,text\n" + "x" * 200_000 + ",a\n"
+    assert read_whole(text, "csv")[1] == [["x" * 200_000, "a"]]
+
+
+def test_quotes_that_never_close_are_read_once():
+    lines = [f'x","{n}\n' for n in range(20_000)]
+    read = []
+    records = list(split_csv(read.append(line) or line for line in lines))
+    assert [fault for _, _, fault, _ in records] == ["broken quoting"] * len(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        ("x" * (MAX_LENGTH + 1), "100,001 characters, at most 100,000"),
+        ("㏂" * 50_000, "200,000 characters in NFKC, at most 100,000"),
+        ("ﷺ" * 5_600, "100,800 characters in NFKC, at most 100,000"),
+    ],
+    ids=["received", "four for one", "eighteen for one"],
+)
+def test_rejects_a_text_that_is_too_long(text, detail):
+    rows = [{"text": "x" * MAX_LENGTH}, {"text": text}, {"text": "é" * MAX_LENGTH}]
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    _, accepted, rejected = read_whole("\n".join(lines), "jsonl")
+    assert accepted == [lines[0], lines[2]]
+    assert rejected == [(2, "text too long", detail)]
+
+
+def test_parquet_rejects_a_text_that_is_too_long(tmp_path):
+    path = tmp_path / "messages.parquet"
+    pq.write_table(pa.table({"text": ["a", "x" * 2_000_000, "b"]}), path)
+    target, rejected = copy(path, "parquet")
+    assert rejected == [(2, "text too long")]
+    assert pq.read_table(target)["text"].to_pylist() == ["a", "b"]
+
+
+def test_parquet_of_long_texts_is_read_in_small_chunks(tmp_path):
+    path = tmp_path / "messages.parquet"
+    pq.write_table(pa.table({"text": ["x" * 90_000] * 1000}), path)
+    assert path.stat().st_size < 100_000
+    with open_source(path, "parquet", "text", ADDED) as source:
+        counts = [len(chunk.texts) for chunk in source.chunks]
+    assert sum(counts) == 1000
+    assert max(counts) <= 200
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
+def test_gzip_is_read_and_written(tmp_path, kind):
+    plain, packed = tmp_path / f"messages.{kind}", tmp_path / f"messages.{kind}.gz"
+    row = '{"text": "héllo"}\n' if kind == "jsonl" else "héllo\n"
+    plain.write_text("\ufeff" + ("" if kind == "jsonl" else "text\n") + row * 3000)
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    expected, _ = copy(plain, kind)
+    written, _ = copy(packed, kind, compress=True)
+    assert gzip.decompress(written.read_bytes()) == expected.read_bytes()
+    first = written.read_bytes()
+    assert copy(packed, kind, compress=True)[0].read_bytes() == first
+
+
+@pytest.mark.parametrize("harm", [lambda x: x[:-9], lambda x: x[:-8] + b"12345678"])
+def test_names_a_damaged_gzip_file(tmp_path, harm):
+    path = tmp_path / "messages.csv.gz"
+    path.write_bytes(harm(gzip.compress(b"text\n" + os.urandom(9).hex().encode() + b"\nmore\n")))
+    with pytest.raises(ValueError, match=r"messages\.csv\.gz is a damaged or incomplete gzip file"):
+        copy(path, "csv")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['[{"text": "a"}]', '[\n{"text": "a"},\n{"text": "b"}\n]', '\ufeff [ {\n"text": "a"}]\n', "["],
+)
+def test_says_that_a_file_is_a_json_array(tmp_path, text):
+    path = tmp_path / "messages.jsonl"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"messages\.jsonl is a JSON array, not JSON lines: .*jq"):
+        copy(path, "jsonl")
+
+
+def test_a_list_of_something_else_is_one_bad_row(tmp_path):
+    path = tmp_path / "messages.jsonl"
+    path.write_text('[1]\n{"text": "a"}\n')
+    assert copy(path, "jsonl")[1] == [(1, "not a JSON object")]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_rejects_what_json_has_no_number_for(tmp_path, number):
+    path = tmp_path / "messages.jsonl"
+    path.write_text(f'{{"text": "a", "n": [{number}]}}\n{{"text": "b"}}\n')
+    target, rejected = copy(path, "jsonl")
+    assert rejected == [(1, "malformed JSON")]
+    assert len(target.read_text().splitlines()) == 1
+
+
+def test_keeps_odd_json_as_it_is(tmp_path):
+    path = tmp_path / "messages.jsonl"
+    line = f'{{"x": "\\ud800", "n": 1e400, "m": {"1" * 5000}, "text": "no", "text": "a\\u0000"}}'
+    path.write_text(line + "\n")
+    target, rejected = copy(path, "jsonl")
+    assert rejected == []
+    assert target.read_text().startswith(line[:-1] + ', "label"')
+
+
+def test_says_that_carriage_returns_end_no_line_of_tsv(tmp_path):
+    path = tmp_path / "messages.tsv"
+    path.write_bytes(b"id\ttext\r1\ta\r2\tb\r")
+    with pytest.raises(ValueError, match="has carriage returns within its lines: end lines with"):
+        copy(path, "tsv")
+
+
+def test_shows_few_of_many_columns(tmp_path):
+    path = tmp_path / "messages.csv"
+    path.write_text(",".join(["x" * 1000, *map(str, range(5000))]) + "\n")
+    with pytest.raises(
+        ValueError, match=r"x{40}\.\.\., 0, 1, 2, .*, 8 and 4,991 more: name"
+    ) as caught:
+        copy(path, "csv")
+    assert len(str(caught.value)) < 400
+
+
+def test_says_that_a_header_is_too_long(tmp_path):
+    path = tmp_path / "messages.csv"
+    path.write_text("x" * (MAX_LINE + 1) + "\n")
+    with pytest.raises(ValueError, match="does not start with a header: line too long: more than"):
+        copy(path, "csv")
+
+
+@pytest.mark.parametrize(
+    ("kind", "compress"), [("csv", False), ("csv", True), ("jsonl", False), ("parquet", False)]
+)
+def test_names_the_file_that_the_disk_has_no_room_for(tmp_path, kind, compress):
+    path = tmp_path / f"messages.{kind}"
+    df = pd.DataFrame({"text": [os.urandom(500).hex() for _ in range(1000)]})
+    if kind == "parquet":
+        df.to_parquet(path)
+    elif kind == "csv":
+        df.to_csv(path, index=False)
+    else:
+        df.to_json(path, orient="records", lines=True)
+    with full_disk(100_000), pytest.raises(OSError, match=r"File too large: .*copy") as caught:
+        copy(path, kind, compress=compress)
+    assert caught.value.filename == str(tmp_path / f"copy.{kind}{'.gz' if compress else ''}")
 
 
 def test_csv_rejects_what_cannot_be_scored(tmp_path):
