@@ -5,18 +5,21 @@ By hand: python src/predict.py "WINNER! Claim your prize, call 09061701461"
          python src/predict.py --input - --output - --format jsonl < messages.jsonl
 """
 
+import common.interrupts  # first, as the next: see there
 import common.startup  # noqa: F401  (first: see there)
 
 import argparse
 import csv
 import logging
 import os
+import signal
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -48,6 +51,8 @@ ADDED = ("label", "probability", "model_version")
 TELLING_WORDS = 8
 # What a shell reports of a program that writes into a closed pipe: 128 + SIGPIPE.
 CLOSED_PIPE = 141
+# Likewise of one that a signal ended: this and the signal's number.
+SIGNALLED = 128
 BAR = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 COUNTER = "{elapsed}{postfix}"
 
@@ -210,5 +215,26 @@ def main(argv: list[str] | None = None) -> None:
         raise ValueError(f"no row of {args.input} could be scored: check --text-column")
 
 
+def interrupt(number: int, _: FrameType | None) -> None:
+    """Leave what is under way, in order; a second signal ends the process at once."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_DFL)
+    raise KeyboardInterrupt(number)
+
+
+def run() -> None:
+    """Run as a program, which signals end in one line."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # What started it in the background may have it ignore interrupts.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, interrupt)
+    try:
+        run_stage(main)
+    except KeyboardInterrupt as stop:
+        number = stop.args[0]
+        logger.error("stopped by %s before the end", signal.Signals(number).name)
+        sys.exit(SIGNALLED + number)
+
+
 if __name__ == "__main__":
-    run_stage(main)
+    run()

@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ DECIMALS = 9
 DIGEST_LENGTH = 12
 # Chunks under way for each worker: enough that none waits, and few enough to keep in memory.
 QUEUED = 2
+STOPPING = {signal.SIGINT, signal.SIGTERM}
 
 
 def read_version(path: Path) -> str:
@@ -55,12 +58,13 @@ worker_model: Pipeline | None = None
 def start_worker(path: Path) -> None:
     """Load the model once for all that this process will score."""
     global worker_model
+    # Both are blocked since `hold_signals`. The parent alone answers an interrupt.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    # Should the parent be killed, nobody else would end this process.
+    threading.Thread(target=leave_with_parent, daemon=True).start()
     worker_model = load_model(path)
     gc.freeze()
     gc.enable()
-    # The parent answers an interrupt. Should it be killed, nobody else would end this process.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=leave_with_parent, daemon=True).start()
 
 
 def leave_with_parent() -> None:
@@ -69,6 +73,20 @@ def leave_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+@contextmanager
+def hold_signals() -> Iterator[None]:
+    """Hold back what stops this process until the block has ended.
+
+    A process started in the block holds them back for ever, so that an interrupt from the keyboard
+    does not make each process tell of it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def score_in_worker(positive: str, texts: list[str]) -> np.ndarray:
@@ -106,12 +124,15 @@ def score_chunks(
         for chunk in chunks:
             yield chunk, score_texts(model, positive, chunk.texts)
         return
+    # Else it would be started with the first process, and let signals through.
+    resource_tracker.ensure_running()
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(n_jobs, context, start_worker, (path,))
     running: deque[tuple[Chunk, Future]] = deque()
     try:
         for chunk in chunks:
-            running.append((chunk, pool.submit(score_in_worker, positive, chunk.texts)))
+            with hold_signals():
+                running.append((chunk, pool.submit(score_in_worker, positive, chunk.texts)))
             while running and (chunk.is_urgent or len(running) > QUEUED * n_jobs):
                 first, future = running.popleft()
                 yield first, future.result()

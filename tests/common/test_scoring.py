@@ -64,7 +64,6 @@ def test_two_processes_score_as_one_does_in_the_same_order(model, path):
 
 def test_a_worker_scores_with_the_model_of_the_file(model, path, monkeypatch):
     monkeypatch.setattr(scoring, "worker_model", None)
-    monkeypatch.setattr(scoring.signal, "signal", lambda *_: None)
     scoring.start_worker(path)
     expected = score_texts(model, "spam", SPAM)
     assert np.array_equal(scoring.score_in_worker("spam", SPAM), expected)
@@ -77,6 +76,13 @@ def test_reads_no_more_chunks_than_processes_need(model, path):
     next(scored)
     assert len(read) <= 2 * scoring.QUEUED + 1
     scored.close()
+
+
+def test_an_urgent_chunk_waits_for_no_other(model, path):
+    read = []
+    chunks = (read.append(n) or Chunk(["a"], n, [], is_urgent=n > 1) for n in range(4))
+    found = [(chunk.rows, len(read)) for chunk, _ in score_chunks(chunks, model, path, "spam", 2)]
+    assert found == [(0, 3), (1, 3), (2, 3), (3, 4)]
 
 
 def test_says_so_if_a_process_dies(model, path):

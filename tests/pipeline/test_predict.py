@@ -1,13 +1,17 @@
 """Tests of predicting with the pipeline's model, as a program."""
 
 import csv
+import gzip
 import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -48,6 +52,28 @@ def many(tmp_path_factory):
 def start(repository, *arguments, **options):
     command = [sys.executable, "src/predict.py", *map(str, arguments)]
     return subprocess.Popen(command, cwd=repository.path, env=repository.environment, **options)
+
+
+def wait_for_output(path):
+    """Wait until something is written beside ``path``, under a temporary name."""
+    written = path.with_name(f".{path.name}.tmp")
+    deadline = time.monotonic() + 60
+    while not (written.exists() and written.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+@contextmanager
+def ended_after(process, seconds):
+    """End a process that takes too long, so that whoever reads from it goes on."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        process.kill()
+        with process:
+            process.wait()
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
@@ -120,16 +146,153 @@ def test_killed_it_leaves_the_old_output_and_no_process(finished, many, tmp_path
     read_end, write_end = os.pipe()
     process = start(finished, *arguments, stderr=write_end, pass_fds=[write_end])
     os.close(write_end)
-    written = tmp_path / ".scored.csv.tmp"
-    deadline = time.monotonic() + 60
-    while not (written.exists() and written.stat().st_size) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for_output(target)
     process.send_signal(signal.SIGKILL)
     process.wait()
     # Whoever lives on holds standard error open; reading ends when nobody does.
     with os.fdopen(read_end, "rb") as errors:
         errors.read()
     assert target.read_text() == "old"
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [
+        ("csv", ["id,text\n1,WIN a prize\n", '2,"home\n', 'for dinner"\n3,ok\n', "4,bye\n"]),
+        ("tsv", ["id\ttext\n1\tWIN a prize\n2\thome", " now\n3\tok\n", "4\tbye\n"]),
+        ("jsonl", ['{"text": "one"}\n{"te', 'xt": "two"}\n{"text": "three"}\n', '{"text": "x"}\n']),
+    ],
+)
+def test_answers_a_row_before_the_next_is_there(finished, kind, rows, n_jobs):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    arguments = ["--input", "-", "--output", "-", "--format", kind, "--jobs", n_jobs]
+    process = start(finished, *arguments, **pipes)
+    sent, n_answers = "", 0
+    with ended_after(process, 120):
+        for row in rows:
+            process.stdin.write(row.encode())
+            process.stdin.flush()
+            sent += row
+            # A record that is not complete yet is not to be answered.
+            complete = sent[: sent.rfind('2,"')] if sent.endswith('"home\n') else sent
+            for _ in range(complete.count("\n") - n_answers):
+                assert process.stdout.readline()
+                n_answers += 1
+        process.stdin.close()
+        assert process.stdout.read() == b""
+        assert process.stderr.read().count(b"\n") == 2
+        assert process.wait() == 0
+
+
+def test_reads_gzip_from_a_pipe(finished):
+    arguments = ["--input", "-", "--output", "-", "--format", "jsonl"]
+    packed = gzip.compress(b'{"text": "home"}\n' * 5000)
+    process = start(finished, *arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    out, _ = process.communicate(packed)
+    assert process.returncode == 0
+    assert out.count(b'{"text": "home", "label": "ham"') == 5000
+
+
+def test_memory_does_not_grow_with_a_line(finished, tmp_path):
+    peaks = []
+    for n_megabytes in (0, 100):
+        source = tmp_path / f"{n_megabytes}.jsonl.gz"
+        with gzip.open(source, "wb", 1) as file:
+            file.write(b'{"text": "a"}\n{"text": "')
+            for _ in range(n_megabytes):
+                file.write(b"x" * 1_000_000)
+            file.write(b'"}\n{"text": "b"}\n')
+        target = tmp_path / "scored.jsonl"
+        process = start(finished, "--input", source, "--output", target)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        assert len(target.read_text().splitlines()) == 2
+        peaks.append(usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6)
+    assert peaks[1] - peaks[0] < 30
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_in_one_line(finished, many, tmp_path, number, n_jobs):
+    target = tmp_path / "scored.csv"
+    target.write_text("old")
+    arguments = ["--input", many, "--output", target, "--jobs", n_jobs]
+    process = start(finished, *arguments, stderr=subprocess.PIPE, start_new_session=True)
+    wait_for_output(target)
+    # An interrupt from the keyboard goes to every process.
+    os.killpg(process.pid, number)
+    _, err = process.communicate()
+    assert process.returncode == 128 + number
+    assert len(err.splitlines()) == 1
+    assert f"predict ERROR stopped by {number.name}" in err.decode()
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["scored.csv"]
+
+
+def test_an_interrupt_while_processes_start_ends_it_in_one_line(finished, many, tmp_path):
+    target = tmp_path / "scored.csv"
+    arguments = ["--input", many, "--output", target, "--jobs", "2"]
+    process = start(finished, *arguments, stderr=subprocess.PIPE, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert len(err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_while_it_imports_ends_it_in_one_line(finished):
+    command = [sys.executable, "-X", "importtime", "src/predict.py", "hello"]
+    process = subprocess.Popen(
+        command,
+        cwd=finished.path,
+        env=finished.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not process.stderr.readline().rstrip().endswith(" numpy"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    told = [line for line in err.splitlines() if not line.startswith("import time:")]
+    assert (process.returncode, told) == (130, ["interrupted"])
+
+
+def test_a_run_after_a_killed_one_leaves_only_its_own_files(finished, many, tmp_path):
+    source, target = tmp_path / "messages.csv", tmp_path / "scored.csv"
+    source.write_text("text\nhello\n")
+    process = start(finished, "--input", many, "--output", target, stderr=subprocess.DEVNULL)
+    wait_for_output(target)
+    process.kill()
+    process.wait()
+    assert {path.name for path in tmp_path.glob(".*")} == {
+        ".scored.csv.tmp",
+        ".scored.rejected.csv.tmp",
+    }
+    finished.run("python", "src/predict.py", "--input", str(source), "--output", str(target))
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "messages.csv",
+        "scored.csv",
+        "scored.rejected.csv",
+    }
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_says_that_there_is_no_room_for_standard_output(finished, many):
+    with Path("/dev/full").open("wb") as full:
+        process = start(
+            finished, "--input", many, "--output", "-", stdout=full, stderr=subprocess.PIPE
+        )
+        _, err = process.communicate()
+    assert process.returncode == 1
+    assert b"No space left on device: 'standard output'" in err
+    assert b"Traceback" not in err
+    assert b"Exception ignored" not in err
 
 
 @pytest.mark.parametrize(
