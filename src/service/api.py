@@ -167,9 +167,15 @@ def measure(texts: list[str]) -> list[int]:
     return sizes
 
 
-@guarded.post("/v1/predict", responses=REFUSALS, response_model_exclude_unset=True)
+@guarded.post(
+    "/v1/predict",
+    tags=["Predict"],
+    summary="Classify one message or many",
+    responses=REFUSALS,
+    response_model_exclude_unset=True,
+)
 async def predict(request: Request, messages: Messages) -> Predictions:
-    """Tell the label of one message, or of each of many."""
+    """Return the label and the probability of one message, or of each of many, in their order."""
     service: Service = request.app.state.service
     texts = messages.texts if isinstance(messages, ManyMessages) else [messages.text]
     model, found, labels = await service.score(request, texts)
@@ -193,9 +199,9 @@ def list_words(model: ServingModel, text: str) -> list[Word] | None:
     return [Word(word=word, contribution=round(c, 6)) for word, c in explanation.words]
 
 
-@guarded.get("/v1/model")
+@guarded.get("/v1/model", tags=["Model"], summary="Describe the model")
 def describe_model(request: Request) -> ModelCard:
-    """Tell which model is served, what it was made from and how good it is."""
+    """Return which model is served, what it was made from and how good it is."""
     service: Service = request.app.state.service
     model, settings = service.models.current, service.settings
     lineage = read_lineage(
@@ -219,11 +225,13 @@ def describe_model(request: Request) -> ModelCard:
 
 @guarded.get(
     "/v1/model/plots/{name}",
+    tags=["Model"],
+    summary="Get a plot of the evaluation",
     response_class=FileResponse,
     responses={200: {"content": {"image/png": {}}}, **describe_problems(404)},
 )
 def show_plot(request: Request, name: str) -> FileResponse:
-    """Show a plot of the evaluation."""
+    """Return one of the plots that `GET /v1/model` lists, as a PNG."""
     plots = request.app.state.service.settings.plots
     path = plots / f"{name}.png"
     # A listing, so that a name with dots or slashes leads nowhere.
@@ -232,9 +240,15 @@ def show_plot(request: Request, name: str) -> FileResponse:
     return FileResponse(path, media_type="image/png")
 
 
-@guarded.post("/v1/feedback", status_code=201, responses={**REFUSALS, **describe_problems(404)})
+@guarded.post(
+    "/v1/feedback",
+    tags=["Feedback"],
+    summary="Store the right label of a message",
+    status_code=201,
+    responses={**REFUSALS, **describe_problems(404)},
+)
 async def correct(request: Request, correction: Correction) -> Stored:
-    """Store a message and the label that is right, to be reviewed and learnt from."""
+    """Store a message and its right label; once reviewed, it is added to the training data."""
     service: Service = request.app.state.service
     if service.feedback is None:
         raise HTTPException(404, "feedback is off: start the service with FEEDBACK_URL to take it")
@@ -269,21 +283,32 @@ def refuse(key: str, reason: str) -> RequestValidationError:
     return RequestValidationError([{"type": "value_error", "loc": ("body", key), "msg": reason}])
 
 
-@guarded.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@guarded.get(
+    "/metrics",
+    tags=["Operations"],
+    summary="Get metrics for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}},
+)
 def tell_metrics() -> Response:
-    """Tell Prometheus what was done."""
+    """Return counts and durations of requests, predictions and reloads."""
     return Response(telemetry.describe(), media_type="text/plain; version=0.0.4")
 
 
-@unguarded.get("/healthz")
+@unguarded.get("/healthz", tags=["Operations"], summary="Check that the process answers")
 async def tell_health() -> Health:
-    """Tell that the process answers."""
+    """Return that the process answers."""
     return Health()
 
 
-@unguarded.get("/readyz", responses=describe_problems(503))
+@unguarded.get(
+    "/readyz",
+    tags=["Operations"],
+    summary="Check that messages can be scored",
+    responses=describe_problems(503),
+)
 async def tell_readiness(request: Request) -> Readiness:
-    """Tell whether messages can be scored now."""
+    """Return that messages can be scored now, or 503."""
     service: Service = request.app.state.service
     has_room = service.batcher.has_room(BATCH_TEXTS, BATCH_CHARACTERS)
     if not has_room or service.scoring is None or service.scoring.done():

@@ -28,7 +28,13 @@ from service.settings import Settings
 STATIC = Path(__file__).with_name("static")
 SWAGGER = Path(str(files("fastapi_offline"))) / "static"
 PAGES = {"/": "index.html", "/model": "model.html", "/docs": "docs.html"}
-DESCRIPTION = """Tells the label of messages, by the model that the pipeline made.
+TAGS = [
+    {"name": "Predict", "description": "Which label a message has, and how sure the model is."},
+    {"name": "Model", "description": "Which model is served, and how good it is."},
+    {"name": "Feedback", "description": "Labels that people say are right, to learn from."},
+    {"name": "Operations", "description": "For supervisors, load balancers and Prometheus."},
+]
+DESCRIPTION = """Classifies messages with the model that the pipeline made.
 
 Errors are problem details ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457))."""
 
@@ -79,6 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="Message classification",
         version="1",
         description=DESCRIPTION,
+        openapi_tags=TAGS,
         docs_url=None,
         redoc_url=None,
         lifespan=run_beside,

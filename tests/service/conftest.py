@@ -1,11 +1,27 @@
-"""A service on a small model, which tests leave as it is."""
+"""A service on a small model, which tests leave as it is, and a browser that opens its pages."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.running_service import RunningService, make_folder, run_service
+
+# Milliseconds that a page gets; a test that passes waits far less.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
+CHROMIUM = shutil.which("chromium")
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +35,48 @@ def service(model_folder: Path) -> Iterator[RunningService]:
     """Return a service that runs on the small model; leave it as it is."""
     with run_service(model_folder) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return a browser for all tests of a module."""
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium: install it to test the web page")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """Return a browser's context of this test's own."""
+    found = browser.new_context(reduced_motion="reduce")
+    found.set_default_timeout(PATIENCE)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def open_page(context: BrowserContext) -> Iterator[Callable[..., Page]]:
+    """Return a function that opens a page; no page may complain, or ask any other server.
+
+    The browser complains of answers that are errors: ``refusals`` tells how many to expect.
+    """
+    complaints, foreign, expected = [], [], []
+
+    def open_address(service: RunningService, path: str = "/", refusals: int = 0) -> Page:
+        page = context.new_page()
+        expected.append(refusals)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        own = (service.url + "/", f"blob:{service.url}/")
+        page.on("request", lambda r: r.url.startswith(own) or foreign.append(r.url))
+        page.goto(service.url + path)
+        return page
+
+    yield open_address
+    refused = [text for text in complaints if text.startswith("Failed to load resource")]
+    assert [text for text in complaints if text not in refused] == []
+    assert len(refused) == sum(expected)
+    assert foreign == []

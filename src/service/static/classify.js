@@ -10,9 +10,9 @@ startMessage();
 startFile();
 try {
   const { labels, version, threshold } = await readModel();
-  find("labels").textContent = `${labels.positive} from ${labels.negative}`;
+  find("labels").textContent = `${labels.positive} or ${labels.negative}`;
   find("about-model").textContent =
-    `Model ${version}, ${labels.positive} from ${formatThreshold(threshold)}.`;
+    `Model ${version} marks a message as ${labels.positive} from a probability of ${formatThreshold(threshold)}.`;
 } catch {
-  // Whoever classifies something is told then.
+  // Classifying something shows the error.
 }

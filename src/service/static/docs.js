@@ -1,2 +1,278 @@
-// Show the description of the API. Swagger UI comes with the package fastapi_offline.
-SwaggerUIBundle({ url: "/openapi.json", dom_id: "#api", deepLinking: true, validatorUrl: null });
+// The page at `/docs`: what programs may ask, from openapi.json, and a form to try each.
+
+import { clearError, find, make, makeProblem, showError } from "./elements.js";
+import { capitalise, toSentence } from "./numbers.js";
+import { groupOperations, listFields, listKinds, makeExample, resolve } from "./openapi.js";
+import { request, ROOT, send } from "./service.js";
+
+const JSON_TYPE = "application/json";
+
+/** Return the id that an operation's parts begin with. */
+function nameId({ method, path }) {
+  return `${method}${path}`.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/-$/, "");
+}
+
+/** Return the schema of a body or an answer; undefined if it is not JSON. */
+function findSchema(body) {
+  return Object.entries(body?.content ?? {}).find(([type]) => type.endsWith("json"))?.[1].schema;
+}
+
+/** Return a table of fields; of those that are sent, some are optional. */
+function makeFields(caption, fields, isSent = false) {
+  const head = ["Field", "Type", "Meaning"].map((name) => make("th", { scope: "col" }, name));
+  const rows = fields.map(({ path, type, isRequired, notes }) => {
+    const told = (isRequired || !isSent ? notes : ["optional", ...notes]).map(toSentence).join(" ");
+    const head = make("th", { scope: "row" }, make("code", {}, path));
+    return make("tr", {}, head, make("td", {}, type), make("td", {}, told));
+  });
+  return make(
+    "table",
+    { className: "fields" },
+    make("caption", {}, caption),
+    make("thead", {}, make("tr", {}, ...head)),
+    make("tbody", {}, ...rows),
+  );
+}
+
+/** Return a schema's name as words, as in "Many messages" for ManyMessages. */
+function nameKind({ title = "Body" }) {
+  return capitalise(title.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase());
+}
+
+/** Return what an operation takes: its parameters, and each kind of body. */
+function makeTaken({ parameters = [], requestBody }, api) {
+  const tables = [];
+  if (parameters.length) {
+    const fields = parameters.map(({ name, schema, required, description }) => ({
+      path: name,
+      type: schema.type,
+      isRequired: required,
+      notes: description ? [description] : [],
+    }));
+    tables.push(makeFields("In the address", fields, true));
+  }
+  const schema = findSchema(requestBody);
+  const kinds = schema ? listKinds(schema, api) : [];
+  for (const kind of kinds) {
+    const caption = kinds.length > 1 ? `JSON body: ${nameKind(kind)}` : "JSON body";
+    tables.push(makeFields(caption, listFields(kind, api), true));
+  }
+  return tables.length ? [make("h4", {}, "Request"), ...tables] : [];
+}
+
+/** Return what an operation answers: the fields if all goes well, and the errors there may be. */
+function makeAnswers({ responses }, api) {
+  const found = Object.entries(responses);
+  const parts = [make("h4", {}, "Answer")];
+  for (const [status, response] of found.filter(([code]) => code < 400)) {
+    const schema = findSchema(response);
+    const fields = schema ? listFields(schema, api) : [];
+    const types = Object.keys(response.content ?? {}).filter((type) => !fields.length || type !== JSON_TYPE);
+    const what = fields.length ? "JSON" : types.join(" or ");
+    if (fields.length) parts.push(makeFields(`Status ${status}: ${what}`, fields));
+    else parts.push(make("p", {}, `Status ${status}: ${what}`));
+  }
+  const errors = found.filter(([code]) => code >= 400);
+  if (errors.length) {
+    const items = errors.map(([code, { description }]) =>
+      make("li", {}, make("code", {}, code), ` ${description}`),
+    );
+    const link = make("a", { href: "#errors" }, "problem details");
+    parts.push(make("p", {}, "Errors, as ", link, ":"), make("ul", { className: "codes" }, ...items));
+  }
+  return parts;
+}
+
+/** Return the command that does the same in a shell. */
+function makeCommand(url, { method, body }) {
+  const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+  const parts = ["curl", ...(method === "GET" ? [] : ["--request", method]), quote(url)];
+  if (body !== undefined) {
+    parts.push("--header", quote(`Content-Type: ${JSON_TYPE}`), "--data", quote(body));
+  }
+  return parts.join(" ");
+}
+
+/** Return the body of an answer as it is best read. */
+async function showBody(response) {
+  const type = response.headers.get("Content-Type") ?? "";
+  if (type.startsWith("image/")) {
+    return make("img", { src: URL.createObjectURL(await response.blob()), alt: "The picture that was answered" });
+  }
+  const text = await response.text();
+  return makeCode(/json/.test(type) ? JSON.stringify(JSON.parse(text), null, 2) : text, "Body");
+}
+
+/** Return code that may be scrolled. */
+function makeCode(text, name) {
+  return make("pre", { tabIndex: 0, role: "group", "aria-label": name }, make("code", {}, text));
+}
+
+/** Return a field to fill in, with its label and the place for its error. */
+function makeField(id, name, field) {
+  const error = make("p", { id: `${id}-error`, className: "error", role: "alert" });
+  field.id = id;
+  field.setAttribute("aria-describedby", error.id);
+  field.addEventListener("input", () => clearError(field));
+  return make("div", { className: "entry" }, make("label", { htmlFor: id }, name), field, error);
+}
+
+/** Return buttons that fill in an example of each kind of body. */
+function makeExamples(kinds, area, api) {
+  const fill = (kind) => (area.value = JSON.stringify(makeExample(kind, api), null, 2));
+  fill(kinds[0]);
+  if (kinds.length === 1) return [];
+  const buttons = kinds.map((kind) => {
+    const button = make("button", { type: "button", className: "quiet" }, nameKind(kind));
+    button.addEventListener("click", () => {
+      fill(kind);
+      clearError(area);
+    });
+    return button;
+  });
+  const row = { className: "examples", role: "group", "aria-label": "Examples" };
+  return [make("div", row, "Examples:", ...buttons)];
+}
+
+/** Return whether a text is JSON; if not, say so beside its field. */
+function isJson(area) {
+  try {
+    JSON.parse(area.value);
+    return true;
+  } catch (error) {
+    showError(area, `This is not JSON: ${error.message}`);
+    area.focus();
+    return false;
+  }
+}
+
+/** Return the form that sends a request. */
+function makeTrial(operation, api) {
+  const { method, path, parameters = [], requestBody } = operation;
+  const id = nameId(operation);
+  const inputs = parameters.map(({ name }) => [name, make("input", { type: "text", autocomplete: "off" })]);
+  const schema = findSchema(requestBody);
+  const area = schema && make("textarea", { rows: 4, spellcheck: false, className: "code" });
+  const outcome = make("div", { className: "answer", "aria-live": "polite" });
+  const button = make("button", { className: "main", type: "submit" }, "Send");
+  const form = make(
+    "form",
+    { noValidate: true, "aria-label": `Try ${method} ${path}` },
+    ...inputs.map(([name, input]) => makeField(`${id}-${name}`, name, input)),
+    ...(area ? [makeField(`${id}-body`, "JSON body", area)] : []),
+    ...(area ? makeExamples(listKinds(schema, api), area, api) : []),
+    make("div", { className: "actions" }, button),
+    outcome,
+  );
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const empty = inputs.find(([, input]) => !input.value.trim());
+    if (empty) {
+      showError(empty[1], "Fill this in.");
+      empty[1].focus();
+      return;
+    }
+    if (area && !isJson(area)) return;
+    const address = inputs.reduce(
+      (so, [name, input]) => so.replace(`{${name}}`, encodeURIComponent(input.value.trim())),
+      path.slice(1),
+    );
+    const options = { method, ...(area && { body: area.value, headers: { "Content-Type": JSON_TYPE } }) };
+    button.classList.add("busy");
+    try {
+      const response = await send(address, options);
+      outcome.replaceChildren(
+        make("h4", {}, `Status ${response.status} ${response.statusText}`.trim()),
+        await showBody(response),
+        make("h4", {}, "The same in a shell"),
+        makeCode(makeCommand(new URL(address, ROOT).href, options), "Command"),
+      );
+    } catch {
+      outcome.replaceChildren(makeProblem("The service cannot be reached. Is it running?"));
+    }
+    button.classList.remove("busy");
+  });
+  return [make("h4", {}, "Try it"), form];
+}
+
+/** Return an operation, closed; its parts are made when it is opened first. */
+function makeOperation(operation, api) {
+  const { method, path, summary, description } = operation;
+  const block = make(
+    "details",
+    { id: nameId(operation), className: "operation card" },
+    make(
+      "summary",
+      {},
+      make("h3", {}, summary),
+      make("span", { className: "address" }, make("span", { className: "method" }, method), " ", make("code", {}, path)),
+    ),
+  );
+  const fill = () => {
+    if (!block.open || block.children.length > 1) return;
+    block.append(
+      make(
+        "div",
+        { className: "inside" },
+        ...(description ?? "").split(/\n{2,}/).filter(Boolean).map((text) => make("p", {}, text)),
+        ...(operation.security ? [make("p", { className: "hint" }, "Needs the access token.")] : []),
+        ...makeTaken(operation, api),
+        ...makeTrial(operation, api),
+        ...makeAnswers(operation, api),
+      ),
+    );
+  };
+  block.addEventListener("toggle", fill);
+  return block;
+}
+
+/** Return the section on errors. */
+function makeErrors(api) {
+  const { Problem } = api.components.schemas;
+  if (!Problem) return [];
+  return [
+    make(
+      "section",
+      { id: "errors", className: "group", "aria-labelledby": "errors-name" },
+      make("h2", { id: "errors-name" }, "Errors"),
+      make(
+        "div",
+        { className: "card" },
+        make("p", {}, "Every error is JSON of the type application/problem+json (RFC 9457): what is wrong and where."),
+        makeFields("Problem details", listFields(resolve(Problem, api), api)),
+      ),
+    ),
+  ];
+}
+
+/** Show the description. */
+function show(api) {
+  const groups = groupOperations(api).map(({ name, description, operations }) => {
+    const id = `group-${name.toLowerCase()}`;
+    return make(
+      "section",
+      { className: "group", "aria-labelledby": id },
+      make("h2", { id }, name),
+      ...(description ? [make("p", { className: "hint" }, description)] : []),
+      ...operations.map((operation) => makeOperation(operation, api)),
+    );
+  });
+  find("content").replaceChildren(...groups, ...makeErrors(api));
+  find("content").hidden = false;
+  find("about-api").textContent = `${api.info.title}, version ${api.info.version} of the API.`;
+  // A link may name an operation.
+  const named = location.hash && find(location.hash.slice(1));
+  if (named) {
+    named.open = true;
+    named.scrollIntoView();
+  }
+}
+
+const status = find("status");
+try {
+  const response = await request("openapi.json", { onWait: (sentence) => (status.textContent = sentence) });
+  show(await response.json());
+} catch (error) {
+  find("notices").append(makeProblem(error.message));
+}
+status.hidden = true;

@@ -18,13 +18,30 @@ export function find(id) {
   return document.getElementById(id);
 }
 
-/** Return a box that tells of a problem, which screen readers read at once. */
+/** Return a box with an error, which screen readers read at once. */
 export function makeProblem(text) {
   return make("p", { className: "problem", role: "alert" }, text);
 }
 
-/** Scroll to an element, and move there only as the reader likes it. */
+/** Show an error beside a field; the field is marked as invalid if it is to blame. */
+export function showError(field, sentence, isInvalid = true) {
+  find(`${field.id}-error`).textContent = sentence;
+  if (isInvalid) field.setAttribute("aria-invalid", "true");
+  else field.removeAttribute("aria-invalid");
+}
+
+/** Remove the error beside a field. */
+export function clearError(field) {
+  showError(field, "", false);
+}
+
+/** Remove the errors beside all fields. */
+export function clearErrors() {
+  for (const { id } of document.querySelectorAll(".error")) clearError(find(id.replace(/-error$/, "")));
+}
+
+/** Scroll to an element, smoothly unless the reader prefers reduced motion. */
 export function reveal(element) {
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  element.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
+  const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  element.scrollIntoView({ block: "nearest", behavior: isCalm ? "auto" : "smooth" });
 }

@@ -1,12 +1,16 @@
 // A file of messages: chosen or dropped, scored with progress, and handed back with the results.
 
 import { formatRecord, guessSeparator, readRecords } from "./csv.js";
-import { find, make, makeProblem, reveal } from "./elements.js";
+import { clearError, clearErrors, find, make, reveal, showError } from "./elements.js";
 import { countOf, formatCount, formatProbability } from "./numbers.js";
 import { scoreRecords } from "./scoring.js";
 import { orAbort, readModel } from "./service.js";
 
+// Rows of each kind that are kept to be shown.
 const SHOWN = 50;
+// Kinds that no label can be mistaken for.
+const ALL = Symbol("all");
+const UNSCORED = Symbol("not scored");
 const SAMPLE_CHARACTERS = 160;
 const LINES_LISTED = 5;
 const TEXT_COLUMNS = ["text", "message", "body", "sms"];
@@ -17,8 +21,8 @@ const UNITS = ["bytes", "kB", "MB", "GB"];
 const chosen = find("chosen");
 const drop = chosen.closest(".drop");
 const status = find("file-status");
-const problem = find("file-problem");
 const columnsForm = find("columns");
+const submit = columnsForm.querySelector("button");
 const column = find("column");
 const running = find("running");
 const progress = find("progress");
@@ -81,22 +85,22 @@ async function openTable(file) {
 function showSample() {
   const place = Number(column.value);
   const first = table.records.map(({ fields }) => shorten(fields[place] ?? "")).find(Boolean);
-  find("sample").textContent = first ? `It begins: ${first}` : "Its first rows are empty.";
+  find("sample").textContent = first ? `First message: ${first}` : "The first rows of this column are empty.";
 }
 
 /** Take a file, and ask which column holds the messages. */
 async function takeFile(file) {
   if (run) {
-    problem.replaceChildren(makeProblem("Another file is being classified: cancel it first."));
+    showError(chosen, "Another file is being classified: cancel it first.", false);
     return;
   }
-  problem.replaceChildren();
+  clearError(chosen);
   outcome.hidden = true;
   columnsForm.hidden = true;
   try {
     table = await openTable(file);
   } catch (error) {
-    problem.replaceChildren(makeProblem(tellError(error, file)));
+    showError(chosen, tellError(error, file));
     return;
   }
   const kind = { ",": "comma", ";": "semicolon", "\t": "tab" }[table.separator];
@@ -110,7 +114,8 @@ async function takeFile(file) {
   column.value = String(guessColumn(table.columns, table.records));
   showSample();
   columnsForm.hidden = false;
-  status.textContent = `${file.name} is read: choose the column that holds the messages.`;
+  submit.classList.add("main");
+  status.textContent = `${file.name} is read. Choose the column with the messages.`;
   column.focus({ preventScroll: true });
   reveal(columnsForm);
 }
@@ -139,13 +144,21 @@ function nameAdded(columns) {
   return ADDED.map((name) => prefix + name);
 }
 
-/** Tell what goes on while a file is scored. */
+/** Show what goes on while a file is scored. */
 function tell(sentence) {
   progressText.textContent = sentence;
   status.textContent = sentence;
 }
 
-/** Score the file, and collect what is told of it; on the way, show how far it is. */
+/** Keep a row to be shown, if it is among the first of its kind. */
+function keepRow(kinds, name, row) {
+  const kind = kinds.get(name) ?? { count: 0, first: [] };
+  kind.count++;
+  if (kind.first.length < SHOWN) kind.first.push(row);
+  kinds.set(name, kind);
+}
+
+/** Score the file, and collect its results; meanwhile show the progress. */
 async function collect(found, labels, place, limits, signal) {
   const { file, separator, columns, hasMark } = table;
   const pieces = dropHeader(readRecords(file, separator));
@@ -153,6 +166,8 @@ async function collect(found, labels, place, limits, signal) {
   const asked = { columns, place, separator, limits };
   for await (const { rows, bytes } of scoreRecords(pieces, asked, { signal, onWait: tell })) {
     for (const row of rows) {
+      keepRow(found.kinds, ALL, row);
+      keepRow(found.kinds, row.reason ? UNSCORED : row.label, row);
       if (row.reason) {
         const lines = found.reasons.get(row.reason) ?? { count: 0, first: [] };
         lines.count++;
@@ -160,7 +175,6 @@ async function collect(found, labels, place, limits, signal) {
         found.reasons.set(row.reason, lines);
         continue;
       }
-      found.counts.set(row.label, (found.counts.get(row.label) ?? 0) + 1);
       if (found.versions.at(-1)?.version !== row.version) {
         found.versions.push({ version: row.version, line: row.line });
       }
@@ -171,72 +185,90 @@ async function collect(found, labels, place, limits, signal) {
         .map((added, i) => formatRecord([...rows[i].fields, ...added.map((value) => value ?? "")]))
         .join(""),
     );
-    found.shown.push(...rows.slice(0, SHOWN - found.shown.length));
-    found.rows += rows.length;
     progress.value = bytes / file.size;
-    progressText.textContent = `${countOf(found.rows, "row")} done, ${Math.floor((100 * bytes) / file.size)}%`;
+    progressText.textContent = `${countOf(countRows(found), "row")} done, ${Math.floor((100 * bytes) / file.size)}%`;
   }
 }
 
-/** Return a table of the first rows. */
-function makeTable(rows, place, labels) {
-  const body = rows.map((row) => {
-    const side = row.label === labels.positive ? "positive" : "negative";
-    const result = row.reason
-      ? [make("td", { colSpan: 2, className: "unscored" }, "not scored")]
-      : [
-          make("td", {}, make("span", { className: `key ${side}` }, make("span", {}, row.label))),
-          make("td", { className: "number" }, formatProbability(row.probability)),
-        ];
-    const message = make("td", { className: "wrap" }, shorten(row.fields[place]));
-    if (row.reason) message.prepend(make("span", { className: "reason" }, row.reason));
-    return make(
-      "tr",
-      {},
-      make("td", { className: "number" }, formatCount(row.line)),
-      ...result,
-      message,
-    );
-  });
+/** Return how many rows were read. */
+function countRows({ kinds }) {
+  return kinds.get(ALL)?.count ?? 0;
+}
+
+/** Return how many of the rows were scored. */
+function countScored({ kinds }) {
+  return countRows({ kinds }) - (kinds.get(UNSCORED)?.count ?? 0);
+}
+
+/** Return which colour a label has. */
+function nameSide(label, labels) {
+  return { [labels.positive]: "positive", [labels.negative]: "negative" }[label] ?? "";
+}
+
+/** Return a row of the table. */
+function makeRow(row, place, labels) {
+  const key = `key ${nameSide(row.label, labels)}`;
+  const result = row.reason
+    ? [make("td", { colSpan: 2, className: "unscored" }, UNSCORED.description)]
+    : [
+        make("td", {}, make("span", { className: key }, make("span", {}, row.label))),
+        make("td", { className: "number" }, formatProbability(row.probability)),
+      ];
+  const message = make("td", { className: "wrap" }, shorten(row.fields[place]));
+  if (row.reason) message.prepend(make("span", { className: "reason" }, row.reason));
+  return make("tr", {}, make("td", { className: "number" }, formatCount(row.line)), ...result, message);
+}
+
+/** Return a table of the first rows of a kind. */
+function makeTable({ first, count }, place, labels) {
   const head = [
     ["Line", "number"],
     ["Label", ""],
-    ["Probability", "number"],
+    [`Probability of ${labels.positive}`, "number"],
     ["Message", ""],
   ].map(([name, className]) => make("th", { scope: "col", className }, name));
+  const isCut = first.length < count;
+  const shown = isCut ? `The first ${first.length} of ${countOf(count, "row")}` : countOf(count, "row");
   return make(
     "table",
     { className: "rows" },
-    make("caption", {}, `The first ${countOf(rows.length, "row")}, each with its probability of ${labels.positive}`),
+    make("caption", { className: isCut ? "" : "unseen" }, shown),
     make("thead", {}, make("tr", {}, ...head)),
-    make("tbody", {}, ...body),
+    make("tbody", {}, ...first.map((row) => makeRow(row, place, labels))),
   );
 }
 
-/** Return the counts as figures. */
-function makeCounts(found, labels) {
-  const others = [...found.counts.keys()].filter((one) => !Object.values(labels).includes(one));
-  const scored = [labels.positive, labels.negative, ...others].map((label) => [
-    label,
-    found.counts.get(label) ?? 0,
-    { [labels.positive]: "positive", [labels.negative]: "negative" }[label] ?? "",
-  ]);
-  const unscored = [...found.reasons.values()].reduce((sum, { count }) => sum + count, 0);
-  return make(
-    "dl",
-    { className: "figures" },
-    ...[...scored, ["not scored", unscored, ""]].map(([name, count, side]) =>
-      make(
-        "div",
-        {},
-        make("dt", { className: side && `key ${side}` }, make("span", {}, name)),
-        make("dd", {}, formatCount(count)),
-      ),
-    ),
-  );
+/** Return the number of rows of each kind, to choose which are shown, and a table of these. */
+function makeRows({ kinds }, place, labels) {
+  const names = new Set([ALL, labels.positive, labels.negative, ...kinds.keys()]);
+  names.delete(UNSCORED);
+  names.add(UNSCORED);
+  const table = make("div", { className: "shown" });
+  const show = (name) => table.replaceChildren(makeTable(kinds.get(name), place, labels));
+  const choices = [...names].map((name) => {
+    const count = kinds.get(name)?.count ?? 0;
+    const radio = make("input", {
+      type: "radio",
+      name: "kind",
+      checked: name === ALL,
+      disabled: count === 0,
+    });
+    radio.addEventListener("change", () => show(name));
+    return make(
+      "label",
+      { className: `choice ${nameSide(name, labels)}` },
+      radio,
+      make("span", { className: "name" }, name.description ?? name),
+      " ",
+      make("span", { className: "of" }, formatCount(count)),
+    );
+  });
+  show(ALL);
+  const legend = make("legend", {}, "Rows to show");
+  return [make("fieldset", { className: "choices" }, legend, ...choices), table];
 }
 
-/** Return sentences on what the reader should know of the results. */
+/** Return sentences on what the reader should know about the results. */
 function makeRemarks(found) {
   const remarks = [];
   for (const [reason, { count, first }] of found.reasons) {
@@ -247,31 +279,35 @@ function makeRemarks(found) {
   found.versions.slice(1).forEach(({ version, line }, i) => {
     const before = found.versions[i].version;
     remarks.push(
-      `The model was replaced on the way: from line ${formatCount(line)} on the results are of ${version}, before of ${before}.`,
+      `The model was replaced during the run: rows from line ${formatCount(line)} on were scored by ${version}, those before by ${before}.`,
     );
   });
   if (found.added[0] !== ADDED[0]) {
-    remarks.push(`The file has such columns already, so the added ones are ${found.added.join(", ")}.`);
+    remarks.push(`The file has columns of these names already, so the new ones are ${found.added.join(", ")}.`);
   }
   return remarks.length
     ? [make("ul", { className: "remarks" }, ...remarks.map((one) => make("li", {}, one)))]
     : [];
 }
 
-/** Show what came of the file, as far as it was scored. */
+/** Show the results of the file, as far as it was scored. */
 function showOutcome(found, labels, place, end) {
-  const heading = make("h3", { tabIndex: -1 }, `${countOf(found.rows, "row")} ${end}`);
+  const rows = countRows(found);
+  const count = rows ? `${formatCount(countScored(found))} of ${countOf(rows, "row")}` : "No rows";
+  const done = `${count} scored${end}`;
+  const heading = make("h3", { tabIndex: -1 }, done);
+  status.textContent = `${table.file.name}: ${done}.`;
   outcome.replaceChildren(heading);
-  if (found.rows > 0) {
+  if (rows > 0) {
     URL.revokeObjectURL(download);
     download = URL.createObjectURL(new Blob(found.parts, { type: "text/csv;charset=utf-8" }));
     const name = `${table.file.name.replace(/\.[^.]*$/, "")}.scored.csv`;
     outcome.append(
-      makeCounts(found, labels),
       ...makeRemarks(found),
       make("a", { className: "button main", href: download, download: name }, "Download results"),
-      makeTable(found.shown, place, labels),
+      ...makeRows(found, place, labels),
     );
+    submit.classList.remove("main");
   }
   outcome.hidden = false;
   heading.focus({ preventScroll: true });
@@ -284,16 +320,14 @@ async function scoreFile() {
   const { signal } = run;
   const place = Number(column.value);
   const found = {
-    rows: 0,
-    counts: new Map(),
+    kinds: new Map(),
     reasons: new Map(),
     versions: [],
-    shown: [],
     parts: [],
     added: nameAdded(table.columns),
   };
-  let end = "done";
-  problem.replaceChildren();
+  let end = "";
+  clearError(chosen);
   outcome.hidden = true;
   columnsForm.hidden = true;
   running.hidden = false;
@@ -307,9 +341,10 @@ async function scoreFile() {
     const model = await orAbort(readModel({ again: true, onWait: tell }), signal);
     labels = model.labels;
     await collect(found, labels, place, model.limits, signal);
+    clearErrors();
   } catch (error) {
-    end = signal.aborted ? "done, then cancelled" : "done, then stopped";
-    if (!signal.aborted) problem.replaceChildren(makeProblem(tellError(error, table.file)));
+    end = signal.aborted ? ", then cancelled" : ", then stopped by an error";
+    if (!signal.aborted) showError(chosen, tellError(error, table.file), false);
   }
   run = null;
   running.hidden = true;
@@ -317,7 +352,6 @@ async function scoreFile() {
   chosen.disabled = false;
   drop.classList.remove("off");
   if (labels) {
-    status.textContent = `${table.file.name}: ${countOf(found.rows, "row")} ${end}.`;
     showOutcome(found, labels, place, end);
   } else {
     status.textContent = "";
@@ -333,7 +367,11 @@ export function startFile() {
     // The same file, changed, may be chosen again.
     chosen.value = "";
   });
-  column.addEventListener("change", showSample);
+  column.addEventListener("change", () => {
+    clearError(chosen);
+    showSample();
+    submit.classList.add("main");
+  });
   columnsForm.addEventListener("submit", (event) => {
     event.preventDefault();
     scoreFile();
@@ -355,7 +393,7 @@ export function startFile() {
     show(-depth);
     const { files } = event.dataTransfer;
     if (files.length > 1) {
-      problem.replaceChildren(makeProblem("One file at a time: drop a single one."));
+      showError(chosen, "Drop one file at a time.", false);
     } else if (files.length === 1) {
       takeFile(files[0]);
     }

@@ -1,24 +1,36 @@
 // One message: the form, its verdict, and what the reader says to it.
 
-import { find, make, makeProblem, reveal } from "./elements.js";
+import {
+  clearError,
+  clearErrors,
+  find,
+  make,
+  makeProblem,
+  reveal,
+  showError,
+} from "./elements.js";
 import { countOf, formatCount, formatProbability, formatThreshold } from "./numbers.js";
 import { countCharacters, isBlank } from "./scoring.js";
 import { predict, readModel, request } from "./service.js";
 import { makeWords } from "./words.js";
 
-// From which share of the limit the characters are counted out.
+// The share of the limit from which the number of characters is shown.
 const NEAR = 0.8;
+// What the service answers if the message itself is at fault.
+const FAULTS = [413, 422];
 
 const form = find("message");
 const text = find("text");
 const count = find("count");
 const status = find("status");
+const wait = find("wait");
+const verdict = find("verdict");
 const result = find("result");
 const button = form.querySelector("button[type=submit]");
 
 let latest = 0;
 
-/** Tell the number of characters once it comes near the limit. */
+/** Show the number of characters once it comes near the limit. */
 function showCount(limit) {
   const length = countCharacters(text.value);
   const isOver = length > limit;
@@ -27,7 +39,6 @@ function showCount(limit) {
     ? ""
     : `${formatCount(length)} of ${countOf(limit, "character")}${isOver ? ": too long" : ""}`;
   count.classList.toggle("over", isOver);
-  if (!isOver && !isBlank(text.value)) text.removeAttribute("aria-invalid");
 }
 
 /** Return a bar of the probability, with a mark where the threshold is. */
@@ -51,19 +62,19 @@ function makeMeter(probability, threshold, labels) {
   return meter;
 }
 
-/** Send what the reader says is right. */
+/** Send which label the reader says is right. */
 async function sendFeedback(message, label, block) {
   for (const one of block.querySelectorAll("button")) one.disabled = true;
+  block.querySelector(".problem")?.remove();
   let said;
   try {
     await request("v1/feedback", { body: { text: message, label }, isRepeatable: false });
     said = make("p", { className: "thanks", tabIndex: -1, role: "status" });
     block.replaceChildren(said);
-    said.textContent = `Thank you. It is noted that this is ${label}.`;
+    said.textContent = `Thank you. Your answer, ${label}, is stored.`;
     said.focus({ preventScroll: true });
   } catch (error) {
     for (const one of block.querySelectorAll("button")) one.disabled = false;
-    block.querySelector(".problem")?.remove();
     block.append(makeProblem(error.message));
   }
 }
@@ -96,7 +107,7 @@ function showVerdict(message, answer, model) {
   const { labels } = model;
   const side = label === labels.positive ? "positive" : "negative";
   const shown = formatProbability(probability);
-  const from = `It counts as ${labels.positive} from ${formatThreshold(answer.threshold)}.`;
+  const from = `The line marks ${formatThreshold(answer.threshold)}: from there on a message counts as ${labels.positive}.`;
   result.replaceChildren(
     make(
       "div",
@@ -112,46 +123,56 @@ function showVerdict(message, answer, model) {
   status.textContent = `Verdict: ${label}. The probability of ${labels.positive} is ${shown}.`;
 }
 
-/** Show why there is no verdict. */
-function showProblem(sentence) {
-  status.textContent = "";
-  result.replaceChildren(makeProblem(sentence));
+/** Show what the service is being waited for, or nothing. */
+function showWait(sentence) {
+  status.textContent = sentence;
+  wait.textContent = sentence;
+  wait.hidden = !sentence;
+}
+
+/** Show why there is no verdict; one on an earlier message would stand beside it. */
+function showFault(sentence, isInvalid) {
+  verdict.hidden = true;
+  showWait("");
+  showError(text, sentence, isInvalid);
+  if (isInvalid) text.focus();
+}
+
+/** Return what is wrong with a message, or "". */
+function findFault(message, limit) {
+  if (isBlank(message)) return "There is no message yet: paste one or try an example.";
+  const length = countCharacters(message);
+  if (length <= limit) return "";
+  return `The message has ${countOf(length, "character")}, the limit is ${formatCount(limit)}: shorten it.`;
 }
 
 /** Classify what is in the box. */
 async function classify() {
   const message = text.value;
   const turn = ++latest;
-  const tell = (sentence) => {
-    if (turn !== latest) return;
-    status.textContent = sentence;
-    result.replaceChildren(make("p", { className: "empty" }, sentence));
-  };
-  let fault = isBlank(message) ? "There is no message yet: paste one, or try an example." : "";
+  const options = { onWait: (sentence) => turn === latest && showWait(sentence) };
+  clearError(text);
   result.setAttribute("aria-busy", "true");
   button.classList.add("busy");
   try {
-    let model = await readModel({ onWait: tell });
-    const limit = model.limits.text_length;
-    const length = countCharacters(message);
-    if (length > limit) {
-      fault = `The message has ${countOf(length, "character")}, the limit is ${formatCount(limit)}: shorten it.`;
-    }
+    let model = await readModel(options);
+    const fault = findFault(message, model.limits.text_length);
+    if (turn !== latest) return;
     if (fault) {
-      text.setAttribute("aria-invalid", "true");
-      showProblem(fault);
-      text.focus();
+      showFault(fault, true);
       return;
     }
-    text.removeAttribute("aria-invalid");
-    const answer = await predict({ text: message, explain: true }, { onWait: tell });
+    const answer = await predict({ text: message, explain: true }, options);
     // The model may have been replaced since the page was opened.
     if (answer.model_version !== model.version) model = await readModel({ again: true });
     if (turn !== latest) return;
+    clearErrors();
+    showWait("");
     showVerdict(message, answer, model);
-    reveal(find("verdict"));
+    verdict.hidden = false;
+    reveal(verdict);
   } catch (error) {
-    if (turn === latest) showProblem(error.message);
+    if (turn === latest) showFault(error.message, FAULTS.includes(error.status));
   } finally {
     if (turn === latest) {
       result.removeAttribute("aria-busy");
@@ -173,15 +194,17 @@ export function startMessage() {
     }
   });
   text.addEventListener("input", async () => {
+    clearError(text);
     // Without its limits the service can still be asked.
     const model = await readModel().catch(() => null);
     if (model) showCount(model.limits.text_length);
   });
+  if (/Mac|iP/.test(navigator.platform)) find("modifier").textContent = "⌘";
   for (const example of form.querySelectorAll("[data-example]")) {
     example.addEventListener("click", () => {
       text.value = example.dataset.example;
       text.dispatchEvent(new Event("input"));
-      text.focus();
+      classify();
     });
   }
 }

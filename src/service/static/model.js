@@ -1,21 +1,71 @@
 // The page at `/model`: what the model is, and how well it does.
 
 import { find, make, makeProblem } from "./elements.js";
-import { formatThreshold } from "./numbers.js";
+import { capitalise, formatThreshold } from "./numbers.js";
 import { readModel, request } from "./service.js";
 
-// As in the report: correlations and scores are no shares.
+// Not shares: shown as they are, not as a percentage.
 const SCORES = ["mcc", "f1", "roc_auc", "average_precision", "brier_score"];
+// The figures that matter most, shown large.
+const HEADLINES = ["recall", "fpr", "accuracy"];
 // In the order in which they are shown; plots that are not here come after them.
 const PLOTS = {
-  confusion_matrix: ["Confusion matrix", "predicted labels against the actual ones"],
-  threshold: ["Rates by threshold", "what is caught and what is blocked as the threshold moves"],
-  roc: ["ROC curve", "what is caught against what is blocked"],
-  precision_recall: ["Precision and recall", "the one against the other"],
-  score_distribution: ["Score distribution", "the probabilities that messages of each label get"],
-  calibration: ["Calibration", "the probability told against the share that it holds for"],
-  telling_features: ["Most telling features", "the largest weights for and against"],
+  confusion_matrix: ["Confusion matrix", "which labels messages have, and which they were given"],
+  threshold: ["Rates by threshold", "how much is caught and blocked if the threshold moves"],
+  roc: ["ROC curve", "how much is caught against how much is blocked by mistake"],
+  precision_recall: ["Precision and recall", "how often a mark is right against how much is caught"],
+  score_distribution: ["Probabilities", "how many messages of each label get which probability"],
+  telling_features: ["Strongest features", "the pieces of text that weigh most"],
+  calibration: ["Calibration", "each probability against how often it turned out to be right"],
 };
+
+/** Return what each metric is called, and what it means in a sentence. */
+function describeMetrics({ positive, negative }) {
+  return {
+    recall: [`${positive} caught`, `Of all ${positive}, the share that the model marks as ${positive}.`],
+    fpr: [
+      `${negative} blocked`,
+      `Of all ${negative}, the share that the model marks as ${positive} by mistake.`,
+    ],
+    accuracy: ["right overall", "Of all messages, the share that gets the right label."],
+    precision: [
+      "Precision",
+      `Of the messages that the model marks as ${positive}, the share that really is ${positive}.`,
+    ],
+    recall_at_max_fpr: [
+      `${positive} caught at the limit`,
+      `The most ${positive} that any threshold catches while it blocks no more ${negative} than allowed.`,
+    ],
+    f1: [
+      "F1 score",
+      `Precision and the share of ${positive} caught in one number: 1 is best, and both must be high for it.`,
+    ],
+    mcc: [
+      "Matthews correlation",
+      "How well the model's labels agree with the right ones: 1 is always, 0 no better than chance.",
+    ],
+    roc_auc: [
+      "Area under the ROC curve",
+      `How often a ${positive} message gets a higher probability than a ${negative} message: 1 is always, 0.5 is chance.`,
+    ],
+    average_precision: [
+      "Average precision",
+      `How well the model puts ${positive} before ${negative}, over all thresholds: 1 is best.`,
+    ],
+    brier_score: [
+      "Brier score",
+      "How far the probabilities are from the truth, squared and averaged: 0 is best.",
+    ],
+  };
+}
+
+/** Return metrics under one name each: some go by the label, too. */
+function nameOnce(metrics, { positive, negative }) {
+  const names = { [`${positive}_caught`]: "recall", [`${negative}_blocked`]: "fpr" };
+  return Object.fromEntries(
+    Object.entries(metrics ?? {}).map(([name, value]) => [names[name] ?? name, value]),
+  );
+}
 
 /** Return a name as words. */
 function spell(name) {
@@ -30,70 +80,69 @@ function nameDigest(name) {
 
 /** Return a metric as the report shows it. */
 function formatMetric(name, value) {
+  if (value == null) return "–";
   return SCORES.includes(name) ? value.toFixed(4) : `${(100 * value).toFixed(2)}%`;
 }
 
-/** Return a cell with a metric and its interval. */
-function makeCell(name, value, interval) {
-  const cell = make("td", { className: "number" }, value == null ? "–" : formatMetric(name, value));
-  if (interval) {
-    const [low, high] = [interval.low, interval.high].map((end) => formatMetric(name, end));
-    cell.append(" ", make("span", { className: "interval" }, `${low} to ${high}`));
-  }
-  return cell;
+/** Return an interval of a metric. */
+function formatInterval(name, { low, high }) {
+  return `${formatMetric(name, low)} to ${formatMetric(name, high)}`;
 }
 
-/** Return the table of metrics. */
-function makeMetrics(metrics, intervals) {
-  const sets = ["test", "train"].filter((set) => metrics[set]);
-  const names = { test: "Test", train: "Training" };
-  const rows = Object.keys(metrics[sets[0]]).map((name) =>
-    make(
-      "tr",
-      {},
-      make("th", { scope: "row" }, spell(name)),
-      ...sets.map((set) => makeCell(name, metrics[set][name], intervals?.[set]?.[name])),
-    ),
-  );
-  return make(
-    "table",
-    { className: "metrics" },
-    make("caption", { className: "unseen" }, "Metrics with their 95% intervals"),
-    make(
-      "thead",
-      {},
-      make(
-        "tr",
-        {},
-        make("th", { scope: "col" }, "Metric"),
-        ...sets.map((set) => make("th", { scope: "col", className: "number" }, names[set])),
-      ),
-    ),
-    make("tbody", {}, ...rows),
-  );
-}
-
-/** Return the figures that matter most, large: what is caught, and what is blocked. */
-function makeHeadline({ test }, intervals, labels) {
-  const wanted = [
-    [`${labels.positive}_caught`, `of ${labels.positive} is caught`],
-    [`${labels.negative}_blocked`, `of ${labels.negative} is taken for ${labels.positive}`],
-    ["accuracy", "of messages get the right label"],
-  ].filter(([name]) => test?.[name] != null);
+/** Return the figures that matter most, large. */
+function makeHeadline({ test, train, intervals }, described) {
+  const wanted = HEADLINES.filter((name) => test[name] != null);
   return make(
     "dl",
     { className: "figures" },
-    ...wanted.map(([name, told]) => {
-      const interval = intervals?.test?.[name];
-      const ends = interval && [interval.low, interval.high].map((end) => formatMetric(name, end));
+    ...wanted.map((name) => {
+      const [title, meaning] = described[name];
+      const notes = [
+        intervals[name] && `95% interval: ${formatInterval(name, intervals[name])}`,
+        train[name] != null && `On training messages: ${formatMetric(name, train[name])}`,
+      ].filter(Boolean);
       return make(
         "div",
         {},
-        make("dt", {}, told),
-        make("dd", {}, formatMetric(name, test[name])),
-        ...(ends ? [make("dd", { className: "interval" }, `95% interval ${ends.join(" to ")}`)] : []),
+        make("dt", {}, capitalise(title)),
+        make("dd", { className: "figure" }, formatMetric(name, test[name])),
+        make("dd", {}, meaning),
+        make("dd", { className: "interval" }, ...notes.flatMap((note) => [note, make("br")])),
       );
     }),
+  );
+}
+
+/** Return a metric's row: what it means, on the test set with its interval, on the training set. */
+function makeMetric(name, { test, train, intervals }, described) {
+  const [title, meaning] = described[name] ?? [spell(name), ""];
+  const head = make("th", { scope: "row" }, capitalise(title));
+  if (meaning) head.append(" ", make("span", { className: "meaning" }, meaning));
+  const cell = make("td", { className: "number", "data-set": "Test" }, formatMetric(name, test[name]));
+  if (intervals[name]) {
+    cell.append(" ", make("span", { className: "interval" }, formatInterval(name, intervals[name])));
+  }
+  const known = formatMetric(name, train[name]);
+  return make("tr", {}, head, cell, make("td", { className: "number", "data-set": "Training" }, known));
+}
+
+/** Return the table of the metrics that are not in the headline. */
+function makeMetrics(measured, described) {
+  const others = Object.keys(measured.test).filter((name) => !HEADLINES.includes(name));
+  const order = Object.keys(described);
+  const rank = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
+  others.sort((a, b) => rank(a) - rank(b));
+  const head = [
+    ["Metric", ""],
+    ["Test", "number"],
+    ["Training", "number"],
+  ].map(([name, className]) => make("th", { scope: "col", className }, name));
+  return make(
+    "table",
+    { className: "metrics" },
+    make("caption", { className: "unseen" }, "Metrics, those of the test with their 95% intervals"),
+    make("thead", {}, make("tr", {}, ...head)),
+    make("tbody", {}, ...others.map((name) => makeMetric(name, measured, described))),
   );
 }
 
@@ -111,19 +160,42 @@ function makeTerms(terms) {
   );
 }
 
+/** Show a plot in full size, until the reader closes it. */
+function enlarge(title, picture) {
+  const close = make("button", { type: "button" }, "Close");
+  const heading = make("h2", { id: "enlarged" }, title);
+  const pan = make("div", { className: "pan", tabIndex: 0, role: "group", "aria-labelledby": "enlarged" });
+  pan.append(picture.cloneNode());
+  const dialog = make(
+    "dialog",
+    { "aria-labelledby": "enlarged" },
+    make("div", { className: "title" }, heading, close),
+    pan,
+  );
+  close.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
 /** Return a plot; it is fetched, for an image's own request would not send the token. */
 function makePlot(name) {
   const [title, told] = PLOTS[name] ?? [spell(name), ""];
-  const image = make("img", { alt: `Plot of the test set: ${title}${told && `, ${told}`}` });
-  const figure = make("figure", {}, image, make("figcaption", {}, make("strong", {}, title)));
+  const alt = `Plot of the test set: ${title}${told && `, ${told}`}`;
+  const image = make("img", { className: "plot", alt });
+  const button = make("button", { type: "button", className: "enlarge", title: "Show in full size" }, image);
+  button.addEventListener("click", () => enlarge(title, image));
+  const figure = make("figure", {}, button, make("figcaption", {}, make("strong", {}, title)));
   if (told) figure.lastChild.append(`: ${told}`);
+  // Beside two of the others there is room for a tall one.
+  image.addEventListener("load", () => {
+    figure.classList.toggle("tall", image.naturalHeight > 1.5 * image.naturalWidth);
+  });
   request(`v1/model/plots/${encodeURIComponent(name)}`)
     .then((response) => response.blob())
-    .then((blob) => {
-      image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
-      image.src = URL.createObjectURL(blob);
-    })
-    .catch((error) => image.replaceWith(makeProblem(error.message)));
+    .then((blob) => (image.src = URL.createObjectURL(blob)))
+    .catch((error) => button.replaceWith(makeProblem(error.message)));
   return figure;
 }
 
@@ -139,23 +211,43 @@ function formatTime(sent) {
   return time.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
 }
 
+/** Return what shows how well the model does. */
+function makeMeasured({ metrics, intervals, labels }) {
+  if (!metrics?.test) {
+    const why =
+      "How well this model does is not known here: there are no metrics, or they belong to another model.";
+    return [makeSection("Metrics", make("p", {}, why))];
+  }
+  const measured = {
+    test: nameOnce(metrics.test, labels),
+    train: nameOnce(metrics.train, labels),
+    intervals: nameOnce(intervals?.test, labels),
+  };
+  const described = describeMetrics(labels);
+  const note =
+    "Test: messages that the model has not seen, none of them nearly the same as one it was trained on; " +
+    "below each figure is its 95% interval. Training: the messages that it was trained on.";
+  return [
+    makeHeadline(measured, described),
+    makeSection(
+      "More metrics",
+      make("p", { className: "hint" }, note),
+      makeMetrics(measured, described),
+    ),
+  ];
+}
+
 /** Show the model. */
 function show(model) {
-  const { labels, metrics, intervals, training, plots } = model;
-  const sections = [];
-  if (metrics) {
-    const note =
-      "Test: messages that the model has not seen, none a near-duplicate of one it was trained on. " +
-      "Training: those it was trained on. Beside each figure its 95% interval.";
+  const { labels, training, plots } = model;
+  const sections = makeMeasured(model);
+  if (plots.length) {
+    const order = Object.keys(PLOTS);
+    const rank = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
+    plots.sort((a, b) => rank(a) - rank(b));
     sections.push(
-      makeHeadline(metrics, intervals, labels),
-      makeSection("Metrics", make("p", { className: "hint" }, note), makeMetrics(metrics, intervals)),
+      makeSection("Plots", make("div", { className: "plots" }, ...plots.map(makePlot))),
     );
-  } else {
-    const why =
-      "How well this model does is not known here: the metrics beside it belong to another model, " +
-      "or there are none.";
-    sections.push(makeSection("Metrics", make("p", {}, why)));
   }
   sections.push(
     makeSection(
@@ -171,14 +263,6 @@ function show(model) {
       ]),
     ),
   );
-  if (plots.length) {
-    const order = Object.keys(PLOTS);
-    const rank = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
-    plots.sort((a, b) => rank(a) - rank(b));
-    sections.push(
-      makeSection("Plots", make("div", { className: "plots" }, ...plots.map(makePlot))),
-    );
-  }
   find("content").replaceChildren(...sections);
   find("content").hidden = false;
   find("about-model").textContent = `Model ${model.version}.`;

@@ -1,4 +1,4 @@
-// Numbers as a reader sees them.
+// Numbers and words as a reader sees them.
 
 const whole = new Intl.NumberFormat("en");
 const signed = new Intl.NumberFormat("en", {
@@ -24,7 +24,7 @@ export function formatProbability(probability) {
   return `${(100 * probability).toFixed(2)}%`;
 }
 
-/** Return a threshold as a percentage, without zeros that tell nothing. */
+/** Return a threshold as a percentage, without needless zeros. */
 export function formatThreshold(threshold) {
   return `${Number((100 * threshold).toFixed(2))}%`;
 }
@@ -32,4 +32,14 @@ export function formatThreshold(threshold) {
 /** Return what a word contributes, with its sign. */
 export function formatContribution(contribution) {
   return signed.format(contribution).replace("-", "−");
+}
+
+/** Return words with a capital. */
+export function capitalise(words) {
+  return words[0].toUpperCase() + words.slice(1);
+}
+
+/** Return words with a capital and a full stop. */
+export function toSentence(words) {
+  return capitalise(words) + (/[.!?]$/.test(words) ? "" : ".");
 }

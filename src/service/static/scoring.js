@@ -7,6 +7,8 @@ const encoder = new TextEncoder();
 // White space to Python and to JavaScript, which differ on a few characters.
 const BLANK = /^[\s\u001c-\u001f\u0085]*$/;
 const ENVELOPE = encoder.encode('{"texts":[]}').length;
+// The service may refuse texts that look sound here: too much in all, or one of them is at fault.
+const REFUSALS = [413, 422];
 
 /** Tell whether there is nothing in a text but white space. */
 export function isBlank(text) {
@@ -48,31 +50,44 @@ function fitFields(record, place, nColumns, separator) {
   return [...fields, ...Array(nColumns - fields.length).fill("")];
 }
 
-/** Send the texts of a batch's rows, and write into the rows what comes back. */
-async function scoreBatch(rows, options) {
-  let open = rows.filter((row) => !row.reason);
-  while (open.length) {
-    let answer;
-    try {
-      answer = await predict(`{"texts":[${open.map((row) => row.json).join(",")}]}`, options);
-    } catch (error) {
-      // The service may refuse a text that looked sound here: it costs that row alone.
-      const refused = (error.errors ?? [])
-        .map(({ pointer, detail }) => [/^\/texts\/(\d+)$/.exec(pointer ?? "")?.[1], detail])
-        .filter(([i]) => i !== undefined && open[i]);
-      if (error.status !== 422 || refused.length === 0) throw error;
-      for (const [i, detail] of refused) open[i].reason = detail;
-      open = open.filter((row) => !row.reason);
-      continue;
-    }
-    if (answer.predictions.length !== open.length) {
-      throw new Error("The service answered for another number of messages than it was sent.");
-    }
-    answer.predictions.forEach(({ label, probability }, i) => {
-      Object.assign(open[i], { label, probability, version: answer.model_version });
-    });
+/** Score rows that were refused together; one that is refused alone is not scored. */
+async function scoreRefused(rows, error, options) {
+  if (rows.length === 1) {
+    rows[0].reason = error.detail;
     return;
   }
+  const half = Math.ceil(rows.length / 2);
+  await scoreTexts(rows.slice(0, half), options);
+  await scoreTexts(rows.slice(half), options);
+}
+
+/** Return the places in a batch whose texts the service refused, each with its reason. */
+function findRefused({ errors }) {
+  return errors
+    .map(({ pointer, detail }) => [/^\/texts\/(\d+)$/.exec(pointer ?? "")?.[1], detail])
+    .filter(([i]) => i !== undefined);
+}
+
+/** Send the texts of rows, and write the results into the rows. */
+async function scoreTexts(rows, options) {
+  if (rows.length === 0) return;
+  let answer;
+  try {
+    answer = await predict(`{"texts":[${rows.map((row) => row.json).join(",")}]}`, options);
+  } catch (error) {
+    if (!REFUSALS.includes(error.status)) throw error;
+    for (const [i, detail] of findRefused(error)) if (rows[i]) rows[i].reason = detail;
+    const open = rows.filter((row) => !row.reason);
+    if (open.length < rows.length) await scoreTexts(open, options);
+    else await scoreRefused(rows, error, options);
+    return;
+  }
+  if (answer.predictions.length !== rows.length) {
+    throw new Error("The service answered for another number of messages than it was sent.");
+  }
+  answer.predictions.forEach(({ label, probability }, i) => {
+    Object.assign(rows[i], { label, probability, version: answer.model_version });
+  });
 }
 
 /**
@@ -85,8 +100,11 @@ async function scoreBatch(rows, options) {
  *   and `version`, or a `reason` why they have none
  */
 export async function* scoreRecords(pieces, { columns, place, separator, limits }, options) {
+  // The service counts after Unicode normalisation, which may lengthen a text.
+  const most = (limits.characters ?? Infinity) / 2;
   let rows = [];
   let size = ENVELOPE;
+  let characters = 0;
   // Bytes of the file that lie behind: of what is read together, as many parts as its records are.
   let behind = 0;
   let before = 0;
@@ -94,7 +112,11 @@ export async function* scoreRecords(pieces, { columns, place, separator, limits 
     const batch = rows;
     rows = [];
     size = ENVELOPE;
-    await scoreBatch(batch, options);
+    characters = 0;
+    await scoreTexts(
+      batch.filter((row) => !row.reason),
+      options,
+    );
     for (const row of batch) delete row.json;
     return { rows: batch, bytes: Math.round(behind) };
   };
@@ -109,10 +131,16 @@ export async function* scoreRecords(pieces, { columns, place, separator, limits 
       };
       if (!row.reason) {
         row.json = JSON.stringify(row.fields[place]);
-        const length = encoder.encode(row.json).length + 1;
-        if (ENVELOPE + length > limits.body_bytes) row.reason = "text too long for a request";
-        else if (size + length > limits.body_bytes) yield await emit();
-        if (!row.reason) size += length;
+        const bytesMore = encoder.encode(row.json).length + 1;
+        const charactersMore = countCharacters(row.fields[place]);
+        if (ENVELOPE + bytesMore > limits.body_bytes) row.reason = "text too long for a request";
+        else if (size + bytesMore > limits.body_bytes || characters + charactersMore > most) {
+          yield await emit();
+        }
+        if (!row.reason) {
+          size += bytesMore;
+          characters += charactersMore;
+        }
       }
       rows.push(row);
       behind = before + ((bytes - before) * (i + 1)) / records.length;

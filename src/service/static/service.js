@@ -1,8 +1,9 @@
 // Requests to the service: with the access token, again while it is busy, errors as sentences.
 
 import { find, make } from "./elements.js";
+import { toSentence } from "./numbers.js";
 
-const ROOT = new URL("..", import.meta.url);
+export const ROOT = new URL("..", import.meta.url);
 const TOKEN = "access-token";
 // Seconds between attempts, unless the service names its own.
 const WAITS = [1, 2, 4, 8];
@@ -11,35 +12,29 @@ const LONGEST_WAIT = 60;
 let asked = null;
 let model = null;
 
-/** An answer that is none, or none that was wanted. */
+/** An answer that is an error, or none at all; `detail` is its reason, the message a sentence. */
 export class Problem extends Error {
   constructor(detail, status = 0, errors = []) {
-    super(detail);
+    super(toSentence(detail));
+    this.detail = detail;
     this.status = status;
     this.errors = errors;
   }
 }
 
-/** Return words with a capital and a full stop. */
-function toSentence(words) {
-  return words[0].toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".");
-}
-
-/** Return the problem that an answer tells of. */
+/** Return the problem that an answer holds. */
 async function readProblem(response) {
   try {
-    const { detail, title, errors = [] } = await response.json();
-    const sentence = detail ?? title;
-    if (typeof sentence === "string" && sentence) {
-      return new Problem(toSentence(sentence), response.status, errors);
+    const { detail, title, errors } = await response.json();
+    const said = detail ?? title;
+    if (typeof said === "string" && said) {
+      return new Problem(said, response.status, Array.isArray(errors) ? errors : []);
     }
   } catch {
     // Something between here and the service may answer in a form of its own.
   }
-  return new Problem(
-    `The service answered ${response.status} ${response.statusText}`.trim() + ".",
-    response.status,
-  );
+  const { status, statusText } = response;
+  return new Problem(`the service answered ${status} ${statusText}`.trim(), status);
 }
 
 /** Wait some seconds, or until the signal is aborted, which throws. */
@@ -89,7 +84,9 @@ function askForToken(refused) {
       autocomplete: "off",
       required: true,
       "aria-describedby": "token-why",
+      ...(refused && { "aria-invalid": "true" }),
     });
+    field.addEventListener("input", () => field.removeAttribute("aria-invalid"));
     const why = refused
       ? "The service refused this token. Check it and try again."
       : "This service is not open to everyone. The token is kept until this tab is closed.";
@@ -124,7 +121,7 @@ function askForToken(refused) {
 }
 
 /** Send one request with the token there is; ask for another as long as it is refused. */
-async function send(path, options) {
+export async function send(path, options = {}) {
   const { signal } = options;
   for (;;) {
     const token = sessionStorage.getItem(TOKEN);
@@ -146,7 +143,7 @@ function encodeToken(token) {
  *
  * @param {string} path - below the service's root
  * @param {object} options - `body` (sent as JSON, by POST), `signal`, `isRepeatable` (whether to
- *   send again what may have arrived), and `onWait`, told in a sentence of each wait
+ *   send again what may have arrived), and `onWait`, which gets a sentence at each wait
  * @throws {Problem} if the answer is an error
  */
 export async function request(path, { body, signal, isRepeatable = true, onWait } = {}) {
@@ -164,7 +161,7 @@ export async function request(path, { body, signal, isRepeatable = true, onWait 
       problem = await readProblem(response);
     } catch (error) {
       if (signal?.aborted) throw error;
-      problem = new Problem("The service cannot be reached. Is it running?");
+      problem = new Problem("the service cannot be reached. Is it running?");
     }
     const isAway = problem.status === 0 && isRepeatable;
     if (!(isAway || problem.status === 503) || attempt === WAITS.length) throw problem;
@@ -174,7 +171,7 @@ export async function request(path, { body, signal, isRepeatable = true, onWait 
   }
 }
 
-/** Return what the service tells of its model; once known, not asked again unless told to. */
+/** Return what the service says about its model; once known, not asked again unless told to. */
 export function readModel({ again = false, onWait } = {}) {
   if (again) model = null;
   model ??= request("v1/model", { onWait })

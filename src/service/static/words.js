@@ -1,48 +1,58 @@
-// A message with its telling words marked, and lists of the most telling ones.
+// A message with the words that matter marked, and lists of those that matter most.
 
 import { make } from "./elements.js";
 import { formatContribution } from "./numbers.js";
 
 const LISTED = 5;
+// A word with a smaller share of the largest contribution is not listed.
+const LEAST_SHARE = 0.05;
 // Shares of the strongest word's contribution from which a word is marked, weakest mark first.
 const LEVELS = [0.1, 0.3, 0.6];
-// A message whose words all say little is not to look like one whose words say much.
+// In a message of weak words alone, none is marked as strong.
 const LEAST_STRONGEST = 1;
 
-/** Return the sums of what each word contributes, the most telling of one side first. */
-function rank(words, sign) {
+/** Return what each word contributes in total, as pairs. */
+function addUp(words) {
   const sums = new Map();
   for (const { word, contribution } of words) {
     sums.set(word, (sums.get(word) ?? 0) + contribution);
   }
-  return [...sums]
-    .filter(([, sum]) => sign * sum >= 0.005)
-    .sort(([, a], [, b]) => sign * (b - a))
-    .slice(0, LISTED);
+  return [...sums];
 }
 
-/** Return a list of the words that speak most for a label. */
-function makeList(words, label, sign) {
-  const side = sign > 0 ? "positive" : "negative";
-  const ranked = rank(words, sign);
-  const items = ranked.map(([word, sum]) =>
-    make(
-      "li",
-      {},
-      make("span", { className: "listed" }, word),
-      " ",
-      make("span", { className: "sum" }, formatContribution(sum)),
-    ),
+/** Return a word, with a bar as long as its share of the largest contribution. */
+function makeItem(word, sum, share, side) {
+  const exact = `${formatContribution(sum)} in log-odds`;
+  const bar = make("span", { className: `bar ${side}`, title: exact });
+  bar.style.setProperty("--share", share);
+  return make(
+    "li",
+    {},
+    make("span", { className: "listed" }, word),
+    bar,
+    make("span", { className: "unseen" }, exact),
   );
+}
+
+/** Return a list of the words that push most towards a label, given as pairs. */
+function makeList(sums, label, sign) {
+  const side = sign > 0 ? "positive" : "negative";
+  const largest = Math.max(...sums.map(([, sum]) => Math.abs(sum)));
+  const items = sums
+    .map(([word, sum]) => [word, sum, (sign * sum) / largest])
+    .filter(([, , share]) => share >= LEAST_SHARE)
+    .sort((a, b) => b[2] - a[2])
+    .slice(0, LISTED)
+    .map(([word, sum, share]) => makeItem(word, sum, share, side));
   return make(
     "div",
     {},
-    make("h3", { className: `key ${side}` }, make("span", {}, `Speaks for ${label}`)),
+    make("h3", { className: `key ${side}` }, make("span", {}, `Pushes towards ${label}`)),
     items.length ? make("ol", {}, ...items) : make("p", { className: "hint" }, "No word does."),
   );
 }
 
-/** Return the message, each telling word marked by its side and strength. */
+/** Return the message, each word that matters marked by its side and strength. */
 function makeText(words, labels) {
   const largest = Math.max(...words.map(({ contribution }) => Math.abs(contribution)));
   const strongest = Math.max(largest, LEAST_STRONGEST);
@@ -50,7 +60,7 @@ function makeText(words, labels) {
     className: "text",
     role: "group",
     tabIndex: 0,
-    "aria-label": "The message, its telling words marked",
+    "aria-label": "The message, with the words that matter marked",
   });
   words.forEach(({ word, contribution }, i) => {
     const share = Math.abs(contribution) / strongest;
@@ -61,24 +71,24 @@ function makeText(words, labels) {
       text.append(word);
       return;
     }
-    const title = `${formatContribution(contribution)}: speaks for ${labels[side]}`;
+    const title = `Pushes towards ${labels[side]}: ${formatContribution(contribution)} in log-odds`;
     text.append(make("mark", { className: `${side} level-${level}`, title }, word));
   });
   return text;
 }
 
-/** Return what shows the words of a message; words are null if the model cannot tell. */
+/** Return what shows the words of a message; words are null if the model has no weights for them. */
 export function makeWords(words, labels) {
   if (!words) {
-    const why = "Which words counted cannot be told: this kind of model has no weights for them.";
+    const why = "This kind of model cannot show which words matter.";
     return [make("p", { className: "hint" }, why)];
   }
+  const sums = addUp(words);
   const lists = make(
     "div",
     { className: "lists" },
-    makeList(words, labels.positive, 1),
-    makeList(words, labels.negative, -1),
+    makeList(sums, labels.positive, 1),
+    makeList(sums, labels.negative, -1),
   );
-  const hint = "The figures are what a word adds to the log-odds; the stronger the mark, the more.";
-  return [makeText(words, labels), lists, make("p", { className: "hint" }, hint)];
+  return [makeText(words, labels), lists];
 }
