@@ -1,0 +1,110 @@
+"""Tests of the page on the API, in a real browser, against a service that runs."""
+
+from playwright.sync_api import expect
+
+from tests.running_service import run_service
+from tests.service.page_actions import change_answer
+
+
+def open_operation(page, name):
+    """Open an operation, and return it."""
+    operation = page.locator("details.operation", has_text=name)
+    operation.locator("summary").click()
+    return operation
+
+
+def test_operations_are_grouped_and_named_for_people(service, open_page):
+    page = open_page(service, "/docs")
+    expect(page.get_by_role("heading", level=2)).to_have_text(
+        ["Predict", "Model", "Feedback", "Operations", "Errors"]
+    )
+    expect(page.get_by_role("heading", level=3)).to_have_text(
+        [
+            "Classify one message or many",
+            "Describe the model",
+            "Get a plot of the evaluation",
+            "Store the right label of a message",
+            "Get metrics for Prometheus",
+            "Check that the process answers",
+            "Check that messages can be scored",
+        ]
+    )
+    paths = page.request.get(f"{service.url}/openapi.json").json()["paths"]
+    expect(page.locator("details.operation")).to_have_count(sum(map(len, paths.values())))
+    expect(page.get_by_role("navigation").get_by_role("link")).to_have_count(3)
+
+
+def test_fields_are_listed_with_their_types_and_limits(service, open_page):
+    page = open_page(service, "/docs")
+    operation = open_operation(page, "Classify one message or many")
+    row = operation.get_by_role("row", name="texts")
+    expect(row.get_by_role("cell")).to_have_text(
+        ["list of strings", "A message as received. 1 to 1,000 items. Each 1 to 10,000 characters."]
+    )
+    explain = operation.get_by_role("row", name="explain")
+    expect(explain).to_contain_text("Optional.")
+    expect(explain).to_contain_text("Default false.")
+    head = page.get_by_role("rowheader", name="predictions[].words", exact=True)
+    words = operation.get_by_role("row").filter(has=head)
+    expect(words).to_contain_text("list of objects or null")
+    expect(operation.get_by_role("row", name="predictions[].words[].word")).to_be_visible()
+    expect(operation.locator(".codes")).to_contain_text("422 Unprocessable Content")
+
+
+def test_an_operation_can_be_tried(service, open_page):
+    page = open_page(service, "/docs", refusals=1)
+    operation = open_operation(page, "Classify one message or many")
+    body = operation.get_by_label("JSON body", exact=True)
+    sent = change_answer(page, "**/v1/predict", lambda *_: None)
+    operation.get_by_role("button", name="Many messages").click()
+    operation.get_by_role("button", name="Send").click()
+    answer = operation.get_by_role("group", name="Body")
+    expect(answer).to_contain_text('"label": "spam"')
+    assert sent == [{"texts": ["WINNER! Claim your prize now"]}]
+    body.fill("""{"text": "it's"}""")
+    operation.get_by_role("button", name="Send").click()
+    expect(operation.get_by_role("group", name="Command")).to_have_text(
+        f"curl --request POST '{service.url}/v1/predict' "
+        """--header 'Content-Type: application/json' --data '{"text": "it'\\''s"}'"""
+    )
+    page.unroute("**/v1/predict")
+    body.fill('{"text": ""}')
+    operation.get_by_role("button", name="Send").click()
+    expect(operation.get_by_text("Status 422")).to_be_visible()
+    expect(answer).to_contain_text('"/text"')
+
+
+def test_what_cannot_be_sent_is_said_beside_its_field(service, open_page):
+    page = open_page(service, "/docs")
+    operation = open_operation(page, "Classify one message or many")
+    body = operation.get_by_label("JSON body", exact=True)
+    body.fill('{"text": ')
+    operation.get_by_role("button", name="Send").click()
+    expect(operation.get_by_role("alert")).to_contain_text("This is not JSON")
+    expect(body).to_have_attribute("aria-invalid", "true")
+    expect(body).to_be_focused()
+    body.fill("{}")
+    expect(operation.get_by_role("alert")).to_have_count(0)
+    plot = open_operation(page, "Get a plot")
+    plot.get_by_role("button", name="Send").click()
+    expect(plot.get_by_role("alert")).to_have_text("Fill this in.")
+
+
+def test_a_plot_is_shown_and_the_token_is_asked_for(model_folder, open_page):
+    with run_service(model_folder, SERVICE_TOKEN="token") as guarded:
+        page = open_page(guarded, "/docs", refusals=1)
+        operation = open_operation(page, "Get a plot")
+        expect(operation).to_contain_text("Needs the access token.")
+        operation.get_by_label("name", exact=True).fill("roc")
+        operation.get_by_role("button", name="Send").click()
+        page.get_by_label("Access token").fill("token")
+        page.keyboard.press("Enter")
+        expect(operation.get_by_role("img")).to_be_visible()
+        assert page.evaluate("document.querySelector('.answer img').naturalWidth") == 1
+
+
+def test_a_link_to_an_operation_opens_it(service, open_page):
+    page = open_page(service, "/docs#get-readyz")
+    operation = page.locator("details", has_text="Check that messages can be scored")
+    expect(operation.get_by_role("button", name="Send")).to_be_visible()
+    expect(page.get_by_role("button", name="Send")).to_have_count(1)
