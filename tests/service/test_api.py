@@ -353,8 +353,8 @@ def test_browsers_ask_whether_pages_and_scripts_are_still_the_same(get):
 def test_the_documentation_needs_nothing_from_elsewhere(get):
     page = get("GET", "/docs").text
     assert not re.search(r"(src|href)=.https?:", page)
-    for source in re.findall(r'(?:src|href)="(/static[^"]+)"', page):
-        assert get("GET", source).status_code == 200, source
+    for source in re.findall(r'(?:src|href)="(static[^"]+)"', page):
+        assert get("GET", f"/{source}").status_code == 200, source
 
 
 def test_what_is_not_there_is_a_problem(get):

@@ -145,6 +145,21 @@ def test_no_error_stays_beside_a_newer_result(service, open_page):
     expect(page.get_by_role("region", name="Verdict")).to_be_hidden()
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1440, 900)])
+def test_a_desktop_shows_message_verdict_and_file_at_once(service, open_page, width, height):
+    page = open_page(service)
+    page.set_viewport_size({"width": width, "height": height})
+    verdict = page.get_by_role("region", name="Verdict")
+    file = page.get_by_role("region", name="A file of messages")
+    message = page.locator("#message")
+    expect(verdict).to_be_hidden()
+    for shown in (message, file):
+        expect(shown).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="A prize").click()
+    for shown in (message, verdict, file):
+        expect(shown).to_be_in_viewport(ratio=1)
+
+
 def test_an_example_is_classified_at_once(service, open_page):
     page = open_page(service)
     expect(page.get_by_role("region", name="Verdict")).to_be_hidden()

@@ -195,6 +195,12 @@ function makeTrial(operation, api) {
   return [make("h4", {}, "Try it"), form];
 }
 
+/** Return a paragraph, in which backquotes enclose code. */
+function makeText(text) {
+  const parts = text.split("`").map((part, i) => (i % 2 ? make("code", {}, part) : part));
+  return make("p", {}, ...parts);
+}
+
 /** Return an operation, closed; its parts are made when it is opened first. */
 function makeOperation(operation, api) {
   const { method, path, summary, description } = operation;
@@ -214,7 +220,7 @@ function makeOperation(operation, api) {
       make(
         "div",
         { className: "inside" },
-        ...(description ?? "").split(/\n{2,}/).filter(Boolean).map((text) => make("p", {}, text)),
+        ...(description ? [makeText(description)] : []),
         ...(operation.security ? [make("p", { className: "hint" }, "Needs the access token.")] : []),
         ...makeTaken(operation, api),
         ...makeTrial(operation, api),

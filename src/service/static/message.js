@@ -152,6 +152,7 @@ async function classify() {
   const turn = ++latest;
   const options = { onWait: (sentence) => turn === latest && showWait(sentence) };
   clearError(text);
+  showWait("");
   result.setAttribute("aria-busy", "true");
   button.classList.add("busy");
   try {
@@ -170,7 +171,7 @@ async function classify() {
     showWait("");
     showVerdict(message, answer, model);
     verdict.hidden = false;
-    reveal(verdict);
+    reveal(result.querySelector(".text") ?? verdict);
   } catch (error) {
     if (turn === latest) showFault(error.message, FAULTS.includes(error.status));
   } finally {

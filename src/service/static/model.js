@@ -190,7 +190,7 @@ function makePlot(name) {
   if (told) figure.lastChild.append(`: ${told}`);
   // Beside two of the others there is room for a tall one.
   image.addEventListener("load", () => {
-    figure.classList.toggle("tall", image.naturalHeight > 1.5 * image.naturalWidth);
+    figure.classList.toggle("tall", image.naturalHeight > image.naturalWidth);
   });
   request(`v1/model/plots/${encodeURIComponent(name)}`)
     .then((response) => response.blob())
