@@ -153,7 +153,8 @@ function makeTrial(operation, api) {
   const inputs = parameters.map(({ name }) => [name, make("input", { type: "text", autocomplete: "off" })]);
   const schema = findSchema(requestBody);
   const area = schema && make("textarea", { rows: 4, spellcheck: false, className: "code" });
-  const outcome = make("div", { className: "answer", "aria-live": "polite" });
+  const status = make("div", { role: "status" });
+  const outcome = make("div", { className: "answer" });
   const button = make("button", { className: "main", type: "submit" }, "Send");
   const form = make(
     "form",
@@ -162,6 +163,7 @@ function makeTrial(operation, api) {
     ...(area ? [makeField(`${id}-body`, "JSON body", area)] : []),
     ...(area ? makeExamples(listKinds(schema, api), area, api) : []),
     make("div", { className: "actions" }, button),
+    status,
     outcome,
   );
   form.addEventListener("submit", async (event) => {
@@ -181,13 +183,16 @@ function makeTrial(operation, api) {
     button.classList.add("busy");
     try {
       const response = await send(address, options);
+      const body = await showBody(response);
+      const told = `Status ${response.status} ${response.statusText}`.trim();
+      status.replaceChildren(make("h4", {}, told));
       outcome.replaceChildren(
-        make("h4", {}, `Status ${response.status} ${response.statusText}`.trim()),
-        await showBody(response),
+        body,
         make("h4", {}, "The same in a shell"),
         makeCode(makeCommand(new URL(address, ROOT).href, options), "Command"),
       );
     } catch {
+      status.replaceChildren();
       outcome.replaceChildren(makeProblem("The service cannot be reached. Is it running?"));
     }
     button.classList.remove("busy");
