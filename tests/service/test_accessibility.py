@@ -37,10 +37,14 @@ CONTRASTS = """() => {
     });
 }"""
 
-# How many elements can have the focus at most, and which of all elements has it: body is none.
-FOCUSABLE = (
-    "document.querySelectorAll('a, button, input, select, textarea, summary, pre, p').length"
-)
+# Every element whose text is wider than itself, so that it may cover its neighbour's.
+TOO_WIDE = """() => [...document.querySelectorAll("th, td, p, li, dt, dd, button, label, h3")]
+  .filter((e) => e.checkVisibility() && !e.closest(".unseen"))
+  .filter((e) => getComputedStyle(e.closest("thead") ?? e).position !== "absolute")
+  .filter((e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === "visible")
+  .map((e) => e.outerHTML.slice(0, 80))"""
+
+# The place of the element that has the focus among all; -1 if none has it.
 PLACE = """[...document.querySelectorAll("body *")].indexOf(document.activeElement)"""
 
 
@@ -126,6 +130,7 @@ def test_every_page_is_accessible_in_light_and_dark_at_any_width(
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 800})
             assert page.evaluate("document.documentElement.scrollWidth") == width
+            assert page.evaluate(TOO_WIDE) == []
             results = Axe().run(page)
             assert results.violations_count == 0, results.generate_report()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 21, 20)"
