@@ -8,7 +8,6 @@ import signal
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from service.problems import MEDIA_TYPE, add_handlers, describe_problems
 from service.settings import Settings
 
 STATIC = Path(__file__).with_name("static")
-SWAGGER = Path(str(files("fastapi_offline"))) / "static"
 PAGES = {"/": "index.html", "/model": "model.html", "/docs": "docs.html"}
 TAGS = [
     {"name": "Predict", "description": "Which label a message has, and how sure the model is."},
@@ -99,7 +97,6 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.include_router(unguarded)
     app.router.routes.extend(map(make_page, PAGES, PAGES.values()))
-    app.mount("/static/swagger", StaticFiles(directory=SWAGGER), name="swagger")
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(
         Gate,

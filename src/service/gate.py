@@ -15,11 +15,11 @@ from service.problems import ProblemResponse
 from service.schemas import BODY_BYTES
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'{styles}; img-src 'self' blob: data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": POLICY.format(styles=""),
+    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -31,8 +31,6 @@ HEADERS = {
 PRIVATE = ("/v1/", "/metrics")
 # Of all bodies that are being received; a body itself has a limit of its own.
 HELD_BYTES = 64_000_000
-# Swagger UI writes styles into its elements.
-DOCS_POLICY = POLICY.format(styles=" 'unsafe-inline'")
 
 logger = logging.getLogger(__name__)
 
@@ -111,8 +109,6 @@ class Gate:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                if scope["path"] == "/docs":
-                    headers["Content-Security-Policy"] = DOCS_POLICY
                 # Pages and their scripts are asked for anew, lest a browser mixes two versions.
                 is_private = scope["path"].startswith(PRIVATE)
                 headers.setdefault("Cache-Control", "no-store" if is_private else "no-cache")
