@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Route, expect
 
-from common.message_lines import split_csv
+from common.message_lines import bound_lines, split_csv
 from tests.running_service import RunningService, run_service
 from tests.service.page_actions import change_answer, classify, download, make_file, score_file
 
@@ -318,14 +318,20 @@ def test_the_page_reads_csv_as_the_command_line_does(service, open_page):
     rng = random.Random(0)
     parts = ["a", "é ", '"', '""', ",", "\n", "\r\n"]
     texts = ["".join(rng.choices(parts, k=rng.randint(1, 14))) for _ in range(150)]
+    # A field that is long, one that is too long, a line that is, and what follows them.
     texts.append(f'"{"x" * 140_000}"\n"a"\n')
+    texts.append('"' + ("x" * 999 + "\n") * 1001 + '"\n"a"\n')
+    texts.append(f"{'x' * 1_200_000}\na,b\n")
     wanted = [
-        [[line, fields, bool(fault)] for line, fields, fault in split_csv(io.StringIO(text, ""))]
+        [
+            [line, fields, bool(reason)]
+            for line, fields, reason, _ in split_csv(bound_lines(io.StringIO(text, ""), ("\n",)))
+        ]
         for text in texts
     ]
     assert any(fault for records in wanted for *_, fault in records)
     # However small the pieces are that are read together, in which a record may be cut anywhere.
-    for n_bytes, some in ((1, texts[:-1]), (100_000, texts)):
+    for n_bytes, some in ((1, texts[:-3]), (100_000, texts)):
         assert page.evaluate(READ_CSV, [some, n_bytes]) == wanted[: len(some)]
 
 

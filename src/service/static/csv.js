@@ -2,8 +2,10 @@
 // a record and quotes mean nothing; in CSV a stray quote costs its own line alone.
 
 const PIECE_BYTES = 1 << 18;
-// A quoted field that is longer has no end: its quote is a stray one.
-const LONGEST_FIELD = 1 << 17;
+// Of a line, and of a record that spans lines: the quote of a longer one is a stray quote.
+const LONGEST = 1_000_000;
+// What is kept of a line that is too long.
+const KEPT = 200;
 const SEPARATORS = [",", "\t", ";"];
 
 /** Return the separator that stands most often in the first line; that of the name's suffix if none. */
@@ -23,6 +25,11 @@ export function guessSeparator(firstLine, name) {
  */
 function readRecord(text, start, separator, isAll) {
   const newline = text.indexOf("\n", start);
+  if ((newline < 0 ? text.length : newline + 1) - start > LONGEST) {
+    const fields = [text.slice(start, start + KEPT)];
+    const end = newline < 0 ? text.length : newline + 1;
+    return { fields, end, lines: 1, fault: "line too long", isCut: newline < 0 };
+  }
   if (newline < 0 && !isAll) return null;
   const end = newline < 0 ? text.length : newline + 1;
   const line = text.slice(start, newline < 0 ? text.length : newline).replace(/\r$/, "");
@@ -40,8 +47,8 @@ function readRecord(text, start, separator, isAll) {
       let quote = from - 1;
       do {
         quote = text.indexOf('"', quote + 1);
-        if (quote < 0 || quote - from > LONGEST_FIELD) {
-          return quote < 0 && !isAll && text.length - from <= LONGEST_FIELD ? null : broken;
+        if (quote < 0 || quote - start > LONGEST) {
+          return quote < 0 && !isAll && text.length - start <= LONGEST ? null : broken;
         }
       } while (text[quote + 1] === '"' && ++quote);
       // A second quote, or the rest of a line's end, may be yet to come.
@@ -64,6 +71,7 @@ function readRecord(text, start, separator, isAll) {
     if (text[place] !== separator) break;
     place++;
   }
+  if (place + 1 - start > LONGEST) return broken;
   const lines = text.slice(start, place).split("\n").length;
   return { fields, end: Math.min(place + 1, text.length), lines, fault: "" };
 }
@@ -79,6 +87,8 @@ export async function* readRecords(file, separator, size = PIECE_BYTES) {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";
   let line = 1;
+  // Whether the rest of a line that is too long is still to be passed over.
+  let isCut = false;
   for (let bytes = 0; bytes < file.size; ) {
     const piece = await file.slice(bytes, bytes + size).arrayBuffer();
     bytes = Math.min(bytes + size, file.size);
@@ -90,9 +100,14 @@ export async function* readRecords(file, separator, size = PIECE_BYTES) {
     }
     const records = [];
     let place = 0;
+    if (isCut) {
+      place = text.indexOf("\n") + 1 || text.length;
+      isCut = text[place - 1] !== "\n";
+    }
     while (place < text.length) {
       const record = readRecord(text, place, separator, isAll);
       if (!record) break;
+      isCut = Boolean(record.isCut);
       records.push({ line, fields: record.fields, fault: record.fault });
       line += record.lines;
       place = record.end;
