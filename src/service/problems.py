@@ -5,7 +5,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from service.batching import ClientLeftError, OverloadError
@@ -24,18 +24,18 @@ SENTENCES = {
 class Fault(BaseModel):
     """What is wrong with one part of a request."""
 
-    pointer: str
-    detail: str
+    pointer: str = Field(description="Where, as a JSON pointer (RFC 6901); empty: the whole body")
+    detail: str = Field(description="What is wrong there")
 
 
 class Problem(BaseModel):
-    """Problem details of an error, as in RFC 9457; ``pointer`` is a JSON pointer (RFC 6901)."""
+    """Problem details of an error, as in RFC 9457."""
 
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    errors: list[Fault] | None = None
+    type: str = Field(default="about:blank", description="The status says all there is to say")
+    title: str = Field(description="The status in words")
+    status: int = Field(description="The HTTP status")
+    detail: str = Field(description="What happened, and what to do")
+    errors: list[Fault] | None = Field(default=None, description="Each value that is wrong")
 
 
 def name_status(status: int) -> str:

@@ -88,14 +88,14 @@ Messages = Annotated[
 class Word(BaseModel):
     """A word of the normalised message, and what it adds to the score of the positive label."""
 
-    word: str
-    contribution: float
+    word: str = Field(description="As it stands in the normalised message")
+    contribution: float = Field(description="Log-odds; above 0 towards the positive label")
 
 
 class Prediction(BaseModel):
     """What the model makes of a message."""
 
-    label: str
+    label: str = Field(description="One of the model's two labels")
     probability: float = Field(description="Of the positive label", ge=0, le=1)
     words: list[Word] | None = Field(
         default=None, description="Only if asked for, and null if the model is not linear"
@@ -158,7 +158,9 @@ class Correction(Strict):
     """A message, and the label that is right."""
 
     text: Text
-    label: str = Field(min_length=1, max_length=200, description="The label that is right")
+    label: str = Field(
+        min_length=1, max_length=200, description="The label that is right", examples=["spam"]
+    )
 
 
 class Predicted(BaseModel):
