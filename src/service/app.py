@@ -135,7 +135,10 @@ def describe_api(app: FastAPI, description: dict[str, Any]) -> dict[str, Any]:
                 del operation["responses"][status]
     schemas = description["components"]["schemas"]
     labels = app.state.service.models.current.labels
-    schemas["Correction"]["properties"]["label"]["enum"] = [labels.negative, labels.positive]
+    schemas["Correction"]["properties"]["label"] |= {
+        "enum": [labels.negative, labels.positive],
+        "examples": [labels.positive],
+    }
     used = find_schemas(description["paths"], schemas)
     description["components"]["schemas"] = {
         name: schema for name, schema in schemas.items() if name in used

@@ -158,9 +158,7 @@ class Correction(Strict):
     """A message, and the label that is right."""
 
     text: Text
-    label: str = Field(
-        min_length=1, max_length=200, description="The label that is right", examples=["spam"]
-    )
+    label: str = Field(min_length=1, max_length=200, description="The label that is right")
 
 
 class Predicted(BaseModel):
