@@ -41,7 +41,7 @@ MAX_PORT = 65_535
 # Elsewhere, sockets that share a port do not share its connections.
 SHARES_PORT = sys.platform == "linux"
 # How long requests that are under way may take when the service is stopped.
-GRACE_SECONDS = 10
+GRACE_SECONDS = 8
 # A process that ends sooner after its start is not started again before.
 RESTART_SECONDS = 3
 # As many open files as macOS allows at most.
@@ -86,7 +86,12 @@ class Supervisor(Multiprocess):
         self.started[index] = time.monotonic()
         make_private_folder(Path(os.environ[telemetry.FOLDER]))
         process = Worker(self.config, self.sockets)
-        process.start()
+        # It inherits this, and lets the signal through once it can reload its model.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         return process
 
     def handle_hup(self) -> None:

@@ -102,7 +102,7 @@ def run_service(folder: Path, *options: str, **environment: str) -> Iterator[Run
         )
     service = RunningService(f"http://127.0.0.1:{port}", port, process, folder, log)
     try:
-        for _ in range(300):
+        for _ in range(1200):
             try:
                 with urllib.request.urlopen(f"{service.url}/readyz", timeout=5):
                     break

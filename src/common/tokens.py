@@ -25,6 +25,8 @@ MAX_CACHED_LENGTH = 40
 MAX_CHUNK_LENGTH = 64
 # Longer ones are links and encoded data: what follows does not recur.
 MAX_TOKEN_LENGTH = 40
+# What the tokenizer makes of a character entity such as &#55296;, and nothing can store.
+SURROGATES = re.compile("[\ud800-\udfff]")
 # The tokenizer shortens these.
 TRIPLE = re.compile(r"(.)\1\1")
 
@@ -109,7 +111,8 @@ def build_tokeniser(
 
     def split_chunk(chunk: str) -> list[str]:
         if "&" in chunk or TRIPLE.search(chunk):
-            return tokenizer.tokenize(chunk)
+            words = (SURROGATES.sub("", word) for word in tokenizer.tokenize(chunk))
+            return list(filter(None, words))
         # All that the tokenizer does when there is no character entity and nothing to shorten;
         # a plain word, as most chunks are, it returns as it is.
         return [chunk] if chunk.isalpha() else tokenizer.PHONE_WORD_RE.findall(chunk)

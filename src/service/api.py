@@ -20,6 +20,7 @@ from service import telemetry
 from service.batching import (
     BATCH_CHARACTERS,
     BATCH_TEXTS,
+    QUICK_CHARACTERS,
     Batcher,
     ClientLeftError,
     OverloadError,
@@ -48,6 +49,11 @@ from service.schemas import (
 from service.serving_model import ModelHolder, ServingModel
 from service.settings import Settings
 
+# What explaining a message costs, however short it is, in characters of a long one.
+EXPLAIN_CHARACTERS = 500
+# Corrections that are being stored, or wait for a database which does not answer.
+MAX_STORING = 20
+LATER = "the feedback could not be stored: try again later"
 REFUSALS = describe_problems(400, 408, 413, 415, 422, 503)
 
 logger = logging.getLogger(__name__)
@@ -70,6 +76,8 @@ class Service:
         self.scoring: asyncio.Task[None] | None = None
         # A database that hangs must not take the threads which send pages.
         self.storing, self.explaining = CapacityLimiter(4), CapacityLimiter(1)
+        self.measuring = CapacityLimiter(1)
+        self.n_storing = 0
         self.explained_characters = 0
         self.models = ModelHolder(settings, lambda outcome: telemetry.RELOADS.labels(outcome).inc())
         self.feedback: Engine | None = None
@@ -98,12 +106,31 @@ class Service:
             If the client left.
         """
         model = self.models.current
-        sizes = measure(texts)
+        sizes = await self.measure(texts)
         has_left = request.scope.get("has_left", never)
         found = await self.batcher.score(model, texts, sizes, has_left)
         names = model.labels
         labels = [names.positive if p >= model.threshold else names.negative for p in found]
         return model, found, labels
+
+    async def measure(self, texts: list[str]) -> list[int]:
+        """Return what it costs to score each message, as ``measure`` says.
+
+        Raises
+        ------
+        HTTPException
+            If a message is too long, or they are together.
+        OverloadError
+            If they could not wait to be scored.
+        """
+        n_characters = sum(map(len, texts))
+        if n_characters > REQUEST_CHARACTERS or all(map(str.isascii, texts)):
+            return measure(texts)
+        if not self.batcher.has_room(len(texts), n_characters):
+            raise OverloadError
+        if n_characters <= QUICK_CHARACTERS:
+            return measure(texts)
+        return await to_thread.run_sync(measure, texts, limiter=self.measuring)
 
     async def explain(self, request: Request, model: ServingModel, text: str) -> list[Word] | None:
         """Return what each word of a message contributes; None if the model is not linear.
@@ -115,7 +142,7 @@ class Service:
         ClientLeftError
             If the client left.
         """
-        with self.wait_to_explain(len(text)):
+        with self.wait_to_explain(EXPLAIN_CHARACTERS + measure([text])[0]):
             async with self.explaining:
                 if request.scope.get("has_left", never)():
                     raise ClientLeftError
@@ -144,26 +171,30 @@ class Service:
 
 
 def measure(texts: list[str]) -> list[int]:
-    """Return the number of characters of each message once it is normalised.
+    """Return what it costs to score each message: its characters as received, or as normalised.
 
     Raises
     ------
     HTTPException
         If a message has too many, or all of them together.
     """
-    sizes = []
     left = REQUEST_CHARACTERS
-    for number, text in enumerate(texts):
-        size = count_normalised(text, TEXT_LENGTH)
-        if size > TEXT_LENGTH:
-            place = f"text number {number + 1}" if len(texts) > 1 else "the text"
-            longer = f"has more than {TEXT_LENGTH:,} characters after Unicode normalisation (NFKC)"
-            raise HTTPException(413, f"{place} {longer}")
-        left -= size
-        if left < 0:
-            detail = f"the texts have more than {REQUEST_CHARACTERS:,} characters together"
-            raise HTTPException(413, f"{detail}: send them in several requests")
-        sizes.append(size)
+    sizes = []
+    # Refused before anything is normalised, if their length says so.
+    if sum(map(len, texts)) <= left:
+        for number, text in enumerate(texts):
+            size = max(len(text), count_normalised(text, TEXT_LENGTH))
+            if size > TEXT_LENGTH:
+                place = f"text number {number + 1}" if len(texts) > 1 else "the text"
+                longer = f"more than {TEXT_LENGTH:,} characters after Unicode normalisation (NFKC)"
+                raise HTTPException(413, f"{place} has {longer}")
+            left -= size
+            if left < 0:
+                break
+            sizes.append(size)
+    if len(sizes) < len(texts):
+        detail = f"the texts have more than {REQUEST_CHARACTERS:,} characters together"
+        raise HTTPException(413, f"{detail}: send them in several requests")
     return sizes
 
 
@@ -257,6 +288,9 @@ async def correct(request: Request, correction: Correction) -> Stored:
         raise refuse("label", f"must be {names.negative} or {names.positive}")
     model, found, labels = await service.score(request, [correction.text])
     predicted = Predicted(label=labels[0], probability=found[0], model_version=model.version)
+    if service.n_storing >= MAX_STORING:
+        raise HTTPException(503, LATER, {"Retry-After": "10"})
+    service.n_storing += 1
     try:
         store = functools.partial(
             add_feedback,
@@ -272,8 +306,9 @@ async def correct(request: Request, correction: Correction) -> Stored:
         raise refuse("text", f"cannot be stored: {error}") from error
     except OSError as error:
         logger.error("feedback was not stored: %s", error)
-        later = "the feedback could not be stored: try again later"
-        raise HTTPException(503, later, {"Retry-After": "10"}) from error
+        raise HTTPException(503, LATER, {"Retry-After": "10"}) from error
+    finally:
+        service.n_storing -= 1
     telemetry.FEEDBACK.labels(correction.label).inc()
     return Stored(id=number, label=correction.label, predicted=predicted)
 

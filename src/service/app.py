@@ -59,6 +59,8 @@ async def run_beside(app: FastAPI) -> AsyncIterator[None]:
         task.add_done_callback(tasks.discard)
 
     loop.add_signal_handler(signal.SIGHUP, reload)
+    # The supervisor holds it back until now.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     # Processes whose supervisor was killed would keep the port.
     threading.Thread(target=leave_with_parent, daemon=True).start()
     yield

@@ -35,9 +35,11 @@ class Job:
     Attributes
     ----------
     sizes : sequence of int
-        The number of characters of each message, as far as work goes: once it is normalised.
+        What each message costs, in characters.
     has_left : callable
         Whether the client has gone away.
+    n_taken : int
+        How many of the messages are scored or in a batch that is being scored.
     """
 
     model: ServingModel
@@ -46,6 +48,7 @@ class Job:
     has_left: Callable[[], bool]
     done: asyncio.Future[list[float]]
     found: list[float] = field(default_factory=list)
+    n_taken: int = 0
 
 
 # A job and those of its messages that a batch takes.
@@ -118,16 +121,17 @@ class Batcher:
         self.wake.set()
         return await job.done
 
-    def drop(self, job: Job, n_gone: int) -> None:
-        """Let no message of a job wait from number ``n_gone`` on; those before it do not."""
-        self.waiting -= len(job.texts) - n_gone
-        self.waiting_characters -= sum(job.sizes[n_gone:])
+    def drop(self, job: Job) -> None:
+        """Remove a job, should it have messages that wait."""
+        if job in self.jobs:
+            self.jobs.remove(job)
+            self.waiting -= len(job.texts) - job.n_taken
+            self.waiting_characters -= sum(job.sizes[job.n_taken :])
 
     def drop_unwanted(self) -> None:
         """Remove the jobs that nobody waits for."""
         for job in [job for job in self.jobs if job.has_left() or job.done.done()]:
-            self.jobs.remove(job)
-            self.drop(job, len(job.found))
+            self.drop(job)
             if not job.done.done():
                 job.done.set_exception(ClientLeftError())
 
@@ -143,13 +147,14 @@ class Batcher:
             job = self.jobs[0]
             if batch and job.model is not batch[0][0].model:
                 break
-            start = end = len(job.found)
+            start = end = job.n_taken
             for size in job.sizes[start:]:
                 if texts == BATCH_TEXTS or (texts and characters + size > BATCH_CHARACTERS):
                     break
                 texts, characters, end = texts + 1, characters + size, end + 1
             if end == start:
                 break
+            job.n_taken = end
             batch.append((job, job.texts[start:end]))
             self.jobs.popleft()
             if end < len(job.texts):
@@ -160,11 +165,9 @@ class Batcher:
 
     def hand_out(self, batch: list[Part], results: list[list[float] | Exception]) -> None:
         """Give the results of a batch to those who wait, once they have all of theirs."""
-        for (job, part), result in zip(batch, results, strict=True):
+        for (job, _), result in zip(batch, results, strict=True):
             if isinstance(result, Exception):
-                if job in self.jobs:
-                    self.jobs.remove(job)
-                    self.drop(job, len(job.found) + len(part))
+                self.drop(job)
                 if not job.done.done():
                     job.done.set_exception(result)
                 continue

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.draining import State
@@ -61,7 +62,7 @@ class PatientProtocol(HttpToolsProtocol):
             if self.transport.is_closing() or self.refusal:
                 return
             self.is_new = False
-            super().data_received(piece)
+            self.feed(piece)
             if self.has_begun and not self.is_new:
                 self.header_bytes += len(piece)
                 if self.header_bytes > HEADER_BYTES:
@@ -74,6 +75,37 @@ class PatientProtocol(HttpToolsProtocol):
         ):
             # The rest of a request that was refused, or empty lines.
             self.wait_for_headers()
+
+    def feed(self, piece: bytes) -> None:
+        """Parse what came, which begins answers; what is not HTTP is refused."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(piece)
+        except httptools.HttpParserUpgrade as upgrade:
+            self.stay_with_http(piece[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.refuse(400, "Invalid HTTP request received.")
+
+    def stay_with_http(self, rest: bytes) -> None:
+        """Parse a request again without its wish for another protocol, as RFC 9110 7.8 allows.
+
+        The parser stops at such a request, and takes neither its body nor the requests after it
+        for what they are. ``rest`` is what came after its headers.
+        """
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self.refuse(400, "Invalid HTTP request received.")
+            return
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (method, self.url, version)]
+        for name, value in self.headers:
+            if name == b"connection":
+                value = b"close" if b"close" in value.lower() else b""
+            if name not in (b"upgrade", b"http2-settings") and (value or name != b"connection"):
+                lines.append(name + b": " + value)
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.feed(b"\r\n".join([*lines, b"", b""]) + rest)
 
     def pause_writing(self) -> None:
         """Begin to wait for the client to read."""
@@ -106,11 +138,18 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Wait no longer: the body has a limit of its own."""
+        if self.parser.should_upgrade():
+            return
         self.stop_waiting()
         self.has_begun = False
         super().on_headers_complete()
         if self.server_state.is_ending:
             self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        """End the body, unless the parser only stops at a wish for another protocol."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
 
     def wait_for_headers(self) -> None:
         """Set the alarm."""
@@ -134,10 +173,6 @@ class PatientProtocol(HttpToolsProtocol):
         """Close the connection, once what is being asked on it is answered."""
         if not self.has_begun:
             super().shutdown()
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP."""
-        self.refuse(400, msg)
 
     def on_response_complete(self) -> None:
         """Begin the next answer: a problem, if the request after this one is refused."""

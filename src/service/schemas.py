@@ -20,7 +20,7 @@ from common.message_chunks import find_fault
 # 18 characters of one.
 TEXT_LENGTH = 10_000
 BATCH_SIZE = 1_000
-# Of all texts of a request, normalised: at worst 0.7 s of work, if every word is an odd one.
+# Of all texts of a request: at worst 0.7 s of work, if every word is an odd one.
 REQUEST_CHARACTERS = 100_000
 BODY_BYTES = 1_000_000
 # An error for each of 300,000 unknown keys would take seconds to make.
@@ -126,7 +126,7 @@ class Limits(BaseModel):
     batch_size: int = Field(default=BATCH_SIZE, description="Messages of a request")
     characters: int = Field(
         default=REQUEST_CHARACTERS,
-        description="Characters of all messages of a request, after Unicode normalisation (NFKC)",
+        description="Characters of all messages of a request, as received and as normalised (NFKC)",
     )
     body_bytes: int = Field(default=BODY_BYTES, description="Bytes of a request's body")
 

@@ -63,9 +63,9 @@ def load_serving_model(path: Path, labels: Labels, threshold: float) -> ServingM
     content = path.read_bytes()
     pipeline = load_model(path)
     check_labels(pipeline, [labels.negative, labels.positive], path)
-    # The first message takes longer than others: NLTK is imported, caches are filled.
+    # The first message takes longer than others: NLTK is imported, patterns are compiled.
     try:
-        score_texts(pipeline, labels.positive, ["Is this the first message?"])
+        score_texts(pipeline, labels.positive, [f"Is this the first message? {'①' * 40}"])
     except Exception as error:  # a model of something else can fail anywhere in scikit-learn
         raise ValueError(
             f"{path} cannot score a message ({type(error).__name__}): "

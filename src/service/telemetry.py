@@ -16,8 +16,9 @@ from prometheus_client import (
 from common.files import make_private_folder
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-# The files of each process that counts.
+# The files of each process that counts, and several times what each of them needs.
 KINDS = ("counter", "histogram")
+FILE_BYTES = 1 << 17
 
 # How many times the files of this process were lost.
 losses = 0
@@ -28,7 +29,32 @@ def name_files() -> str:
     return f"{os.getpid()}-{losses}"
 
 
+def allocate(path: Path) -> None:
+    """Make a file that has its room on the disk: writing to it later cannot fail.
+
+    It is mapped into memory, where a disk that is full would end the process.
+
+    Raises
+    ------
+    OSError
+        If there is no room.
+    """
+    with path.open("ab") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, FILE_BYTES)
+
+
+class AllocatedFile(values.MmapedDict):
+    """prometheus_client's file of counts, with its room on the disk."""
+
+    def __init__(self, filename: str, read_mode: bool = False) -> None:
+        if not read_mode:
+            allocate(Path(filename))
+        super().__init__(filename, read_mode)
+
+
 if FOLDER in os.environ:
+    values.MmapedDict = AllocatedFile  # type: ignore[misc]
     values.ValueClass = values.MultiProcessValue(name_files)
 
 # When a series began is of no use here, and doubles what is sent.
@@ -47,6 +73,8 @@ SCORES = Histogram(
 )
 RELOADS = Counter("model_reloads_total", "Tries to replace the model.", ["outcome"])
 FEEDBACK = Counter("feedback_total", "Corrections stored.", ["label"])
+# The first one with labels makes the file of its kind: now, rather than within a request.
+RELOADS.labels("loaded")
 
 
 def describe() -> bytes:
@@ -64,15 +92,22 @@ def restore_files() -> None:
     Raises
     ------
     OSError
-        If their folder cannot be made.
+        If they cannot be made.
     """
     global losses
     if FOLDER not in os.environ:
         return
     folder = Path(os.environ[FOLDER])
-    if not all((folder / f"{kind}_{name_files()}.db").exists() for kind in KINDS):
-        make_private_folder(folder)
-        losses += 1
-        # Counting nothing opens the files.
-        RELOADS.labels("loaded").inc(0)
-        LATENCY.labels("none").observe(0)
+    if all((folder / f"{kind}_{name_files()}.db").exists() for kind in KINDS):
+        return
+    make_private_folder(folder)
+    losses += 1
+    try:
+        for kind in KINDS:
+            allocate(folder / f"{kind}_{name_files()}.db")
+    except OSError:
+        # Counting goes on in the files that were removed.
+        losses -= 1
+        raise
+    # Counting nothing opens the files.
+    RELOADS.labels("loaded").inc(0)

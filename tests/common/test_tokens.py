@@ -242,3 +242,11 @@ def test_chunks_that_do_not_recur_are_not_kept():
     tracemalloc.stop()
     # The texts have 3 MB.
     assert kept < 1_000_000
+
+
+@pytest.mark.parametrize("entity", ["&#55296;", "&#xD800;", "&#57343;", "&#xdfff;"])
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_an_entity_of_a_surrogate_makes_no_character(entity, lowercase):
+    options = {"lowercase": lowercase, "stemmer": "snowball", "stop_words": "none"}
+    found = prepare_messages([f"hello {entity} x{entity}y"], **options)
+    assert found["tokens"].tolist() == ["hello x y"]

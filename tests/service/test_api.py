@@ -204,6 +204,46 @@ def test_as_much_as_a_request_may_hold_is_scored(get):
     assert len(answer.json()["predictions"]) == 10
 
 
+def test_an_entity_of_a_surrogate_fails_nobody(get):
+    answer = get("POST", "/v1/predict", json={"texts": ["hello &#55296; x", SPAM]})
+    assert answer.status_code == 200
+    assert len(answer.json()["predictions"]) == 2
+
+
+def test_a_text_costs_what_is_received_even_if_normalising_makes_less_of_it(model_folder, tmp_path):
+    async def talk(client):
+        service = client.app.state.service
+        sizes = await service.measure(["\xa0" * 9999 + "a"])
+        refused = await client.post("/v1/predict", json={"texts": ["\xa0" * 9999 + "a"] * 11})
+        return sizes, refused
+
+    sizes, refused = ask(make_settings(model_folder, tmp_path), talk)
+    assert sizes == [10_000]
+    check_problem(refused, 413, "more than 100,000 characters together")
+
+
+def test_feedback_that_waits_for_a_dead_store_is_limited(model_folder, tmp_path, monkeypatch):
+    may_end = threading.Event()
+
+    def hang(*_, **__):
+        assert may_end.wait(60)
+        return 1
+
+    monkeypatch.setattr(api, "add_feedback", hang)
+    url = f"sqlite:///{tmp_path}/feedback.db"
+
+    async def talk(client):
+        body = {"text": SPAM, "label": "ham"}
+        storing = [asyncio.ensure_future(client.post("/v1/feedback", json=body)) for _ in range(40)]
+        while sum(task.done() for task in storing) < 20:
+            await asyncio.sleep(0.01)
+        may_end.set()
+        return [answer.status_code for answer in await asyncio.gather(*storing)]
+
+    statuses = ask(make_settings(model_folder, tmp_path, feedback_url=url), talk)
+    assert sorted(statuses) == [201] * 20 + [503] * 20
+
+
 def test_too_many_messages_to_explain_are_refused(model_folder, tmp_path):
     async def talk(client):
         client.app.state.service.explained_characters = 99_999

@@ -245,3 +245,47 @@ def test_a_request_names_the_service_once(attacked_service, version, lines, stat
         if status == 400:
             assert answer.headers["content-type"] == "application/problem+json"
             assert "Host" in json.load(answer)["detail"]
+
+
+UPGRADE = b"Host: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+
+
+def test_a_wish_for_another_protocol_is_passed_over(attacked_service):
+    content = json.dumps({"text": "WIN cash now"}).encode()
+    head = b"POST /v1/predict HTTP/1.1\r\nContent-Type: application/json\r\n" + UPGRADE
+    head += b"HTTP2-Settings: AAMAAABk\r\nContent-Length: %d\r\n\r\n" % len(content)
+    after = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    address = ("127.0.0.1", attacked_service.port)
+    with socket.create_connection(address, timeout=60) as connection:
+        connection.sendall(head + content + after)
+        assert read_answers(connection, 2) == [200, 200]
+    # However it is cut into pieces; nothing of the body is taken for another request.
+    smuggled = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    head = b"POST /healthz HTTP/1.1\r\n" + UPGRADE + b"Content-Length: %d\r\n\r\n" % len(smuggled)
+    with socket.create_connection(address, timeout=60) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in (head[:40], head[40:], smuggled[:5], smuggled[5:], after):
+            connection.sendall(piece)
+            threading.Event().wait(0.02)
+        assert read_answers(connection, 2) == [405, 200]
+    with socket.create_connection(address, timeout=60) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\n" + UPGRADE + b"\r\n" + after)
+        assert read_answers(connection, 2) == [200, 200]
+
+
+def test_large_bodies_that_end_together_are_parsed_one_by_one(attacked_service, client):
+    content = json.dumps({"texts": [["\xa0" * 9999 + "a"] * 8, [1.5] * 100_000]}).encode()
+    assert len(content) < 1_000_000
+    url = f"{attacked_service.url}/v1/predict"
+    statuses = []
+
+    def ask():
+        answer = httpx.post(url, content=content, headers=HEADERS, timeout=60, verify=False)
+        statuses.append(answer.status_code)
+
+    threads = [threading.Thread(target=ask) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        assert client.get(f"{attacked_service.url}/healthz").status_code == 200
+    assert statuses == [422] * 12

@@ -192,3 +192,35 @@ def test_who_gives_up_waiting_stops_nothing():
         return found
 
     assert asyncio.run(give_up()) == [2]
+
+
+def test_nothing_waits_once_clients_have_left_while_they_were_scored(monkeypatch):
+    is_scored, may_end = threading.Event(), threading.Event()
+
+    def score_slowly(_, __, texts):
+        is_scored.set()
+        assert may_end.wait(60)
+        return np.zeros(len(texts))
+
+    monkeypatch.setattr(batching, "score_texts", score_slowly)
+    monkeypatch.setattr(batching, "MAX_WAITING_CHARACTERS", 20_000)
+
+    async def leave_while_scoring():
+        batcher = Batcher()
+        running = asyncio.get_running_loop().create_task(batcher.run())
+        model = make_model()
+        left = asyncio.ensure_future(
+            score(batcher, model, ["x" * 1000] * 20, has_left=is_scored.is_set)
+        )
+        await asyncio.to_thread(is_scored.wait, 60)
+        # There is no room, so those who have left are dropped at once.
+        stays = asyncio.ensure_future(score(batcher, model, ["y" * 1000] * 20))
+        await asyncio.sleep(0)
+        may_end.set()
+        with pytest.raises(ClientLeftError):
+            await left
+        await stays
+        running.cancel()
+        return batcher.waiting, batcher.waiting_characters, len(batcher.jobs)
+
+    assert asyncio.run(leave_while_scoring()) == (0, 0, 0)

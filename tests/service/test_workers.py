@@ -1,5 +1,6 @@
 """Tests of several processes that serve: one dies, all reload, all end."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -269,6 +270,48 @@ def test_a_private_folder_that_was_swept_is_made_again(tmp_path):
         assert read_counts() >= 10
         assert "Traceback" not in service.read_log()
     assert list(tmp_path.glob("serve-*")) == []
+
+
+def test_a_hangup_while_processes_start_ends_none(tmp_path):
+    folder = make_folder(tmp_path / "served")
+    with run_service(folder, "--workers", "2") as service:
+        workers = wait_for_workers(service, set())
+        victim = min(workers)
+        os.kill(victim, signal.SIGKILL)
+        # From before the other one starts until it serves.
+        wait_for(lambda: list_workers(service) - workers)
+        (newest,) = list_workers(service) - workers
+        while "replaces" not in service.read_log():
+            os.kill(newest, signal.SIGHUP)
+            time.sleep(0.05)
+        assert newest in wait_for_workers(service, {victim})
+        assert service.read_log().count("another starts") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_full_temporary_folder_ends_no_process(tmp_path):
+    folder, small = make_folder(tmp_path / "served"), tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(small)], check=False
+    )
+    if mounted.returncode:
+        pytest.skip("no small disk can be mounted here")
+    try:
+        with run_service(folder, "--workers", "2", TMPDIR=str(small)) as service:
+            workers = wait_for_workers(service, set())
+            with contextlib.suppress(OSError), (small / "filler").open("wb", buffering=0) as filler:
+                while True:
+                    filler.write(b"x" * 4096)
+            for path in ("/", "/model", "/nothing", "/v1/model", "/metrics") * 4:
+                with connect(service) as connection:
+                    connection.request("GET", path)
+                    assert connection.getresponse().status in (200, 404)
+                with connect(service) as connection:
+                    ask(connection)
+            assert list_workers(service) == workers
+    finally:
+        subprocess.run(["umount", "--lazy", str(small)], check=True)
 
 
 def make_supervisor(process):
