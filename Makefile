@@ -34,7 +34,7 @@ export AWS_MAX_ATTEMPTS ?= 2
 # Before there is an environment, any Python will do.
 ANY_PYTHON := $(firstword $(wildcard $(VENV)/bin/python) $(PYTHON))
 PIP_INSTALL := $(VENV)/bin/python -m pip install --disable-pip-version-check --require-hashes
-SUMMARY := python src/summary.py --metrics reports/metrics.json \
+SUMMARY := python src summary --metrics reports/metrics.json \
 	--intervals reports/intervals.json --report reports/report.html
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
@@ -54,26 +54,26 @@ repro: setup ## Run the pipeline on the real data, print the metrics
 	@$(SUMMARY)
 
 push: setup ## Send what the pipeline made to the remote
-	@python src/doctor.py --remote
+	@python src doctor --remote
 	@dvc push $(ARGS)
 
 pull: setup ## Fetch what the pipeline made from the remote
-	@python src/doctor.py --remote
+	@python src doctor --remote
 	@dvc pull $(ARGS)
 
 s3: $(VENV)/.development ## Start an S3 server on this machine for push and pull
-	@python src/local_s3.py start $(ARGS)
+	@python src local_s3 start $(ARGS)
 
 s3-stop: ## Stop it; its objects stay
-	@$(ANY_PYTHON) src/local_s3.py stop
+	@$(ANY_PYTHON) src local_s3 stop
 
 remote: setup ## Create or check the bucket, as in make remote ARGS='--bucket s3://NAME/dvc'
-	@python src/remote_setup.py $(ARGS)
+	@python src remote_setup $(ARGS)
 
 doctor: ## Tell in five seconds whether all is in order
 	@command -v $(ANY_PYTHON) >/dev/null || \
 		{ echo "$(PYTHON) is not installed: install Python 3.11 or newer" >&2; exit 1; }
-	@$(ANY_PYTHON) src/doctor.py
+	@$(ANY_PYTHON) src doctor
 
 test: $(VENV)/.development ## Run the tests, measure their coverage
 	@pytest --numprocesses 2 --dist worksteal --cov --cov-report term $(ARGS)
@@ -93,13 +93,13 @@ readme: setup ## Bring README's tables up to date
 	@$(SUMMARY) --pipeline dvc.yaml --readme README.md
 
 sweep: setup ## Run a grid of experiments, as in make sweep ARGS="-S 'section.key=1,10'"
-	@python src/sweep.py --metrics reports/metrics.json $(ARGS)
+	@python src sweep --metrics reports/metrics.json $(ARGS)
 
 compare: setup ## Print a table of the experiments, best first
-	@python src/compare.py $(ARGS)
+	@python src compare $(ARGS)
 
 study: setup ## Compare configurations by cross-validation, write reports/study.*
-	@python src/study.py --params params.yaml --train data/interim/train.parquet \
+	@python src study --params params.yaml --train data/interim/train.parquet \
 		--output reports/study
 
 # The text goes through the environment as it is: neither make nor the shell looks into it.
@@ -107,25 +107,25 @@ unexport TEXT
 predict: export MESSAGE = $(value TEXT)
 predict: setup ## Tell spam from ham, as in make predict TEXT='You won! Call now'
 	$(if $(value TEXT),,$(error name the text, as in "make predict TEXT='You won! Call now'"))
-	@python src/predict.py -- "$$MESSAGE"
+	@python src predict -- "$$MESSAGE"
 
 serve: setup ## Serve the model on this machine, as in make serve ARGS='--port 8080 --workers 2'
-	@exec python src/serve.py $(ARGS)
+	@exec python src serve $(ARGS)
 
 screenshot: $(VENV)/.development ## Take README's picture of the web page anew
 	@python docs/screenshot.py
 
 feedback: setup ## Review the corrections of users, as in make feedback ARGS=list
-	@python src/feedback.py $(ARGS)
+	@python src feedback $(ARGS)
 
 release: setup ## Push the model and register it, as in make release VERSION=v1.0.0
 	$(if $(VERSION),,$(error name the version, as in 'make release VERSION=v1.0.0'))
-	@python src/registry.py release $(VERSION)
+	@python src registry release $(VERSION)
 
 promote: setup ## Give a version a stage, as in make promote VERSION=v1.0.0 STAGE=prod
 	$(if $(and $(VERSION),$(STAGE)),,\
 		$(error name both, as in 'make promote VERSION=v1.0.0 STAGE=prod'))
-	@python src/registry.py promote $(VERSION) $(STAGE) $(ARGS)
+	@python src registry promote $(VERSION) $(STAGE) $(ARGS)
 
 bench: setup ## Print the figures that README quotes
 	@python benchmarks/preprocessing.py

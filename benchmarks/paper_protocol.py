@@ -23,18 +23,18 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from benchmarks.corpus import RAW, read_corpus  # noqa: E402
-from common.matrices import as_float32  # noqa: E402
-from common.metrics import weighted_metrics  # noqa: E402
-from common.params import read_params  # noqa: E402
-from common.tokens import TextParams, prepare_messages  # noqa: E402
-from feature_engineering import FeatureParams, build_columns  # noqa: E402
-from model_building import ModelParams, build_estimator  # noqa: E402
+from core.params import read_params  # noqa: E402
+from evaluation.metrics import weighted_metrics  # noqa: E402
+from features.branches import FeatureParams, build_columns  # noqa: E402
+from features.matrices import as_float32  # noqa: E402
+from models.estimators import ModelParams, build_estimator  # noqa: E402
+from text.tokens import TextParams, prepare_messages  # noqa: E402
 
 N_SEEDS = 10
 TRAIN_SHARE = 0.3
 LEAST_MCC = 0.95
 PAPER = "| Almeida et al. 2011, best of 13 (linear SVM) | 97.64 | 83.10 | 0.18 | | 0.893 |"
-# Name in common.metrics, factor and decimals of the table's columns.
+# Name in evaluation.metrics, factor and decimals of the table's columns.
 COLUMNS = {"accuracy": (100, 2), "recall": (100, 2), "fpr": (100, 2), "f1": (1, 3), "mcc": (1, 3)}
 
 

@@ -2,7 +2,7 @@
 
 Run: python benchmarks/predict.py
 
-Runs ``src/predict.py --input FILE --output FILE`` on a CSV file as a process of its own, loading of
+Runs ``python src predict --input FILE --output FILE`` on a CSV file as a process of its own, loading of
 libraries and model included: with one process on one core, and with two on two. The messages are
 those of benchmarks/preprocessing.py: drawn from the corpus, a share of their words swapped.
 
@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from benchmarks.corpus import RAW, read_corpus  # noqa: E402
 from benchmarks.preprocessing import swap_words  # noqa: E402
-from common.markdown import align_table  # noqa: E402
+from core.markdown import align_table  # noqa: E402
 
 LEAST_SPEED = 1200
 LEAST_RATIO = 1.8
@@ -53,7 +53,7 @@ def pin(n_cores: int) -> None:
 
 def measure(source: Path, n_messages: int, n_jobs: int) -> Run:
     """Score a file with the pipeline's model."""
-    command = [sys.executable, str(ROOT / "src" / "predict.py"), "--jobs", str(n_jobs)]
+    command = [sys.executable, str(ROOT / "src"), "predict", "--jobs", str(n_jobs)]
     command += ["--input", str(source), "--output", str(source.with_name("scored.csv"))]
     start = time.perf_counter()
     process = subprocess.Popen(

@@ -31,9 +31,9 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 from benchmarks.corpus import RAW, read_corpus  # noqa: E402
 from benchmarks.nltk_stand_in import write_nltk_data  # noqa: E402
 from benchmarks.tutorial.src.data_preprocessing import transform_text  # noqa: E402
-from common.params import read_params  # noqa: E402
-from common.tokens import build_tokeniser  # noqa: E402
+from core.params import read_params  # noqa: E402
 from preprocessing import PreprocessingParams, prepare  # noqa: E402
+from text.tokens import build_tokeniser  # noqa: E402
 
 SEED = 0
 SWAPPED = 0.2

@@ -60,7 +60,7 @@ def main() -> None:
     args = parser.parse_args()
     texts = read_corpus(RAW)[1][:5000]
     requests = make_requests("/v1/predict", [{"text": text} for text in texts])
-    command = [sys.executable, "src/serve.py", "--port", str(PORT)]
+    command = [sys.executable, "src", "serve", "--port", str(PORT)]
     service = subprocess.Popen(
         [*command, "--workers", str(args.workers)], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )

@@ -41,7 +41,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from benchmarks.corpus import RAW, read_corpus  # noqa: E402
 from benchmarks.load import HOST, load, make_requests  # noqa: E402
-from common.markdown import align_table  # noqa: E402
+from core.markdown import align_table  # noqa: E402
 
 MODEL = ROOT / "models" / "model.skops"
 PEERS = ROOT / "benchmarks" / "serve_peers"
@@ -93,7 +93,7 @@ def list_servers(workers: int) -> list[Server]:
     return [
         Server(
             "this service",
-            f"src/serve.py --port {{port}} --workers {workers}",
+            f"src serve --port {{port}} --workers {workers}",
             python=sys.executable,
             folder=ROOT,
             path="/v1/predict",

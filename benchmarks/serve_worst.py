@@ -142,7 +142,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the dearest requests.")
     parser.add_argument("--texts", type=int, default=10_000, help="to watch the memory with")
     args = parser.parse_args()
-    command = [sys.executable, "src/serve.py", "--port", str(PORT)]
+    command = [sys.executable, "src", "serve", "--port", str(PORT)]
     service = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     try:
         wait_until_ready(service, 1)

@@ -27,8 +27,8 @@ PATIENCE_SECONDS = 600
 
 
 def run_sweep(folder: Path, grid: str, jobs: int) -> None:
-    """Run a grid with src/sweep.py."""
-    command = [sys.executable, str(ROOT / "src" / "sweep.py"), "--metrics", "reports/metrics.json"]
+    """Run a grid with python src sweep."""
+    command = [sys.executable, str(ROOT / "src"), "sweep", "--metrics", "reports/metrics.json"]
     run([*command, "--set-param", grid, "--jobs", str(jobs)], folder)
 
 

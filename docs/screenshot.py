@@ -46,7 +46,7 @@ def run_service() -> Iterator[str]:
         for name, value in os.environ.items()
         if name not in ("FEEDBACK_URL", "SERVICE_TOKEN")
     }
-    command = [sys.executable, "src/serve.py", "--port", str(port)]
+    command = [sys.executable, "src", "serve", "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
         wait_until_ready(url, process)

@@ -4,7 +4,7 @@ By hand: python src/data_ingestion.py --params params.yaml --output data/raw/mes
     --additions data/raw/additions.tsv
 """
 
-import common.startup  # noqa: F401  (first: see there)
+import core.startup  # noqa: F401  (first: see there)
 
 import argparse
 import codecs
@@ -24,9 +24,9 @@ import requests
 from pydantic import Field, PositiveFloat
 from tqdm import tqdm
 
-from common.files import empty_folder, replace
-from common.log import run_stage, timed
-from common.params import Params, read_params
+from core.files import empty_folder, replace
+from core.log import run_stage, timed
+from core.params import Params, read_params
 
 CHUNK_BYTES = 1 << 18
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

@@ -8,7 +8,7 @@ By hand: python src/preprocessing.py --params params.yaml --input data/interim/m
     --report reports/preprocessing.json
 """
 
-import common.startup  # noqa: F401  (first: see there)
+import core.startup  # noqa: F401  (first: see there)
 
 import argparse
 import logging
@@ -18,13 +18,13 @@ import numpy as np
 import pandas as pd
 from pydantic import ConfigDict, Field, NonNegativeInt
 
-from common.files import write_json
-from common.log import run_stage, timed
-from common.near_duplicates import group_near_duplicates
-from common.params import read_params
-from common.tables import read_table, write_table
-from common.text import normalise_text
-from common.tokens import TextParams, build_tokeniser
+from core.files import write_json
+from core.log import run_stage, timed
+from core.params import read_params
+from core.tables import read_table, write_table
+from text.near_duplicates import group_near_duplicates
+from text.normalise import normalise_text
+from text.tokens import TextParams, build_tokeniser
 
 COLUMNS = ["label", "text", "tokens", "group", "row"]
 

@@ -17,7 +17,7 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.conftest import find_free_port
-from tests.running_service import make_folder
+from tests.support.running_service import make_folder
 
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")

@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import data_validation
-from common.params import read_params
-from data_validation import ValidationParams, parse, parse_additions, sort_records
+from core.params import read_params
+from data_validation import parse, parse_additions, sort_records
+from records.raw import ValidationParams
 
 LENIENT = {"max_rejected_share": 1, "min_rows_per_label": 1}
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import feature_engineering
-from common.matrices import load_matrix
-from common.models import load_model
+from features.matrices import load_matrix
+from models.store import load_model
 
 MESSAGES = {
     "train": ["free cash now", "free entry", "see you soon", "see me now"],

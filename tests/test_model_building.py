@@ -12,8 +12,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import model_building
-from common.matrices import save_matrix
-from common.models import load_model, save_model
+from features.matrices import save_matrix
+from models.store import load_model, save_model
 
 N_ROWS = 60
 

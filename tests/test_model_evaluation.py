@@ -19,9 +19,10 @@ from sklearn.svm import LinearSVC
 
 import feature_engineering
 import model_evaluation
-from common.matrices import save_matrix
-from common.models import save_model
-from model_evaluation import find_errors, find_telling_features
+from evaluation.telling_features import find_telling_features
+from features.matrices import save_matrix
+from model_evaluation import find_errors
+from models.store import save_model
 
 HAM = ["see you soon", "call me later", "home for dinner", "i am late", "ok see you", "later then"]
 SPAM = ["win free cash", "free prize now", "claim £100 cash <b>now</b>"]

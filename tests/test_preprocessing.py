@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import preprocessing
-from common.near_duplicates import group_near_duplicates
-from common.params import read_params
+from core.params import read_params
 from preprocessing import PreprocessingParams, choose_test_rows, drop_duplicates, prepare, split
+from text.near_duplicates import group_near_duplicates
 
 
 def make_table(rows, added=()):

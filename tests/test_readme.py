@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import yaml
 
-import summary
-from common.params import read_params
+from commands import summary
+from core.params import read_params
 from data_ingestion import IngestionParams
-from data_validation import ValidationParams
+from records.raw import ValidationParams
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "src"))
 
-from common.models import load_model  # noqa: E402
+from models.store import load_model  # noqa: E402
 
 # More messages are not scored together.
 BATCH_SIZE = 64

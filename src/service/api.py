@@ -13,9 +13,8 @@ from fastapi.responses import FileResponse, Response
 from sqlalchemy import Engine
 from starlette.exceptions import HTTPException
 
-from common.explanation import explain
-from common.feedback_store import add_feedback, build_engine, open_store
-from common.text import count_normalised
+from feedback.store import add_feedback, build_engine, open_store
+from models.explanation import explain
 from service import telemetry
 from service.batching import (
     BATCH_CHARACTERS,
@@ -48,6 +47,7 @@ from service.schemas import (
 )
 from service.serving_model import ModelHolder, ServingModel
 from service.settings import Settings
+from text.normalise import count_normalised
 
 # What explaining a message costs, however short it is, in characters of a long one.
 EXPLAIN_CHARACTERS = 500

@@ -17,7 +17,7 @@ from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 from starlette.routing import Route
 
-from common.log import configure_logging
+from core.log import configure_logging
 from service import protocol
 from service.api import Service, guarded, unguarded
 from service.gate import Gate

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from common.scoring import score_texts
+from models.scoring import score_texts
 from service.serving_model import ServingModel
 
 # About 10 ms of ordinary work, and at most 70 ms if every word is an odd one.

@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic import Tag as Named
 
-from common.message_chunks import find_fault
+from records.chunks import find_fault
 
 # Lengths of texts are limited both as received and once they are normalised (NFKC), which can make
 # 18 characters of one.

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from sklearn.pipeline import Pipeline
 
-from common.data_params import DataParams, Labels
-from common.files import make_private_folder
-from common.models import load_model
-from common.operating_point import choose_threshold
-from common.params import read_params
-from common.scoring import DIGEST_LENGTH, check_labels, score_texts
+from core.files import make_private_folder
+from core.params import read_params
+from models.scoring import DIGEST_LENGTH, check_labels, score_texts
+from models.store import load_model
+from models.threshold import choose_threshold
+from records.schema import DataParams, Labels
 from service import telemetry
 from service.settings import Settings
 
@@ -165,7 +165,7 @@ class ModelHolder:
         self.current = load_at_start(settings)
         self.lock = asyncio.Lock()
         self.folder_error = ""
-        # What is loaded stays, so the garbage collector, which common.startup switched off, need
+        # What is loaded stays, so the garbage collector, which core.startup switched off, need
         # not look at it.
         gc.freeze()
         gc.enable()

@@ -13,7 +13,7 @@ from prometheus_client import (
     values,
 )
 
-from common.files import make_private_folder
+from core.files import make_private_folder
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 # The files of each process that counts, and several times what each of them needs.

@@ -10,7 +10,7 @@ PREDICT = """
 import json, sys
 from pathlib import Path
 sys.path.insert(0, "src")
-from common.models import load_model
+from models.store import load_model
 model = load_model(Path("models/model.skops"))
 print(json.dumps(model.predict(sys.argv[1:]).tolist()))
 """

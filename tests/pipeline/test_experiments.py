@@ -15,8 +15,7 @@ import psutil
 import pytest
 from filelock import FileLock
 
-import compare
-import sweep
+from commands import compare, sweep
 from tests.pipeline.conftest import Repository
 
 GRID = ["model_building.params.C=1,100", "feature_engineering.words.max_ngram=1,2"]
@@ -116,7 +115,7 @@ def test_an_experiment_of_a_sweep_can_be_applied(copy):
 
 def test_a_failing_experiment_fails_the_sweep_and_spares_the_others(copy):
     grid = as_options(["model_evaluation.threshold=0.9999,2"])
-    run = copy.try_run("python", "src/sweep.py", METRICS, "--jobs=2", *grid)
+    run = copy.try_run("python", "src", "sweep", METRICS, "--jobs=2", *grid)
     assert run.returncode == 1, run.stdout
     assert "threshold=2 failed: " in run.stdout
     assert "threshold: input should be less than 1, got 2" in run.stdout
@@ -167,7 +166,7 @@ def wait_until(is_so, what):
 
 
 def test_a_sweep_that_is_stopped_leaves_nothing_running(copy):
-    command = ["python", "src/sweep.py", METRICS, "--jobs=2"]
+    command = ["python", "src", "sweep", METRICS, "--jobs=2"]
     command += as_options(["model_building.params.C=2,3,4"])
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         wait_until(

@@ -8,7 +8,7 @@ import urllib.request
 import pandas as pd
 import yaml
 
-from tests.running_service import run_service
+from tests.support.running_service import run_service
 
 # The model knows these words from spam. None of its messages is like them as a whole, so that they
 # come to the training set.
@@ -39,7 +39,7 @@ def read_sides(repository):
 def test_a_correction_that_is_accepted_changes_what_the_service_says(repository):
     store = "sqlite:///data/feedback/feedback.db"
     repository.environment["FEEDBACK_URL"] = store
-    command = ["python", "src/feedback.py"]
+    command = ["python", "src", "feedback"]
     train, test = read_sides(repository)
     doubted = test["text"][0]
     right = {"ham": "spam", "spam": "ham"}[test["label"][0]]

@@ -16,12 +16,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from common.matrices import load_matrix
-from common.models import load_model
-from common.params import read_params
-from common.tables import read_table
-from model_evaluation import EvaluationParams, compute_metrics, score
-from registry import MODEL, TEST_SET
+from commands.registry import MODEL, TEST_SET
+from core.params import read_params
+from core.tables import read_table
+from evaluation.scores import EvaluationParams, compute_metrics, score
+from features.matrices import load_matrix
+from models.store import load_model
 
 COLUMNS = ["label", "text", "group", "row"]
 
@@ -50,7 +50,7 @@ def many(tmp_path_factory):
 
 
 def start(repository, *arguments, **options):
-    command = [sys.executable, "src/predict.py", *map(str, arguments)]
+    command = [sys.executable, "src", "predict", *map(str, arguments)]
     return subprocess.Popen(command, cwd=repository.path, env=repository.environment, **options)
 
 
@@ -85,7 +85,7 @@ def test_predicts_what_the_evaluation_measured(finished, evaluated, raw, tmp_pat
         raw.to_csv(source, index=False)
     else:
         raw.to_json(source, orient="records", lines=True)
-    finished.run("python", "src/predict.py", "--input", str(source), "--output", str(target))
+    finished.run("python", "src", "predict", "--input", str(source), "--output", str(target))
     if suffix == "parquet":
         scored = pd.read_parquet(target)
     elif suffix == "csv":
@@ -108,7 +108,7 @@ def test_a_rate_gives_the_recall_that_the_evaluation_reports(finished, evaluated
     raw.to_csv(source, index=False)
     params = read_params(finished.path / "params.yaml", "model_evaluation", EvaluationParams)
     arguments = ["--max-fpr", str(params.max_fpr), "--input", str(source), "--output", str(target)]
-    finished.run("python", "src/predict.py", *arguments)
+    finished.run("python", "src", "predict", *arguments)
     is_caught = (pd.read_csv(target)["label"] == "spam").to_numpy()
     is_spam = evaluated["is_positive"].to_numpy()
     reported = json.loads((finished.path / "reports" / "metrics.json").read_text())["test"]
@@ -246,7 +246,7 @@ def test_an_interrupt_while_processes_start_ends_it_in_one_line(finished, many, 
 
 
 def test_an_interrupt_while_it_imports_ends_it_in_one_line(finished):
-    command = [sys.executable, "-X", "importtime", "src/predict.py", "hello"]
+    command = [sys.executable, "-X", "importtime", "src", "predict", "hello"]
     process = subprocess.Popen(
         command,
         cwd=finished.path,
@@ -274,7 +274,7 @@ def test_a_run_after_a_killed_one_leaves_only_its_own_files(finished, many, tmp_
         ".scored.csv.tmp",
         ".scored.rejected.csv.tmp",
     }
-    finished.run("python", "src/predict.py", "--input", str(source), "--output", str(target))
+    finished.run("python", "src", "predict", "--input", str(source), "--output", str(target))
     assert {path.name for path in tmp_path.iterdir()} == {
         "messages.csv",
         "scored.csv",
@@ -303,7 +303,7 @@ def test_says_that_there_is_no_room_for_standard_output(finished, many):
     ],
 )
 def test_ends_in_one_sentence(finished, arguments, message):
-    ran = finished.try_run("python", "src/predict.py", *arguments)
+    ran = finished.try_run("python", "src", "predict", *arguments)
     assert ran.returncode == 1
     assert message in ran.stdout
     assert "Traceback" not in ran.stdout

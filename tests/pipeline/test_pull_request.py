@@ -1,6 +1,6 @@
 """Tests of describing a change for a pull request."""
 
-import pull_request
+from commands import pull_request
 
 
 def test_describes_metrics_and_plots_of_a_change(repository, monkeypatch, capsys):

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-import registry
+from commands import registry
 from tests.pipeline.conftest import Repository
 
 
@@ -20,12 +20,12 @@ def shared(finished, s3_server, tmp_path_factory):
     url = "url = s3://messages/registry"
     config.write_text(config.read_text().replace("url = s3://message-classification/dvc", url))
     repository.commit()
-    repository.run("python", "src/registry.py", "release", "1.0.0")
+    repository.run("python", "src", "registry", "release", "1.0.0")
     repository.set_params({"model_building.params": {"C": 1e-9}})
     repository.set_params({"model_building.class_weight": None})
     repository.run("dvc", "repro")
     repository.commit()
-    repository.run("python", "src/registry.py", "release", "v2.0.0")
+    repository.run("python", "src", "registry", "release", "v2.0.0")
     return repository
 
 

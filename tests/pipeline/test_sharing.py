@@ -26,14 +26,14 @@ IN_SYNC = "Cache and remote 'storage' are in sync."
 
 def start_server(repository):
     """Start a server for a repository, again if it was killed, and tell the repository its keys."""
-    script = str(ROOT / "src" / "local_s3.py")
-    repository.run(sys.executable, script, "start", f"--port={find_free_port()}")
+    program = str(ROOT / "src"), "local_s3"
+    repository.run(sys.executable, *program, "start", f"--port={find_free_port()}")
     lines = (repository.path / ".s3" / "env").read_text().splitlines()
     repository.environment.update(line.split("=", 1) for line in lines)
 
 
 def stop_server(repository):
-    repository.run(sys.executable, str(ROOT / "src" / "local_s3.py"), "stop")
+    repository.run(sys.executable, str(ROOT / "src"), "local_s3", "stop")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.running_service import RunningService, make_folder, run_service
+from tests.support.running_service import RunningService, make_folder, run_service
 
 # Milliseconds that a page gets; a test that passes waits far less.
 PATIENCE = 60_000

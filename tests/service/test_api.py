@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from common.explanation import explain
-from common.models import load_model, save_model
-from common.scoring import read_version, score_texts
+from models.explanation import explain
+from models.scoring import read_version, score_texts
+from models.store import load_model, save_model
 from service import api
 from service.schemas import BATCH_SIZE, BODY_BYTES, TEXT_LENGTH
-from tests.running_service import METRICS, PNG, make_folder
 from tests.service.application import ask, make_settings
-from tests.small_model import fit_model
+from tests.support.running_service import METRICS, PNG, make_folder
+from tests.support.small_model import fit_model
 
 ROOT = Path(__file__).parents[2]
 SPAM = "WIN cash now, claim your prize"
@@ -300,7 +300,7 @@ def test_feedback_is_off_unless_it_is_configured(get):
 
 
 def test_feedback_is_stored_with_what_the_model_says(get, model_folder, tmp_path):
-    from common.feedback_store import list_feedback, open_store
+    from feedback.store import list_feedback, open_store
 
     url = f"sqlite:///{tmp_path}/feedback.db"
     settings = make_settings(model_folder, tmp_path, feedback_url=url)

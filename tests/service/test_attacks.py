@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from service.schemas import REQUEST_CHARACTERS, TEXT_LENGTH
-from tests.running_service import make_folder, run_service
+from tests.support.running_service import make_folder, run_service
 
 HEADERS = {"Content-Type": "application/json"}
 # What one of these requests may cost on a slow machine. Without limits it is minutes.

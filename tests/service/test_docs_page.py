@@ -2,8 +2,8 @@
 
 from playwright.sync_api import expect
 
-from tests.running_service import run_service
 from tests.service.page_actions import change_answer
+from tests.support.running_service import run_service
 
 
 def open_operation(page, name):

@@ -19,8 +19,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-import serve
-from tests.running_service import ROOT, make_folder, run_service
+from commands import serve
+from tests.support.running_service import ROOT, make_folder, run_service
 
 SPAM = "WIN cash now, claim your free PRIZE"
 HAM = "see you at home for lunch"
@@ -37,9 +37,8 @@ QUICK = 0.9
 FAILING_SERVICE = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "src")!r})
-import common.startup
-import serve
-from common.log import run_stage
+from commands import serve
+from core.log import run_stage
 from service import batching
 
 def fail_if_told_to(model, positive, texts, score_texts=batching.score_texts):
@@ -67,8 +66,7 @@ def impatient_service(tmp_path_factory):
 def guarded_service(tmp_path_factory):
     """Return a service that wants a token, logs requests, and fails if it is told to."""
     folder = make_folder(tmp_path_factory.mktemp("guarded"))
-    (folder / "src").mkdir()
-    (folder / "src" / "serve.py").write_text(FAILING_SERVICE)
+    (folder / "serve.py").write_text(FAILING_SERVICE)
     with run_service(
         folder, "--access-log", SERVICE_TOKEN=TOKEN, FEEDBACK_URL="sqlite:///feedback.db"
     ) as running:
@@ -633,7 +631,7 @@ def test_what_keeps_it_from_starting_is_one_line_and_status_1(tmp_path):
     folder = make_folder(tmp_path)
     (folder / "models" / "model.skops").write_bytes(b"PK rubbish")
     run = subprocess.run(
-        [sys.executable, str(ROOT / "src" / "serve.py"), "--workers", "2", "--port", "0"],
+        [sys.executable, str(ROOT / "src"), "serve", "--workers", "2", "--port", "0"],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from tests.running_service import make_folder, run_service
+from tests.support.running_service import make_folder, run_service
 
 HEADERS = {"Content-Type": "application/json"}
 # No shrinking: what is found is told as it is, and the time is known.

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from service.lineage import Lineage, read_lineage
-from tests.running_service import METRICS, make_folder, measure
+from tests.support.running_service import METRICS, make_folder, measure
 
 
 @pytest.fixture

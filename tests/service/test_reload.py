@@ -19,12 +19,12 @@ import skops.io as sio
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from common.models import save_model
-from common.scoring import read_version
+from models.scoring import read_version
+from models.store import save_model
 from service.serving_model import read_signature
-from tests.running_service import make_folder, run_service
 from tests.service.application import make_settings
-from tests.small_model import fit_model
+from tests.support.running_service import make_folder, run_service
+from tests.support.small_model import fit_model
 
 SPAM = "WIN cash now, claim your free PRIZE"
 # The file is looked at twice a second, and a model is loaded in less.

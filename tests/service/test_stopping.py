@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tests.running_service import run_service
+from tests.support.running_service import run_service
 
 TEXT = "WIN cash now, claim your free PRIZE"
 HEADERS = {"Content-Type": "application/json"}

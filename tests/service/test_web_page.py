@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Route, expect
 
-from common.message_lines import bound_lines, split_csv
-from tests.running_service import RunningService, run_service
+from records.lines import bound_lines, split_csv
 from tests.service.page_actions import change_answer, classify, download, make_file, score_file
+from tests.support.running_service import RunningService, run_service
 
 TOKEN = "a token, with a blank"
 HEADER = ["label", "probability", "model_version", "reason"]

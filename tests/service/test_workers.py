@@ -19,11 +19,11 @@ from types import SimpleNamespace
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-import serve
-from common.models import save_model
-from common.scoring import read_version
-from tests.running_service import make_folder, run_service
-from tests.small_model import fit_model
+from commands import serve
+from models.scoring import read_version
+from models.store import save_model
+from tests.support.running_service import make_folder, run_service
+from tests.support.small_model import fit_model
 
 SPAM = "WIN cash now, claim your free PRIZE"
 PATIENCE = 60

@@ -1,4 +1,4 @@
-// CSV (RFC 4180) and TSV, read piece by piece, as `src/predict.py` reads them: in TSV each line is
+// CSV (RFC 4180) and TSV, read piece by piece, as `python src predict` reads them: in TSV each line is
 // a record and quotes mean nothing; in CSV a stray quote costs its own line alone.
 
 const PIECE_BYTES = 1 << 18;

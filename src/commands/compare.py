@@ -1,0 +1,201 @@
+"""Print the experiments of a commit as a table: a readable ``dvc exp show``, best first.
+
+By hand: python src compare --sort-by mcc
+
+Of the parameters only those that differ are shown, of the metrics the headline ones of the test
+set, each with its 95% interval in brackets. The table is Markdown.
+"""
+
+import argparse
+import csv
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from core.log import run_stage
+from core.markdown import align_table
+from core.processes import run_dvc
+
+# Names that begin with a label, such as spam_caught, are known by how they end.
+HEADLINES = ("f1", "mcc", "recall_at_max_fpr", "_caught", "_blocked")
+LOWER_IS_BETTER = ("brier_score", "_blocked")
+MISSING = "-"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What ``dvc exp show`` says of one experiment, of the baseline, or of the workspace."""
+
+    name: str
+    state: str  # success, running, queued, failed, unreadable
+    params: dict[str, Any]
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+
+
+def show_experiments(num: int) -> list[dict]:
+    """Return what ``dvc exp show --json`` prints of the last ``num`` commits.
+
+    Raises
+    ------
+    OSError
+        If it fails; the message is DVC's.
+    """
+    return json.loads(run_dvc("exp", "show", "--json", "--num", str(num)))
+
+
+def read_rows(shown: list[dict]) -> list[Row]:
+    """Return the workspace, unless it is as committed, then each commit and its experiments."""
+    workspace, *commits = shown
+    rows = [read_row(workspace, "workspace")]
+    for commit in commits:
+        rows.append(read_row(commit, f"{commit['name'] or commit['rev'][:7]} (baseline)"))
+        for experiment in commit["experiments"] or []:
+            state = (experiment["executor"] or {"state": "success"})["state"]
+            tip = experiment["revs"][0]
+            rows.append(read_row(tip, tip["name"] or tip["rev"][:7], state))
+    if rows[1:] and (rows[0].params, rows[0].metrics) == (rows[1].params, rows[1].metrics):
+        del rows[0]
+    return rows
+
+
+def read_row(shown: dict, name: str, state: str = "success") -> Row:
+    """Return one row; an experiment that is not done has no metrics but those of its baseline."""
+    if shown["data"] is None:
+        return Row(name, "unreadable", {}, {}, {})
+    data = shown["data"]
+    params: dict[str, Any] = {}
+    for file in data["params"].values():
+        params |= flatten(file.get("data") or {})
+    metrics, intervals = {}, {}
+    for file in data["metrics"].values() if state == "success" else ():
+        for metric, value in (file.get("data") or {}).get("test", {}).items():
+            if isinstance(value, dict):
+                intervals[metric] = value["low"], value["high"]
+            else:
+                metrics[metric] = value
+    return Row(name, state, params, metrics, intervals)
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the leaves of nested dictionaries by their dotted names; an empty one is a leaf."""
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            leaves |= flatten(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves
+
+
+def find_changed_params(rows: list[Row]) -> list[str]:
+    """Return the parameters that have not the same value in every row, in their order."""
+    rows = [row for row in rows if row.params]
+    names = dict.fromkeys(name for row in rows for name in row.params)
+    return [name for name in names if len({format_param(row, name) for row in rows}) > 1]
+
+
+def shorten_names(names: list[str]) -> list[str]:
+    """Return of each dotted name the shortest end that no other name has."""
+    short = []
+    for name in names:
+        parts = name.split(".")
+        ends = (".".join(parts[-n:]) for n in range(1, len(parts) + 1))
+        others = [f".{other}" for other in names if other != name]
+        unique = (end for end in ends if not any(other.endswith(f".{end}") for other in others))
+        short.append(next(unique, name))
+    return short
+
+
+def sort_rows(rows: list[Row], metric: str) -> list[Row]:
+    """Return the rows best first; those without the metric come last.
+
+    Raises
+    ------
+    ValueError
+        If no row has the metric.
+    """
+    known = dict.fromkeys(name for row in rows for name in row.metrics)
+    if not known:
+        raise ValueError("there are no metrics to compare: run 'make repro' first")
+    if metric not in known:
+        raise ValueError(f"there is no metric {metric!r}, choose one of {', '.join(known)}")
+    sign = 1 if metric.endswith(LOWER_IS_BETTER) else -1
+    return sorted(
+        rows, key=lambda row: (metric not in row.metrics, sign * row.metrics.get(metric, 0))
+    )
+
+
+def choose_metrics(rows: list[Row], sorted_by: str) -> list[str]:
+    """Return the headline metrics, and the one that the rows are sorted by."""
+    names = dict.fromkeys(name for row in rows for name in row.metrics)
+    return [name for name in names if name.endswith(HEADLINES) or name == sorted_by]
+
+
+def format_param(row: Row, name: str) -> str:
+    """Return a parameter as params.yaml would have it."""
+    if name not in row.params:
+        return MISSING
+    value = row.params[name]
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def format_metric(row: Row, name: str) -> str:
+    """Return a metric, and its interval in brackets."""
+    if name not in row.metrics:
+        return MISSING
+    interval = row.intervals.get(name, ())
+    brackets = f" [{', '.join(f'{end:.3f}' for end in interval)}]" if interval else ""
+    return f"{row.metrics[name]:.4f}{brackets}"
+
+
+def make_table(rows: list[Row], sorted_by: str) -> str:
+    """Return the rows as a Markdown table, with a column of states if one is not done."""
+    rows = sort_rows(rows, sorted_by)
+    params, metrics = find_changed_params(rows), choose_metrics(rows, sorted_by)
+    has_states = any(row.state != "success" for row in rows)
+    header = ["experiment", *["state"] * has_states, *shorten_names(params)]
+    table = [[*header, *(name.replace("_", " ") for name in metrics)]]
+    for row in rows:
+        cells = [row.name, *[row.state] * has_states]
+        cells += [format_param(row, name) for name in params]
+        table.append(cells + [format_metric(row, name) for name in metrics])
+    return align_table(table)
+
+
+def write_csv(rows: list[Row], sorted_by: str) -> None:
+    """Print the rows as CSV: whole names, every digit, every metric."""
+    rows = sort_rows(rows, sorted_by)
+    params = find_changed_params(rows)
+    metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    ends = ("", "_low", "_high")
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["experiment", "state", *params, *(m + end for m in metrics for end in ends)])
+    for row in rows:
+        figures = [
+            figure
+            for name in metrics
+            for figure in (row.metrics.get(name, ""), *row.intervals.get(name, ("", "")))
+        ]
+        values = [format_param(row, name) for name in params]
+        writer.writerow([row.name, row.state, *values, *figures])
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Print the table that ``argv`` asks for."""
+    parser = argparse.ArgumentParser(description="Print a table of the experiments, best first.")
+    parser.add_argument("--sort-by", default="mcc", metavar="METRIC", help="mcc if not given")
+    parser.add_argument("--num", type=int, default=1, help="commits back whose experiments to show")
+    parser.add_argument("--csv", action="store_true", help="CSV with every metric instead")
+    args = parser.parse_args(argv)
+    rows = read_rows(show_experiments(args.num))
+    if args.csv:
+        write_csv(rows, args.sort_by)
+    else:
+        print(make_table(rows, args.sort_by), flush=True)
+
+
+def run_program() -> None:
+    """Run as a program."""
+    run_stage(main)

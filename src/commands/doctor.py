@@ -1,0 +1,181 @@
+"""Tell within five seconds whether all that the pipeline needs is in order.
+
+By hand: python src doctor
+
+It runs before anything is installed, and on a Python that is too old as well: nothing but the
+standard library is imported here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+SECONDS = 4
+PYTHON = (3, 11)
+FREE_GIGABYTES = 2
+VENV = Path(".venv")
+
+
+class FaultError(Exception):
+    """Something that is not in order: what, and the mend."""
+
+    def __init__(self, what: str, mend: str) -> None:
+        super().__init__(what)
+        self.mend = mend
+
+
+def check_python() -> str:
+    """Return the version of Python."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < PYTHON:
+        wanted = ".".join(map(str, PYTHON))
+        mend = f"install Python {wanted} or newer, then make PYTHON=python{wanted} setup"
+        raise FaultError(f"{version} is too old", mend)
+    return version
+
+
+def check_environment() -> str:
+    """Return how many packages are installed, each in the version that is pinned."""
+    if not (VENV / "bin" / "python").exists():
+        raise FaultError("there is no .venv", "make setup")
+    requirements, stamp = Path("requirements.txt"), VENV / ".runtime"
+    if not stamp.exists() or stamp.stat().st_mtime < requirements.stat().st_mtime:
+        raise FaultError("requirements.txt is newer than .venv", "make setup")
+    if Path(sys.prefix).resolve() != VENV.resolve():
+        raise FaultError(f"{sys.executable} is not the Python of .venv", "make doctor")
+    import importlib.metadata
+
+    pins = re.findall(r"^([\w.-]+)(?:\[.*\])?==(\S+)( ;)?", requirements.read_text(), re.MULTILINE)
+    wrong = []
+    for name, pinned, is_conditional in pins:
+        try:
+            found = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found = pinned if is_conditional else "missing"
+        if found != pinned:
+            wrong.append(f"{name} {found}, not {pinned}")
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise FaultError("; ".join(wrong[:3]) + more, "make clean setup")
+    return f"{len(pins)} packages as pinned"
+
+
+def run(*command: str) -> str:
+    """Return what a command prints, nothing if it fails or takes too long."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def check_git() -> str:
+    """Return the branch, and how many files differ from its last commit."""
+    if not shutil.which("git"):
+        raise FaultError("it is not installed", "install Git")
+    if run("git", "rev-parse", "--is-inside-work-tree") != "true":
+        raise FaultError("this folder is no repository", "git init, or git clone one")
+    for name, variable in (("user.name", "GIT_AUTHOR_NAME"), ("user.email", "GIT_AUTHOR_EMAIL")):
+        if not (os.environ.get(variable) or run("git", "config", name)):
+            raise FaultError(f"{name} is not set", f"git config --global {name} ...")
+    changed = run("git", "status", "--porcelain").splitlines()
+    branch = run("git", "branch", "--show-current") or "no branch"
+    return f"{branch}, {f'{len(changed)} uncommitted changes' if changed else 'clean'}"
+
+
+def check_dvc() -> str:
+    """Return DVC's version; the repository must have what DVC needs to fetch results."""
+    if not Path(".dvc", "config").is_file():
+        raise FaultError("there is no .dvc/config", "git checkout .dvc/config")
+    if not Path("dvc.lock").is_file():
+        raise FaultError("there is no dvc.lock", "git checkout dvc.lock, or make repro")
+    version = run(sys.executable, "-m", "dvc", "--version")
+    if not version:
+        raise FaultError("it does not run", "make setup")
+    return version
+
+
+def check_remote(write: bool = True) -> str:
+    """Return where the remote is, after reading from it and, if asked for, writing to it."""
+    if sys.version_info < PYTHON:
+        raise FaultError("not tried, this Python is too old", "see above")
+    from storage.s3 import RemoteError, explained, open_client, read_remote, write_probe
+
+    try:
+        remote = read_remote(Path(".dvc"))
+        with open_client() as client, explained(client, remote):
+            client.list_objects_v2(Bucket=remote.bucket, Prefix=remote.prefix, MaxKeys=1)
+            if write:
+                write_probe(client, remote)
+    except ImportError as error:
+        raise FaultError(f"not tried, {error.name} is not installed", "make setup") from error
+    except ValueError as error:
+        raise FaultError(
+            str(error), "dvc remote modify --local storage url s3://NAME/dvc"
+        ) from error
+    except RemoteError as error:
+        raise FaultError(error.fault, error.mend) from error
+    return f"{remote.url} at {client.meta.endpoint_url}"
+
+
+def check_disk() -> str:
+    """Return how much space is left."""
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    if free < FREE_GIGABYTES:
+        raise FaultError(
+            f"{free:.1f} GB free, not {FREE_GIGABYTES}", "make room, as with dvc gc -w"
+        )
+    return f"{free:.1f} GB free"
+
+
+def examine(checks: dict[str, Callable[[], str]], seconds: float) -> bool:
+    """Run checks side by side, print a line for each; return whether all is in order."""
+    deadline = time.monotonic() + seconds
+    pool = concurrent.futures.ThreadPoolExecutor(len(checks))
+    running = {name: pool.submit(check) for name, check in checks.items()}
+    pool.shutdown(wait=False)
+    healthy = True
+    for name, future in running.items():
+        try:
+            print(f"ok   {name}: {future.result(max(0, deadline - time.monotonic()))}")
+        except concurrent.futures.TimeoutError:
+            healthy = False
+            print(f"FAIL {name}: no answer in {seconds} s\n     mend: try again")
+        except FaultError as fault:
+            healthy = False
+            print(f"FAIL {name}: {fault}\n     mend: {fault.mend}")
+    return healthy
+
+
+def main(argv: list[str] | None = None) -> bool:
+    """Print what is in order and what is not; return whether all is."""
+    parser = argparse.ArgumentParser(description="Tell whether all is in order.")
+    parser.add_argument("--remote", action="store_true", help="only whether the remote is readable")
+    if parser.parse_args(argv).remote:
+        return examine({"remote": lambda: check_remote(write=False)}, SECONDS)
+    checks = {
+        "python": check_python,
+        "environment": check_environment,
+        "git": check_git,
+        "dvc": check_dvc,
+        "remote": check_remote,
+        "disk": check_disk,
+    }
+    return examine(checks, SECONDS)
+
+
+def run_program() -> None:
+    """Run as a program."""
+    is_healthy = main()
+    sys.stdout.flush()
+    # Without waiting for checks that hang.
+    os._exit(0 if is_healthy else 1)

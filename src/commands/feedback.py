@@ -1,0 +1,110 @@
+"""Review the corrections that users of the service sent, and export them as rows for training.
+
+By hand: python src feedback list
+         python src feedback accept 1 2 5
+         python src feedback refuse --up-to 9
+         python src feedback export --output data/feedback/reviewed.tsv
+
+The store is the one that the environment variable FEEDBACK_URL names, or --url.
+"""
+
+import argparse
+import logging
+import os
+from pathlib import Path
+
+from core.log import run_stage
+from core.params import read_params
+from core.terminal import escape_unprintable, exit_on_closed_pipe
+from feedback.export import (
+    RAW,
+    check_encoding,
+    export,
+    read_columns,
+    write_export,
+)
+from feedback.store import (
+    EXAMPLE,
+    STATUSES,
+    Correction,
+    list_feedback,
+    open_store,
+    review,
+)
+from records.raw import ValidationParams
+
+logger = logging.getLogger(__name__)
+
+
+def describe(correction: Correction) -> str:
+    """Return the lines that tell of one correction."""
+    predicted = f"{correction.predicted_label} ({correction.probability:.6f})"
+    said = f"{correction.label}, not {predicted}"
+    if correction.label == correction.predicted_label:
+        said = f"{predicted} is right"
+    day = f"{correction.received_at:%Y-%m-%d %H:%M}"
+    head = (str(correction.id), day, correction.status, said, f"model {correction.model_version}")
+    return f"{escape_unprintable('  '.join(head))}\n    {escape_unprintable(correction.text)}"
+
+
+def choose_ids(numbers: list[int], up_to: int | None, pending: list[Correction]) -> list[int]:
+    """Return the named numbers, or those of the pending corrections up to one."""
+    if up_to is None:
+        return numbers
+    return [correction.id for correction in pending if correction.id <= up_to]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(description="Review and export users' corrections.")
+    parser.add_argument("--url", help="SQLAlchemy URL of the store (environment: FEEDBACK_URL)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("list", help="print the corrections, oldest first")
+    command.add_argument("--status", choices=STATUSES, help="only these")
+    for name, effect in (("accept", "train on corrections"), ("refuse", "do not train on them")):
+        command = commands.add_parser(name, help=effect)
+        which = command.add_mutually_exclusive_group(required=True)
+        which.add_argument("ids", nargs="*", type=int, default=[], metavar="ID")
+        which.add_argument("--up-to", type=int, metavar="ID", help="every pending one up to this")
+    command = commands.add_parser("export", help="write the accepted ones as rows of the source")
+    command.add_argument("--output", type=Path, required=True, help="file to write")
+    command.add_argument("--params", type=Path, default=Path("params.yaml"))
+    command.add_argument("--raw", type=Path, default=RAW, help=f"names the columns ({RAW})")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """List, review or export, as ``argv`` says.
+
+    Raises
+    ------
+    ValueError
+        If no store is named.
+    """
+    args = build_parser().parse_args(argv)
+    url = args.url or os.environ.get("FEEDBACK_URL")
+    if not url:
+        raise ValueError(f"no feedback store is named: set FEEDBACK_URL or --url, as in {EXAMPLE}")
+    engine = open_store(url, is_made=False)
+    if args.command == "list":
+        print_corrections(list_feedback(engine, args.status))
+    elif args.command == "export":
+        params = check_encoding(read_params(args.params, "data_validation", ValidationParams))
+        columns = read_columns(args.raw, params)
+        write_export(*export(list_feedback(engine, "accepted"), columns, params), args.output)
+    else:
+        status = {"accept": "accepted", "refuse": "refused"}[args.command]
+        ids = choose_ids(args.ids, args.up_to, list_feedback(engine, "pending"))
+        review(engine, ids, status)
+        logger.info("%d corrections %s", len(set(ids)), status)
+
+
+def print_corrections(corrections: list[Correction]) -> None:
+    """Print corrections, or that there are none; a reader may stop reading."""
+    with exit_on_closed_pipe():
+        print("\n".join(map(describe, corrections)) or "no correction", flush=True)
+
+
+def run_program() -> None:
+    """Run as a program."""
+    run_stage(main)

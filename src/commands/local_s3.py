@@ -1,0 +1,256 @@
+"""Start or stop an S3 server on this machine, for sharing without a bucket in the cloud.
+
+By hand: python src local_s3 start
+         python src local_s3 stop
+"""
+
+import argparse
+import contextlib
+import fcntl
+import ipaddress
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from subprocess import DEVNULL, Popen
+from typing import TextIO
+from urllib.parse import urlsplit
+
+from core.files import atomic_path
+from storage.s3 import Remote, RemoteError, explained, open_client, read_remote
+
+ADDRESS = "127.0.0.1"
+PORT = 9090
+PORTS_TO_TRY = 20
+SECONDS_TO_START = 10
+SECONDS_TO_STOP = 5
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+# Settings that servers other than AWS's need, and those that make a dead one fail soon.
+SETTINGS = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+    "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+    "AWS_RETRY_MODE": "standard",
+    "AWS_MAX_ATTEMPTS": "2",
+}
+
+
+def resolve_loopback(address: str) -> str:
+    """Return the number of an address that only this machine can reach.
+
+    Raises
+    ------
+    ValueError
+        If it, or one of those that a name stands for, can be reached from elsewhere.
+    """
+    try:
+        found = [info[4][0] for info in socket.getaddrinfo(address, 0, type=socket.SOCK_STREAM)]
+    except OSError as error:
+        raise ValueError(f"{address!r} is no address of this machine: use {ADDRESS}") from error
+    if not address or not all(ipaddress.ip_address(number).is_loopback for number in found):
+        raise ValueError(f"{address!r} can be reached from other machines: use {ADDRESS}")
+    return str(found[0])
+
+
+def find_free_port(address: str, ports: range) -> int:
+    """Return the first of ``ports`` that nobody listens on.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    for port in ports:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family) as sock:
+            # Connections of a server that ended a moment ago are no hindrance.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                sock.bind((address, port))
+            except (OSError, OverflowError):
+                continue
+            return port
+    raise ValueError(f"no port is free from {ports[0]} to {ports[-1]}: name another with --port")
+
+
+def take_lock(path: Path) -> TextIO | None:
+    """Return the open file that holds the server's process id, or None while the server runs.
+
+    The server inherits the lock and keeps it until it ends, however it ends: an id whose lock can
+    be taken is stale, and may be that of another process by now.
+    """
+    file = path.open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def read_settings(path: Path) -> dict[str, str]:
+    """Return the variables of a file of NAME=value lines, none if there is no such file."""
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def write_settings(settings: dict[str, str], path: Path) -> None:
+    """Write variables to a file that only its owner may read."""
+    with atomic_path(path) as temporary:
+        temporary.touch(mode=0o600)
+        temporary.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+
+
+def launch(folder: Path, settings: dict[str, str], address: str, lock: TextIO) -> Popen:
+    """Start rclone on the objects in ``folder`` and leave it the lock.
+
+    Raises
+    ------
+    FileNotFoundError
+        If rclone is not installed.
+    """
+    rclone = shutil.which("rclone")
+    if rclone is None:
+        raise FileNotFoundError("rclone is not installed: make s3 installs it")
+    objects = folder / "objects"
+    objects.mkdir(exist_ok=True)
+    # What a killed server was in the middle of was never confirmed to anybody.
+    for pattern in (".rclone_temp_*", ".rclone_multipart_upload_*"):
+        for left in objects.rglob(pattern):
+            left.unlink()
+    environment = {name: v for name, v in os.environ.items() if not name.startswith("RCLONE_")}
+    # Not on the command line, which every user of the machine can read.
+    environment["RCLONE_AUTH_KEY"] = f'"{settings[KEYS[0]]},{settings[KEYS[1]]}"'
+    with (folder / "log").open("w") as log:
+        process = Popen(
+            [rclone, "serve", "s3", "--config", os.devnull, "--addr", address, str(objects)],
+            stdin=DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            pass_fds=[lock.fileno()],
+            start_new_session=True,
+        )
+    lock.truncate(0)
+    lock.write(str(process.pid))
+    lock.flush()
+    return process
+
+
+def create_bucket(settings: dict[str, str], remote: Remote, process: Popen | None = None) -> None:
+    """Create the remote's bucket, unless it is there, as soon as the server answers.
+
+    Raises
+    ------
+    RemoteError
+        If it does not, or its process ends.
+    """
+    server = open_client(
+        settings["AWS_DEFAULT_REGION"],
+        endpoint_url=settings["AWS_ENDPOINT_URL"],
+        aws_access_key_id=settings[KEYS[0]],
+        aws_secret_access_key=settings[KEYS[1]],
+    )
+    deadline = time.monotonic() + SECONDS_TO_START
+    with server as client:
+        while True:
+            try:
+                with explained(client, remote):
+                    buckets = [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]
+                    if remote.bucket not in buckets:
+                        client.create_bucket(Bucket=remote.bucket)
+                return
+            except RemoteError:
+                if time.monotonic() > deadline or (process and process.poll() is not None):
+                    raise
+                time.sleep(0.05)
+
+
+def start(folder: Path, remote: Remote, address: str, port: int | None) -> tuple[str, bool]:
+    """Start the server unless it runs; return its URL, and whether it had to be started.
+
+    Keys, objects and, if it is still free, the port are those of the last time.
+
+    Raises
+    ------
+    ValueError
+        If the address is not loopback, or no port is free.
+    OSError
+        If the server does not come up.
+    """
+    host = resolve_loopback(address)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    settings = read_settings(folder / "env")
+    lock = take_lock(folder / "pid")
+    if lock is None:
+        create_bucket(settings, remote)
+        return settings["AWS_ENDPOINT_URL"], False
+    with contextlib.ExitStack() as undo:
+        undo.callback((folder / "pid").unlink)
+        undo.callback(lock.close)
+        first = port or urlsplit(settings.get("AWS_ENDPOINT_URL", "")).port or PORT
+        port = find_free_port(host, range(first, first + (1 if port else PORTS_TO_TRY)))
+        netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        keys = {name: settings.get(name) or secrets.token_hex(20) for name in KEYS}
+        settings = {**keys, "AWS_ENDPOINT_URL": f"http://{netloc}", **SETTINGS}
+        write_settings(settings, folder / "env")
+        process = launch(folder, settings, netloc, lock)
+        undo.callback(process.wait)
+        undo.callback(process.kill)
+        try:
+            create_bucket(settings, remote, process)
+        except RemoteError as error:
+            raise OSError(f"{error.fault}, see {folder / 'log'}") from error
+        undo.pop_all()
+    lock.close()
+    # It outlives this process, which is no leak to warn of.
+    process.returncode = 0
+    return settings["AWS_ENDPOINT_URL"], True
+
+
+def stop(folder: Path) -> bool:
+    """Stop the server; return whether it ran."""
+    path = folder / "pid"
+    if not path.is_file():
+        return False
+    deadline = time.monotonic() + SECONDS_TO_STOP
+    ran = False
+    while (lock := take_lock(path)) is None:
+        ran = True
+        late = time.monotonic() > deadline
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(path.read_text()), signal.SIGKILL if late else signal.SIGTERM)
+        time.sleep(0.05)
+    lock.close()
+    path.unlink()
+    return ran
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Start or stop the server, and say how to use it."""
+    parser = argparse.ArgumentParser(description="Start or stop an S3 server on this machine.")
+    parser.add_argument("action", choices=["start", "stop"])
+    parser.add_argument("--address", default=ADDRESS, help="loopback address to listen on")
+    parser.add_argument("--port", type=int, help=f"default: the last one, or {PORT}, if it is free")
+    parser.add_argument("--folder", type=Path, default=Path(".s3"), help="where its files are")
+    args = parser.parse_args(argv)
+    if args.action == "stop":
+        print("stopped the S3 server" if stop(args.folder) else "no S3 server of ours is running")
+        return
+    remote = read_remote(Path(".dvc"))
+    url, started = start(args.folder, remote, args.address, args.port)
+    state = "started an S3 server" if started else "an S3 server is running already"
+    print(f"{state} at {url}: make push and make pull use it until make s3-stop")
+    print(f"for dvc in a shell of your own: set -a; source {args.folder / 'env'}; set +a")
+
+
+def run_program() -> None:
+    """Run as a program."""
+    try:
+        main()
+    except (ValueError, OSError, RemoteError) as error:
+        sys.exit(f"local_s3: {error}")

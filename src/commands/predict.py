@@ -1,0 +1,228 @@
+"""Tell what the model makes of a message, or of each message of a file.
+
+By hand: python src predict "WINNER! Claim your prize, call 09061701461"
+         python src predict --input messages.csv --output scored.csv
+         python src predict --input - --output - --format jsonl < messages.jsonl
+"""
+
+import core.interrupts  # noqa: F401  (first: see there)
+
+import argparse
+import csv
+import logging
+import signal
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from tqdm import tqdm
+
+from core.files import atomic_path
+from core.log import run_stage
+from core.params import read_params
+from core.terminal import escape_unprintable, exit_on_closed_pipe
+from models.explanation import Explanation, explain
+from models.scoring import check_labels, read_version, score_chunks, score_texts
+from models.store import load_model
+from models.threshold import choose_threshold
+from records.chunks import Rejection, inspect_text
+from records.files import (
+    STREAM,
+    SUFFIXES,
+    choose_format,
+    create_text,
+    is_packed,
+    open_source,
+    open_target,
+    unpacked_name,
+)
+from records.schema import DataParams, Labels
+
+MODEL = Path("models/model.skops")
+ROC = Path("reports/plots/sklearn/roc.json")
+ADDED = ("label", "probability", "model_version")
+TELLING_WORDS = 8
+# What a shell reports of a program that a signal ended: this and its number.
+SIGNALLED = 128
+BAR = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+COUNTER = "{elapsed}{postfix}"
+
+logger = logging.getLogger(__name__)
+
+
+def describe(
+    probability: float, threshold: float, labels: Labels, explanation: Explanation | None
+) -> Iterator[str]:
+    """Yield the lines that tell what the model makes of one message."""
+    label = labels.positive if probability >= threshold else labels.negative
+    yield f"label        {label}"
+    yield f"probability  {probability:.6f} of {labels.positive}, which it is from {threshold:g}"
+    if explanation is None:
+        yield "words        cannot be told: this kind of model has no weights for them"
+        return
+    sums: dict[str, float] = defaultdict(float)
+    for word, contribution in explanation.words:
+        sums[word] += contribution
+    ranked = sorted(sums, key=lambda word: -abs(sums[word]))
+    for name, sign in (("for", 1), ("against", -1)):
+        telling = [word for word in ranked if round(sign * sums[word], 2) > 0][:TELLING_WORDS]
+        shown = map(escape_unprintable, telling)
+        words = ", ".join(
+            f"{word} {sums[of]:+.2f}" for word, of in zip(shown, telling, strict=True)
+        )
+        yield f"{name:7} {labels.positive:4} {words or 'no word'}"
+
+
+def predict_message(text: str, model: Pipeline, threshold: float, labels: Labels) -> None:
+    """Print label, probability and telling words of one message.
+
+    Raises
+    ------
+    ValueError
+        If there is no text.
+    """
+    fault, detail = inspect_text(text)
+    if fault:
+        more = f" ({detail})" if detail else ""
+        raise ValueError(f"the message cannot be scored: {fault}{more}")
+    probability = score_texts(model, labels.positive, [text])[0]
+    explanation = explain(model, labels.positive, text)
+    print("\n".join(describe(probability, threshold, labels, explanation)), flush=True)
+
+
+@contextmanager
+def open_rejected(path: Path | None, compress: bool) -> Iterator[Callable[[Rejection], object]]:
+    """Give a function that writes rejected rows to a CSV file, or warns of them."""
+    if path is None:
+        yield lambda row: logger.warning("line %d rejected: %s %s", *row)
+        return
+    with create_text(path, compress) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(Rejection._fields)
+        yield writer.writerow
+
+
+def check_paths(source: Path, target: Path, rejected: Path | None) -> None:
+    """Raise ``ValueError`` if a file would be written in place of another, or of no file at all."""
+    named = [path for path in (source, target, rejected) if path not in (None, STREAM)]
+    if len({path.resolve() for path in named if path}) < len(named):
+        raise ValueError("--input, --output and --rejected must be different files")
+    for path in (target, rejected):
+        if path not in (None, STREAM) and path.exists() and not path.is_file():
+            raise ValueError(f"{path} is there and is no file: write to another, or to '-'")
+
+
+def predict_file(
+    args: argparse.Namespace, model: Pipeline, threshold: float, params: DataParams
+) -> tuple[int, int]:
+    """Score the messages of a file; return how many were, and how many rows were rejected."""
+    kind = choose_format(args.input, args.output, args.format)
+    is_stream = args.output == STREAM
+    rejected = args.rejected
+    if rejected is None and not is_stream:
+        rejected = unpacked_name(args.output).with_suffix(".rejected.csv")
+    check_paths(args.input, args.output, rejected)
+    added = [args.prefix + name for name in ADDED]
+    version, positive = read_version(args.model), params.labels.positive
+    n_scored = n_rejected = 0
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        column = args.text_column or params.text_column
+        source = enter(open_source(args.input, kind, column, added))
+        rejects = enter(atomic_path(rejected)) if rejected else None
+        output = enter(nullcontext(STREAM) if is_stream else atomic_path(args.output))
+        # Opened after both have a name, so that both are whole before one gets it.
+        reject = enter(open_rejected(rejects, rejected is not None and is_packed(rejected)))
+        write = enter(open_target(output, kind, source.header, added, is_packed(args.output)))
+        bar = enter(
+            tqdm(total=source.size, disable=None, bar_format=BAR if source.size else COUNTER)
+        )
+        for chunk, found in score_chunks(source.chunks, model, args.model, positive, args.jobs):
+            labels = np.where(found >= threshold, positive, params.labels.negative)
+            write(chunk.rows, [labels.tolist(), found.tolist(), [version] * len(found)])
+            for row in chunk.rejected:
+                reject(row)
+            n_scored, n_rejected = n_scored + len(found), n_rejected + len(chunk.rejected)
+            bar.set_postfix_str(f"{n_scored:,} messages", refresh=False)
+            bar.update(source.tell() - bar.n)
+    return n_scored, n_rejected
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(description="Tell the label of a message, or of many.")
+    parser.add_argument("text", nargs="?", help="one message")
+    parser.add_argument(
+        "--input", type=Path, help="file of messages, or gzip of one; '-' for standard input"
+    )
+    parser.add_argument(
+        "--output", type=Path, help="file to write, as gzip if named .gz; '-' for standard output"
+    )
+    parser.add_argument(
+        "--rejected", type=Path, help="CSV of rows not scored (OUTPUT.rejected.csv)"
+    )
+    kinds = sorted(set(SUFFIXES.values()))
+    parser.add_argument("--format", choices=kinds, help="of both files (what their suffixes say)")
+    parser.add_argument("--text-column", help="holds the messages (params.yaml's text_column)")
+    parser.add_argument("--prefix", default="", help="of the added columns' names")
+    point = parser.add_mutually_exclusive_group()
+    point.add_argument("--threshold", type=float, help="of probability (what params.yaml says)")
+    point.add_argument("--max-fpr", type=float, help="or the false-positive rate it may have")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that score")
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument("--roc", type=Path, help=f"test results of the model ({ROC})")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Predict what ``argv`` names."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if (args.text is None) == (args.input is None) or (args.input is None) != (args.output is None):
+        parser.error("give one message, or --input and --output")
+    if args.jobs < 1:
+        raise ValueError(f"--jobs is {args.jobs}: give 1 or more")
+    if args.max_fpr is not None and args.roc is None and args.model != MODEL:
+        raise ValueError(f"--max-fpr needs the test results of {args.model}: name them with --roc")
+    params = read_params(args.params, "data_validation", DataParams)
+    threshold = choose_threshold(args.threshold, args.max_fpr, args.roc or ROC, args.params)
+    model = load_model(args.model)
+    check_labels(model, [params.labels.negative, params.labels.positive], args.model)
+    with exit_on_closed_pipe():
+        if args.text is not None:
+            predict_message(args.text, model, threshold, params.labels)
+            return
+        start = time.perf_counter()
+        n_scored, n_rejected = predict_file(args, model, threshold, params)
+    speed = n_scored / (time.perf_counter() - start)
+    logger.info("%d rows scored, %d rejected, %.0f messages/s", n_scored, n_rejected, speed)
+    if n_rejected and not n_scored:
+        raise ValueError(f"no row of {args.input} could be scored: check --text-column")
+
+
+def interrupt(number: int, _: FrameType | None) -> None:
+    """Leave what is under way, in order; a second signal ends the process at once."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_DFL)
+    raise KeyboardInterrupt(number)
+
+
+def run_program() -> None:
+    """Run as a program, which signals end in one line."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # What started it in the background may have it ignore interrupts.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, interrupt)
+    try:
+        run_stage(main)
+    except KeyboardInterrupt as stop:
+        number = stop.args[0]
+        logger.error("stopped by %s before the end", signal.Signals(number).name)
+        sys.exit(SIGNALLED + number)

@@ -1,0 +1,218 @@
+"""Release versions of the model, and promote one to a stage if it is good enough.
+
+By hand: python src registry release v1.0.0
+         python src registry promote v1.0.0 prod
+
+Versions and stages are Git tags in GTO's format, which ``dvc artifacts get`` understands.
+"""
+
+import argparse
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+import gto.api
+import pandas as pd
+from gto.exceptions import GTOException
+from pydantic import Field
+
+from core.log import run_stage
+from core.params import Params, read_params
+from core.processes import run, run_dvc
+from core.tables import read_table
+from evaluation.scores import EvaluationParams, compute_metrics, score
+from features.matrices import as_float32
+from models.store import load_model
+
+ARTIFACT = "sms-spam"
+MODEL = "models/model.skops"
+TRAINING_SET = "data/interim/train.parquet"
+TEST_SET = "data/interim/test.parquet"
+
+logger = logging.getLogger(__name__)
+
+
+class Guard(Params):
+    """A metric that a promotion must not make worse by more than ``tolerance``."""
+
+    metric: str
+    direction: Literal["higher", "lower"]
+    tolerance: float = Field(ge=0)
+
+
+class PromotionParams(Params):
+    """What ``params.yaml`` says of promoting."""
+
+    guards: list[Guard]
+
+
+def normalise_version(version: str) -> str:
+    """Return ``1.2.3`` and ``v1.2.3`` as ``v1.2.3``."""
+    return f"v{version.removeprefix('v')}"
+
+
+def release(version: str) -> None:
+    """Push the model of the current commit to the remote and register it as a version.
+
+    Raises
+    ------
+    ValueError
+        If the checkout is not clean, or its results are not those that ``dvc.lock`` names.
+    OSError
+        If the remote cannot be reached, or GTO refuses the version.
+    """
+    if changed := run("git", "status", "--porcelain").split("\n")[0]:
+        raise ValueError(f"the checkout is not clean ({changed.strip()}): commit, then release")
+    if "up to date" not in run_dvc("status"):
+        raise ValueError("the results are not up to date: run 'make repro', commit, then release")
+    run_dvc("push")
+    try:
+        gto.api.register(".", ARTIFACT, "HEAD", version=version)
+    except GTOException as error:
+        raise OSError(f"{version} was not registered: {error}") from error
+    logger.info(
+        "%s is %s of %s", run("git", "rev-parse", "--short", "HEAD").strip(), version, ARTIFACT
+    )
+    logger.info("'git push --tags' shares it")
+
+
+def fetch(path: str, revision: str, folder: Path) -> Path:
+    """Copy an output of a commit, from DVC's cache or remote, into ``folder``."""
+    target = folder / f"{revision.replace('/', '-')}-{Path(path).name}"
+    run_dvc("get", ".", path, "--rev", revision, "--out", str(target), "--quiet")
+    return target
+
+
+def measure(model: Path, test_set: Path, params: EvaluationParams) -> dict[str, Any]:
+    """Return the metrics of a stored model on a test set, from the messages as they are."""
+    pipeline = load_model(model)
+    df = read_table(test_set, ["label", "text", "group"])
+    X = as_float32(pipeline[:-1].transform(df["text"]))
+    return compute_metrics(score(pipeline, df, X), params)[0]
+
+
+def compare(
+    candidate: dict[str, float], current: dict[str, float], guards: list[Guard]
+) -> pd.DataFrame:
+    """Return a row for each guarded metric.
+
+    Raises
+    ------
+    ValueError
+        If there is no such metric.
+    """
+    rows = []
+    for guard in guards:
+        if guard.metric not in candidate:
+            raise ValueError(
+                f"promotion.guards: no metric {guard.metric!r}, choose of {', '.join(candidate)}"
+            )
+        change = round(candidate[guard.metric] - current[guard.metric], 6)
+        worse = -change if guard.direction == "higher" else change
+        rows.append(
+            {
+                "metric": guard.metric,
+                "candidate": candidate[guard.metric],
+                "current": current[guard.metric],
+                "worse_by": max(worse, 0.0),
+                "tolerance": guard.tolerance,
+                "is_refused": worse > guard.tolerance,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def find_complaints(
+    version: str, current: str, stage: str, promotion: PromotionParams, params: EvaluationParams
+) -> list[str]:
+    """Measure both versions on the candidate's test set; return why not to promote it."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        tags = {name: f"{ARTIFACT}@{name}" for name in (version, current)}
+        test_set = fetch(TEST_SET, tags[version], folder)
+        candidate, incumbent = (
+            measure(fetch(MODEL, tag, folder), test_set, params) for tag in tags.values()
+        )
+        training_set = fetch(TRAINING_SET, tags[current], folder)
+        texts = read_table(test_set, ["text"])["text"]
+        n_known = texts.isin(read_table(training_set, ["text"])["text"]).sum()
+    if n_known:
+        logger.warning(
+            "%s was trained on %d of the %d messages of this test set: it seems better than it is",
+            current,
+            n_known,
+            len(texts),
+        )
+    table = compare(candidate, incumbent, promotion.guards)
+    for row in table.to_dict("records"):
+        logger.info("%(metric)s: %(candidate)s, in stage %(current)s, tolerance %(tolerance)s", row)
+    return [
+        f"{row['metric']} is {row['worse_by']:g} worse than that of {current} in {stage} "
+        f"({row['candidate']:g}, {row['current']:g}), the tolerance is {row['tolerance']:g}"
+        for row in table.to_dict("records")
+        if row["is_refused"]
+    ]
+
+
+def promote(version: str, stage: str, params_file: Path, is_forced: bool) -> None:
+    """Assign a stage to a version, unless a guarded metric is worse than in that stage now.
+
+    Raises
+    ------
+    ValueError
+        If it is worse, and ``is_forced`` is not set.
+    OSError
+        If there is no such version, or a model cannot be fetched.
+    """
+    promotion = read_params(params_file, "promotion", PromotionParams)
+    params = read_params(params_file, "model_evaluation", EvaluationParams)
+    try:
+        holders = gto.api.find_versions_in_stage(".", ARTIFACT, stage) or []
+    except GTOException:
+        # GTO's way to say that nothing was released yet.
+        holders = []
+    complaints: list[str] = []
+    current = next((holder.version for holder in holders), None)
+    if current is None:
+        logger.info("no version is in %s yet: nothing to compare with", stage)
+    elif current == version:
+        raise ValueError(f"{version} is in {stage} already")
+    else:
+        complaints = find_complaints(version, current, stage, promotion, params)
+    if complaints and not is_forced:
+        raise ValueError(f"{version} is not promoted: {'; '.join(complaints)}; --force overrules")
+    message = f"Promote {version} to {stage}"
+    if complaints:
+        message += f", forced although {'; '.join(complaints)}"
+    try:
+        gto.api.assign(
+            ".", ARTIFACT, stage, version=version, message=message, skip_registration=True
+        )
+    except GTOException as error:
+        raise OSError(f"{version} was not promoted: {error}") from error
+    logger.info("%s is in %s; 'git push --tags' shares it", version, stage)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Release or promote, as ``argv`` says."""
+    parser = argparse.ArgumentParser(description="Release and promote versions of the model.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("release", help="register the current commit's model")
+    command.add_argument("version", help="such as v1.0.0")
+    command = commands.add_parser("promote", help="assign a stage to a version")
+    command.add_argument("version", help="such as v1.0.0")
+    command.add_argument("stage", help="such as prod")
+    command.add_argument("--params", type=Path, default=Path("params.yaml"))
+    command.add_argument("--force", action="store_true", help="even if worse; the tag records it")
+    args = parser.parse_args(argv)
+    version = normalise_version(args.version)
+    if args.command == "release":
+        release(version)
+    else:
+        promote(version, args.stage, args.params, args.force)
+
+
+def run_program() -> None:
+    """Run as a program."""
+    run_stage(main)

@@ -1,0 +1,235 @@
+"""Compare configurations by cross-validation on the training set: table and plot under reports/.
+
+By hand: python src study --params params.yaml --train data/interim/train.parquet \
+    --output reports/study
+
+The test set is not read, so that it stays a fair judge of the configuration that is chosen.
+"""
+
+import argparse
+import copy
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import PredefinedSplit, cross_validate
+from sklearn.pipeline import Pipeline
+from tqdm import tqdm
+
+from core.files import write_text
+from core.log import run_stage
+from core.markdown import align_table
+from core.params import check_section, read_sections
+from core.tables import read_table, write_csv
+from evaluation import figures
+from features.branches import FeatureParams, build_columns
+from models.estimators import ModelParams, build_estimator
+from models.folds import assign_folds
+from models.scorers import build_scorer
+from text.tokens import TextParams, build_tokeniser
+
+CHOSEN = "params.yaml"
+# What each configuration changes in params.yaml.
+CONFIGURATIONS: dict[str, dict[str, Any]] = {
+    CHOSEN: {},
+    "C = 1": {"model_building.params.C": 1},
+    "C = 10": {"model_building.params.C": 10},
+    "no class weights": {"model_building.class_weight": None},
+    "words only": {"feature_engineering.characters.enabled": False},
+    "single words only": {
+        "feature_engineering.characters.enabled": False,
+        "feature_engineering.words.max_ngram": 1,
+    },
+    "characters only": {"feature_engineering.words.enabled": False},
+    "characters up to 2": {"feature_engineering.characters.max_ngram": 2},
+    "characters up to 4": {"feature_engineering.characters.max_ngram": 4},
+    "characters up to 5": {"feature_engineering.characters.max_ngram": 5},
+    "n-grams of 2 messages or more": {
+        "feature_engineering.words.min_df": 2,
+        "feature_engineering.characters.min_df": 2,
+    },
+    "with statistics": {"feature_engineering.statistics.enabled": True},
+    "counts": {
+        "feature_engineering.words.vectorizer": "count",
+        "feature_engineering.characters.vectorizer": "count",
+    },
+    "hashing": {
+        "feature_engineering.words.vectorizer": "hashing",
+        "feature_engineering.words.max_features": 2**16,
+        "feature_engineering.characters.vectorizer": "hashing",
+        "feature_engineering.characters.max_features": 2**18,
+    },
+    "no stemming": {"preprocessing.stemmer": "none"},
+    "Porter stemmer": {"preprocessing.stemmer": "porter"},
+    "no stop words": {"preprocessing.stop_words": "english"},
+    "case kept": {"preprocessing.lowercase": False},
+    "linear SVM": {"model_building.estimator": "linear_svc", "model_building.params": {"C": 1}},
+    "SGD": {"model_building.estimator": "sgd", "model_building.params": {}},
+    "complement naive Bayes": {
+        "model_building.estimator": "complement_nb",
+        "model_building.params": {"alpha": 0.1},
+    },
+    "multinomial naive Bayes": {
+        "model_building.estimator": "multinomial_nb",
+        "model_building.params": {"alpha": 0.1},
+    },
+    "random forest": {"model_building.estimator": "random_forest", "model_building.params": {}},
+    "extra trees": {"model_building.estimator": "extra_trees", "model_building.params": {}},
+}
+SCORES = ["matthews_corrcoef", "f1", "average_precision"]
+# Each with folds of its own.
+REPEATS = 3
+
+logger = logging.getLogger(__name__)
+
+
+def change_params(sections: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of the parameters with the values at dotted keys changed."""
+    sections = copy.deepcopy(sections)
+    for key, value in changes.items():
+        *path, name = key.split(".")
+        section = sections
+        for part in path:
+            section = section[part]
+        section[name] = value
+    return sections
+
+
+def measure(
+    train: pd.DataFrame, sections: dict[str, Any], path: Path, repeats: int
+) -> pd.DataFrame:
+    """Cross-validate one configuration, its features fitted anew in each fold.
+
+    Parameters
+    ----------
+    train : DataFrame of shape (n_rows, 3)
+        ``label``, ``text`` and ``group`` of the training set.
+    sections : dict
+        The parameters.
+    path : Path
+        Where they come from, for messages.
+    repeats : int
+        How many times to deal new folds.
+
+    Returns
+    -------
+    DataFrame of shape (repeats * n_folds, 4)
+        The scores, and the seconds that fitting features and classifier took.
+    """
+    text = check_section(sections, "preprocessing", TextParams, path)
+    features = check_section(sections, "feature_engineering", FeatureParams, path)
+    model = check_section(sections, "model_building", ModelParams, path)
+    tokenise = build_tokeniser(text.lowercase, text.stemmer, text.stop_words)
+    df = train.assign(tokens=train["text"].map(tokenise).astype("str"))
+    y = train["label"].astype("str").to_numpy(object)
+    positive = train["label"].cat.categories[1]
+    pipeline = Pipeline(
+        [("columns", build_columns(features)), ("classifier", build_estimator(model))]
+    )
+    scoring = {name: build_scorer(name, positive) for name in SCORES}
+    results = []
+    for seed in range(repeats):
+        folds = assign_folds(y == positive, train["group"].to_numpy(), model.search.cv, seed)
+        result = cross_validate(
+            pipeline, df, y, cv=PredefinedSplit(folds), scoring=scoring, error_score="raise"
+        )
+        results.append(pd.DataFrame(result))
+    df = pd.concat(results, ignore_index=True)
+    df = df.rename(columns={"fit_time": "seconds", **{f"test_{name}": name for name in SCORES}})
+    return df[[*SCORES, "seconds"]]
+
+
+def summarise(measured: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return a row for each configuration, best first.
+
+    ``behind`` is how far its MCC is behind the best one's, mean of the differences fold by fold,
+    and ``error`` the standard error of that mean.
+    """
+    rows = []
+    score = SCORES[0]
+    best = max(measured.values(), key=lambda df: df[score].mean())[score]
+    for name, df in measured.items():
+        difference = best - df[score]
+        rows.append(
+            {
+                "configuration": name,
+                **df[SCORES].mean(),
+                "behind": difference.mean(),
+                "error": difference.std(ddof=1) / np.sqrt(len(difference)),
+                "seconds": df["seconds"].median(),
+            }
+        )
+    return pd.DataFrame(rows).sort_values(score, ascending=False, ignore_index=True)
+
+
+def make_table(summary: pd.DataFrame) -> str:
+    """Return the summary as a Markdown table."""
+    names = ["MCC", "F1", "average precision"]
+    rows = [["configuration", *names, "MCC behind the best", "seconds to fit"]]
+    for row in summary.to_dict("records"):
+        scores = (f"{row[name]:.4f}" for name in SCORES)
+        behind = f"{row['behind']:.4f} ± {row['error']:.4f}" if row["behind"] else "best"
+        rows.append([row["configuration"], *scores, behind, f"{row['seconds']:.2f}"])
+    return align_table(rows)
+
+
+def draw_summary(summary: pd.DataFrame) -> figures.Figure:
+    """Draw quality against training time, a point for each configuration."""
+    figure, axes = figures.make_axes(
+        "Quality and training time", "seconds to fit", "Matthews correlation", height=6, width=9
+    )
+    left, bottom, width, height = axes.get_position().bounds
+    axes.set_position((left, bottom, 0.7 * width, height))
+    axes.set_xscale("log")
+    # Names stand in the margin, in the order of the points, so that none covers another.
+    for place, row in enumerate(summary.to_dict("records")):
+        colour = figures.POSITIVE if row["configuration"] == CHOSEN else figures.NEGATIVE
+        point = (row["seconds"], row[SCORES[0]])
+        axes.plot(*point, "o", color=colour)
+        axes.annotate(
+            row["configuration"],
+            point,
+            (1.03, 1 - (place + 0.5) / len(summary)),
+            textcoords="axes fraction",
+            va="center",
+            size=9,
+            color=colour,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": figures.NEUTRAL,
+                "linewidth": 0.4,
+                "relpos": (0, 0.5),
+            },
+        )
+    return figure
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Study the configurations on the table that ``argv`` names."""
+    parser = argparse.ArgumentParser(description="Compare configurations by cross-validation.")
+    parser.add_argument("--params", type=Path, required=True, help="params.yaml")
+    parser.add_argument("--train", type=Path, required=True, help="Parquet of the training set")
+    parser.add_argument("--output", type=Path, required=True, help="table, CSV and plot to write")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="how often to deal new folds")
+    args = parser.parse_args(argv)
+    sections = read_sections(args.params)
+    train = read_table(args.train, ["label", "text", "group"])
+
+    measured = {}
+    for name, changes in tqdm(CONFIGURATIONS.items(), desc="configurations"):
+        changed = change_params(sections, changes)
+        measured[name] = measure(train, changed, args.params, args.repeats)
+        logger.info("%s: MCC %.4f", name, measured[name][SCORES[0]].mean())
+    summary = summarise(measured)
+    table = make_table(summary)
+    write_csv(summary.round(6), args.output.with_suffix(".csv"))
+    write_text(f"{table}\n", args.output.with_suffix(".md"))
+    figures.save_figure(draw_summary(summary), args.output.with_suffix(".png"))
+    print(table)
+
+
+def run_program() -> None:
+    """Run as a program."""
+    run_stage(main)

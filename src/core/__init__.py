@@ -1,0 +1,1 @@
+"""What every program needs: parameters, logging, files, errors, other programs."""

@@ -1,0 +1,95 @@
+"""Logging of a stage: console and logs/pipeline.log, and what becomes of its exceptions."""
+
+import gc
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+LOG_FILE = Path(__file__).parents[2] / "logs" / "pipeline.log"
+MAX_BYTES = 1_000_000
+BACKUPS = 3
+
+
+class OneLineFormatter(logging.Formatter):
+    """Leaves tracebacks out: the log file has them."""
+
+    def formatException(self, exc_info) -> str:  # noqa: ARG002, N802
+        return ""
+
+
+def configure_logging(stage: str, log_file: Path | None = LOG_FILE) -> None:
+    """Send log records and library warnings to the console and to a rotating file.
+
+    Parameters
+    ----------
+    stage : str
+        The name that stands in every line.
+    log_file : Path or None
+        Grows to 1 MB, then is rotated; three old files are kept. None: no file, and the console
+        gets the tracebacks of errors.
+
+    Raises
+    ------
+    ValueError
+        If the environment variable LOG_LEVEL (default INFO) is not a level's name.
+    """
+    line = f"%(asctime)s {stage} %(levelname)s %(message)s"
+    console = logging.StreamHandler()
+    whole = logging.Formatter(line, "%H:%M:%S")
+    console.setFormatter(OneLineFormatter(line, "%H:%M:%S") if log_file else whole)
+    logging.basicConfig(handlers=[console], force=True)
+    level = os.environ.get("LOG_LEVEL", "INFO").upper()
+    if level not in logging.getLevelNamesMapping():
+        names = ", ".join(logging.getLevelNamesMapping())
+        raise ValueError(f"LOG_LEVEL is {level!r}: set it to one of {names}")
+    if logging.getLevelName(level) <= logging.DEBUG:
+        console.setFormatter(whole)
+    handlers: list[logging.Handler] = [console]
+    if log_file:
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        file = RotatingFileHandler(
+            log_file, maxBytes=MAX_BYTES, backupCount=BACKUPS, encoding="utf-8"
+        )
+        file.setFormatter(logging.Formatter(line))
+        handlers.append(file)
+    logging.basicConfig(level=level, handlers=handlers, force=True)
+    logging.captureWarnings(True)
+    for chatty in ("botocore", "aiobotocore", "s3fs", "urllib3", "matplotlib", "PIL", "asyncio"):
+        logging.getLogger(chatty).setLevel(max(logging.INFO, logging.getLevelName(level)))
+
+
+def run_stage(main: Callable[[], None], log_file: Path | None = LOG_FILE) -> None:
+    """Run a stage's ``main`` as the whole program.
+
+    A ``ValueError`` or ``OSError`` is about the input: one line on the console, the traceback in
+    the log file, exit status 1. Any other exception is a fault of ours: it is logged, and keeps
+    its traceback on the console too.
+    """
+    stage = Path(sys.argv[0]).stem.split()[-1]
+    try:
+        # core.startup switched it off; what the imports made stays, so it need not be looked at.
+        gc.freeze()
+        gc.enable()
+        configure_logging(stage, log_file)
+        start = time.perf_counter()
+        main()
+        logging.info("done in %.2f s", time.perf_counter() - start)
+    except (ValueError, OSError) as error:
+        logging.error("%s", " ".join(str(error).split()), exc_info=log_file is not None)
+        sys.exit(1)
+    except Exception:
+        logging.critical("unexpected error", exc_info=log_file is not None)
+        raise
+
+
+@contextmanager
+def timed(logger: logging.Logger, step: str, *values: object) -> Iterator[None]:
+    """Log a step's message, then the seconds it took; a step that fails logs nothing."""
+    start = time.perf_counter()
+    yield
+    logger.info(step + " in %.2f s", *values, time.perf_counter() - start)

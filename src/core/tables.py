@@ -1,0 +1,48 @@
+"""Tables between stages, as Parquet, and tables to look at, as CSV."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from core.files import atomic_path
+
+
+def write_table(df: pd.DataFrame, path: Path) -> None:
+    """Write a table as Parquet; equal tables give equal bytes."""
+    with atomic_path(path) as temporary:
+        df.to_parquet(temporary, index=False)
+
+
+def write_csv(df: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV, whole or not at all."""
+    with atomic_path(path) as temporary:
+        df.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Read the named columns of a Parquet table.
+
+    ``label``, where asked for, comes as a category of two values in the order negative, positive.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is not Parquet, lacks a column, or its labels are not two categories.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist: run 'dvc repro' to make it")
+    try:
+        df = pd.read_parquet(path)
+    except Exception as error:  # pyarrow raises its own types for a damaged file
+        raise ValueError(
+            f"{path} is not a readable Parquet file ({error}): make it anew"
+        ) from error
+    missing = [column for column in columns if column not in df]
+    if missing:
+        raise ValueError(f"{path} has no column {missing[0]!r}, only {', '.join(df.columns)}")
+    if "label" in columns and len(getattr(df["label"].dtype, "categories", ())) != 2:
+        raise ValueError(f"{path}: column 'label' must be a category of two labels")
+    return df[list(columns)]

@@ -1,0 +1,106 @@
+"""Pictures of an evaluation, the same bytes for the same numbers."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from core.files import atomic_path
+
+# Blue and vermillion of Okabe and Ito's palette, told apart by colour-blind readers too.
+NEGATIVE, POSITIVE, NEUTRAL = "#0072b2", "#d55e00", "#777777"
+LINES = [POSITIVE, NEGATIVE, "#009e73"]
+
+
+def escape(label: str) -> str:
+    """Return a label that matplotlib takes for no formula."""
+    return label.replace("$", r"\$")
+
+
+def make_axes(
+    title: str, x_label: str, y_label: str, height: float = 3.8, width: float = 5.6
+) -> tuple[Figure, Axes]:
+    """Return an empty figure of so many inches, and its axes."""
+    figure = Figure(figsize=(width, height))
+    # Margins that the labels fit in: measuring them takes as long as drawing the figure.
+    axes = figure.add_axes((0.13, 0.55 / height, 0.84, 1 - 0.9 / height))
+    axes.set(title=escape(title), xlabel=escape(x_label), ylabel=escape(y_label))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100, metadata={"Software": None})
+
+
+def draw_curves(
+    curves: dict[str, tuple[np.ndarray, np.ndarray]], title: str, x_label: str, y_label: str
+) -> tuple[Figure, Axes]:
+    """Draw one line for each named pair of x and y."""
+    figure, axes = make_axes(title, x_label, y_label)
+    for colour, (name, (x, y)) in zip(LINES, curves.items(), strict=False):
+        axes.plot(x, y, color=colour, label=escape(name), marker="." if len(x) < 20 else None)
+    axes.legend()
+    return figure, axes
+
+
+def draw_confusion(counts: np.ndarray, labels: list[str]) -> Figure:
+    """Draw a confusion matrix of shape (2, 2), the truth in its rows."""
+    figure, axes = make_axes("Confusion matrix", "predicted", "actual")
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.grid(visible=False)
+    axes.set_xticks([0, 1], labels, parse_math=False)
+    axes.set_yticks([0, 1], labels, parse_math=False)
+    for (i, j), count in np.ndenumerate(counts):
+        colour = "white" if shares[i, j] > 0.5 else "black"
+        axes.text(j, i, f"{count}\n{shares[i, j]:.2%}", ha="center", va="center", color=colour)
+    return figure
+
+
+def draw_scores(
+    probability: np.ndarray, is_positive: np.ndarray, labels: list[str], threshold: float
+) -> Figure:
+    """Draw how the probabilities of each class are distributed, on a logarithmic count."""
+    figure, axes = make_axes("Score distribution", f"probability of {labels[1]}", "messages")
+    classes = [probability[~is_positive], probability[is_positive]]
+    bins = np.linspace(0, 1, 41).tolist()
+    colours = [NEGATIVE, POSITIVE]
+    axes.hist(
+        classes,
+        bins,
+        label=list(map(escape, labels)),
+        color=colours,
+        log=True,
+        histtype="step",
+        linewidth=1.5,
+    )
+    axes.axvline(threshold, color=NEUTRAL, linestyle="--", label="threshold")
+    axes.legend()
+    return figure
+
+
+def draw_telling_features(names: np.ndarray, weights: np.ndarray, labels: list[str]) -> Figure:
+    """Draw weights as bars, those below zero for the negative label."""
+    figure, axes = make_axes("Most telling features", "weight", "", height=0.24 * len(names) + 1)
+    left, bottom, _, height = axes.get_position().bounds
+    axes.set_position((left + 0.17, bottom, 0.67, height))
+    colours = np.where(weights > 0, POSITIVE, NEGATIVE)
+    axes.barh(np.arange(len(names)), weights, color=colours)
+    # Names come from messages: a dollar sign is no formula.
+    axes.set_yticks(np.arange(len(names)), list(names), parse_math=False)
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.set_xlabel(escape(f"speaks for {labels[0]}  ←  weight  →  speaks for {labels[1]}"))
+    return figure
+
+
+def as_percent(axes: Axes) -> None:
+    """Show both axes as per cent."""
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))

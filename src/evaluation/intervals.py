@@ -1,0 +1,219 @@
+"""Intervals of metrics: bootstrap over groups, exact where no error was observed."""
+
+import numpy as np
+
+from evaluation.metrics import metrics_of_counts, weighted_metrics
+
+CONFIDENCE = 0.95
+# Bootstrap samples at a time: few enough for the processor's cache.
+BLOCK_SAMPLES = 50
+
+
+def resample_groups(
+    is_positive: np.ndarray, groups: np.ndarray, n_samples: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw bootstrap samples of whole groups, within each class, as weights of the rows.
+
+    Groups with both classes are drawn apart, so that every sample has rows of both.
+
+    Rows of one group are not independent, so drawing single rows would make intervals too narrow.
+
+    Parameters
+    ----------
+    is_positive : ndarray of bool, shape (n_rows,)
+        The truth.
+    groups : ndarray of int, shape (n_rows,)
+        Group numbers.
+    n_samples : int
+        How many samples to draw.
+    rng : Generator
+        Source of the draws.
+
+    Returns
+    -------
+    ndarray of int, shape (n_samples, n_rows)
+        How many times each row stands in each sample.
+
+    References
+    ----------
+    A. C. Davison, D. V. Hinkley. Bootstrap Methods and their Application, section 3.8. Cambridge
+    University Press 1997.
+    """
+    _, member = np.unique(groups, return_inverse=True)
+    has_positive = np.bincount(member, weights=is_positive) > 0
+    has_negative = np.bincount(member, weights=~is_positive) > 0
+    strata = has_positive + 2 * has_negative
+    counts = np.zeros((n_samples, len(strata)), np.int64)
+    for stratum in np.unique(strata):
+        chosen = np.flatnonzero(strata == stratum)
+        draws = rng.integers(len(chosen), size=(n_samples, len(chosen)))
+        draws += np.arange(n_samples)[:, None] * len(chosen)
+        drawn = np.bincount(draws.ravel(), minlength=draws.size)
+        counts[:, chosen] = drawn.reshape(draws.shape)
+    return counts[:, member]
+
+
+def find_exact_intervals(
+    values: dict[str, float],
+    is_positive: np.ndarray,
+    probability: np.ndarray,
+    groups: np.ndarray,
+    threshold: float,
+) -> dict[str, tuple[float, float]]:
+    """Return the intervals of metrics for which the data have no error, or nothing but errors.
+
+    Parameters
+    ----------
+    values : dict of str to float
+        The metrics, not rounded.
+    is_positive, probability, groups, threshold
+        What they were computed from, as for ``evaluate``.
+
+    Returns
+    -------
+    dict of str to tuple of float
+        Low and high end. Metrics with errors as well as successes are left out.
+    """
+    every = np.ones(len(groups), bool)
+    counted = {
+        "accuracy": every,
+        "precision": probability >= threshold,
+        "recall": is_positive,
+        # A mean of losses from 0 to 1 is at most the share of rows that have a loss.
+        "brier_score": every,
+        "fpr": ~is_positive,
+        # The negatives alone decide its threshold, so the positives are a fair sample at it.
+        "recall_at_max_fpr": is_positive,
+    }
+    rates = {
+        name: bound_rate(values[name], len(np.unique(groups[rows])))
+        for name, rows in counted.items()
+        if values[name] in (0, 1)
+    }
+    return rates | bound_scores(rates, is_positive) | bound_areas(is_positive, probability, groups)
+
+
+def bound_rate(value: float, n_groups: int) -> tuple[float, float]:
+    """Return the Clopper-Pearson interval of a rate that is 0 or 1 in each of ``n_groups`` groups.
+
+    The groups are the independent observations. Whether one has errors is taken not to depend on
+    its size.
+
+    References
+    ----------
+    C. J. Clopper, E. S. Pearson. The use of confidence or fiducial limits illustrated in the case
+    of the binomial. Biometrika 26(4), 1934.
+    """
+    if n_groups == 0:
+        return 0.0, 1.0
+    bound = ((1 - CONFIDENCE) / 2) ** (1 / n_groups)
+    return (bound, 1.0) if value else (0.0, 1 - bound)
+
+
+def bound_scores(
+    rates: dict[str, tuple[float, float]], is_positive: np.ndarray
+) -> dict[str, tuple[float, float]]:
+    """Return the intervals of F1 and MCC that follow from exact ones of recall and ``fpr``.
+
+    Both scores rise with recall and fall with the false-positive rate. Each rate is outside its
+    interval with a probability of at most 2.5%, so both are inside with at least 95% (Bonferroni).
+    """
+    if "recall" not in rates:
+        return {}
+    recall, fpr = np.array(rates["recall"]), np.array(rates.get("fpr", (0, 1)))
+    positives, negatives = is_positive.sum(), (~is_positive).sum()
+    ends = metrics_of_counts(recall * positives, fpr[::-1] * negatives, positives, negatives)
+    # With nothing caught, F1 is 0 whatever is blocked.
+    names = ("f1", "mcc") if "fpr" in rates else ("f1",) if recall[0] == 0 else ()
+    return {name: (float(ends[name][0]), float(ends[name][1])) for name in names}
+
+
+def bound_areas(
+    is_positive: np.ndarray, probability: np.ndarray, groups: np.ndarray
+) -> dict[str, tuple[float, float]]:
+    """Return the intervals of the areas under curves if the probabilities separate the classes.
+
+    All positives are then above the highest negative. Of further negatives, the share above it is
+    bounded like an ``fpr`` of 0 (Wilks), of further positives like a recall of 1; both bounds hold
+    with a probability of at least 95% (Bonferroni).
+
+    References
+    ----------
+    S. S. Wilks. Determination of sample sizes for setting tolerance limits. Annals of Mathematical
+    Statistics 12(1), 1941.
+    """
+    positive, negative = probability[is_positive], probability[~is_positive]
+    recall, _ = bound_rate(1, len(np.unique(groups[is_positive])))
+    _, fpr = bound_rate(0, len(np.unique(groups[~is_positive])))
+    lowest = find_lowest_areas(recall, fpr, len(negative) / len(positive))
+    if positive.min() > negative.max():
+        return {name: (low, 1.0) for name, low in lowest.items()}
+    if positive.max() < negative.min():
+        return {"roc_auc": (0.0, 1 - lowest["roc_auc"])}
+    return {}
+
+
+def find_lowest_areas(recall: float, fpr: float, negatives_per_positive: float) -> dict[str, float]:
+    """Return areas that no curves with this recall at this ``fpr`` (above 0) are below.
+
+    The lowest ROC curve through a point has all its false positives before the first true one.
+    What is lowest among ROC curves is lowest among curves of precision and recall.
+
+    References
+    ----------
+    J. Davis, M. Goadrich. The relationship between precision-recall and ROC curves. ICML 2006.
+    """
+    odds = fpr * negatives_per_positive
+    return {
+        "roc_auc": recall * (1 - fpr),
+        "average_precision": recall - odds * float(np.log1p(recall / odds)),
+    }
+
+
+def evaluate(
+    is_positive: np.ndarray,
+    probability: np.ndarray,
+    groups: np.ndarray,
+    threshold: float,
+    max_fpr: float,
+    n_samples: int,
+    random_state: int,
+) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+    """Return each metric, and its 95% interval as ``low`` and ``high``.
+
+    It is the percentile bootstrap interval. Samples of data without an error have none either, so
+    that interval is widened to the exact one where a metric has no error, or nothing but errors.
+
+    The parameters are those of ``weighted_metrics`` and ``resample_groups``.
+
+    Raises
+    ------
+    ValueError
+        If a class has no row.
+    """
+    if is_positive.all() or not is_positive.any():
+        raise ValueError("all rows have one label, so there is nothing to evaluate: add the other")
+    once = np.ones((1, len(is_positive)))
+    measured = weighted_metrics(is_positive, probability, once, threshold, max_fpr)
+    values = {name: float(value[0]) for name, value in measured.items()}
+    rng = np.random.default_rng(random_state)
+    blocks = []
+    for start in range(0, n_samples, BLOCK_SAMPLES):
+        n_block = min(BLOCK_SAMPLES, n_samples - start)
+        weights = resample_groups(is_positive, groups, n_block, rng)
+        blocks.append(weighted_metrics(is_positive, probability, weights, threshold, max_fpr))
+    samples = {name: np.concatenate([block[name] for block in blocks]) for name in values}
+    tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
+    intervals = {name: np.quantile(sample, tails) for name, sample in samples.items()}
+    exact = find_exact_intervals(values, is_positive, probability, groups, threshold)
+    for name, (least, most) in exact.items():
+        low, high = intervals[name]
+        intervals[name] = min(low, least), max(high, most)
+    # Rounded: the last digits of a sum depend on the processor.
+    return (
+        {name: round(value, 6) for name, value in values.items()},
+        {
+            name: {"low": round(float(low), 6), "high": round(float(high), 6)}
+            for name, (low, high) in intervals.items()
+        },
+    )

@@ -1,0 +1,90 @@
+"""Metrics of a two-class classifier, with bootstrap intervals, or exact ones without errors."""
+
+import numpy as np
+
+
+def weighted_metrics(
+    is_positive: np.ndarray,
+    probability: np.ndarray,
+    weights: np.ndarray,
+    threshold: float,
+    max_fpr: float,
+) -> dict[str, np.ndarray]:
+    """Compute every metric under each of several weightings of the rows at once.
+
+    Parameters
+    ----------
+    is_positive : ndarray of bool, shape (n_rows,)
+        The truth. Both classes must have weight in each weighting.
+    probability : ndarray of float, shape (n_rows,)
+        Predicted probability of the positive class.
+    weights : ndarray of shape (n_weightings, n_rows)
+        How many times each row counts.
+    threshold : float
+        A row is predicted positive if its probability is at least this.
+    max_fpr : float
+        The largest false-positive rate of ``recall_at_max_fpr``, which chooses its own threshold.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_weightings,)
+        The definitions are scikit-learn's; a precision or correlation with nothing predicted
+        positive is 0. ``fpr`` is the share of the negative class predicted positive.
+    """
+    order = np.argsort(-probability, kind="stable")
+    truth, probability = is_positive[order], probability[order]
+    weights = weights[:, order].astype(float)
+    total = weights.sum(axis=1)
+    # Rows of equal probability cross a threshold together.
+    ends = np.append(np.flatnonzero(np.diff(probability)), len(probability) - 1)
+    tps = np.cumsum(weights * truth, axis=1)[:, ends]
+    fps = np.cumsum(weights * ~truth, axis=1)[:, ends]
+    positives, negatives = tps[:, -1], fps[:, -1]
+    recall, fpr = tps / positives[:, None], fps / negatives[:, None]
+    precision = divide(tps, tps + fps)
+    gained = np.diff(recall, axis=1, prepend=0)
+
+    predicted = probability >= threshold
+    tp = (weights * (truth & predicted)).sum(axis=1)
+    fp = (weights * (~truth & predicted)).sum(axis=1)
+    before = np.hstack([np.zeros((len(recall), 1)), recall[:, :-1]])
+    return {
+        **metrics_of_counts(tp, fp, positives, negatives),
+        "roc_auc": (np.diff(fpr, axis=1, prepend=0) * (recall + before) / 2).sum(axis=1),
+        "average_precision": (gained * precision).sum(axis=1),
+        "brier_score": (weights * (probability - truth) ** 2).sum(axis=1) / total,
+        "fpr": fp / negatives,
+        "recall_at_max_fpr": np.where(fpr <= max_fpr, recall, 0).max(axis=1),
+    }
+
+
+def metrics_of_counts(
+    tp: np.ndarray, fp: np.ndarray, positives: np.ndarray, negatives: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Compute the metrics that follow from the numbers of true and false positives."""
+    tn, fn = negatives - fp, positives - tp
+    spread = np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+    return {
+        "accuracy": (tp + tn) / (positives + negatives),
+        "precision": divide(tp, tp + fp),
+        "recall": tp / positives,
+        "f1": 2 * tp / (2 * tp + fp + fn),
+        "mcc": divide(tp * tn - fp * fn, spread),
+    }
+
+
+def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Divide; where the denominator is 0, the result is 0."""
+    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator != 0)
+
+
+def rates_by_threshold(
+    is_positive: np.ndarray, probability: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return 101 thresholds from 0 to 1, and the recall and false-positive rate at each."""
+    thresholds = np.linspace(0, 1, 101).round(2)
+    recall, fpr = (
+        1 - np.searchsorted(np.sort(scores), thresholds, side="left") / len(scores)
+        for scores in (probability[is_positive], probability[~is_positive])
+    )
+    return thresholds, recall, fpr

@@ -1,0 +1,82 @@
+"""The data of DVC's plots, and the figures of the report."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from dvclive import Live
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
+from sklearn.pipeline import Pipeline
+
+from evaluation import figures
+from evaluation.metrics import rates_by_threshold
+from evaluation.telling_features import find_telling_features
+
+CALIBRATION_BINS = 10
+
+
+def log_plots(live: Live, df: pd.DataFrame, labels: list[str], threshold: float) -> None:
+    """Write the data of DVC's plots."""
+    truth, probability = df["is_positive"].to_numpy(int), df["probability"].to_numpy()
+    live.log_sklearn_plot("roc", truth, probability)
+    live.log_sklearn_plot("precision_recall", truth, probability)
+    live.log_sklearn_plot(
+        "calibration", truth, probability, n_bins=CALIBRATION_BINS, strategy="uniform"
+    )
+    predicted = np.where(probability >= threshold, labels[1], labels[0])
+    live.log_sklearn_plot("confusion_matrix", df["label"].tolist(), predicted.tolist())
+    thresholds, recall, fpr = rates_by_threshold(df["is_positive"].to_numpy(), probability)
+    points = pd.DataFrame({"threshold": thresholds, "caught": recall, "blocked": fpr})
+    live.log_plot("threshold", points, x="threshold", y=["caught", "blocked"])
+
+
+def draw_figures(
+    model: Pipeline, X: sp.csr_matrix, df: pd.DataFrame, labels: list[str], threshold: float
+) -> dict[str, Any]:
+    """Draw everything that the report shows, by file name."""
+    truth, probability = df["is_positive"].to_numpy(), df["probability"].to_numpy()
+    fpr, tpr, _ = roc_curve(truth, probability)
+    precision, recall, _ = precision_recall_curve(truth, probability)
+    observed, predicted = calibration_curve(
+        truth, probability, n_bins=CALIBRATION_BINS, strategy="uniform"
+    )
+    thresholds, caught, blocked = rates_by_threshold(truth, probability)
+    caught_name, blocked_name = f"{labels[1]} caught", f"{labels[0]} blocked"
+    roc, axes = figures.draw_curves(
+        {"test": (fpr, tpr)}, "ROC, false positives magnified", blocked_name, caught_name
+    )
+    axes.set_xscale("symlog", linthresh=0.01)
+    figures.as_percent(axes)
+    ranking, axes = figures.draw_curves(
+        {"test": (recall, precision)}, "Precision and recall", "recall", "precision"
+    )
+    figures.as_percent(axes)
+    calibration, axes = figures.draw_curves(
+        {"test": (predicted, observed), "ideal": (np.array([0, 1]), np.array([0, 1]))},
+        "Calibration",
+        "predicted probability",
+        f"share of {labels[1]}",
+    )
+    figures.as_percent(axes)
+    operating, axes = figures.draw_curves(
+        {caught_name: (thresholds, caught), blocked_name: (thresholds, blocked)},
+        "Rates by threshold",
+        f"threshold of the probability of {labels[1]}",
+        "share of its label",
+    )
+    axes.axvline(threshold, color=figures.NEUTRAL, linestyle="--")
+    figures.as_percent(axes)
+    counts = confusion_matrix(truth, probability >= threshold)
+    return {
+        "confusion_matrix": figures.draw_confusion(counts, labels),
+        "score_distribution": figures.draw_scores(probability, truth, labels, threshold),
+        "roc": roc,
+        "precision_recall": ranking,
+        "calibration": calibration,
+        "threshold": operating,
+        "telling_features": figures.draw_telling_features(
+            *find_telling_features(model, X, truth, labels[1]), labels
+        ),
+    }

@@ -1,0 +1,65 @@
+"""Score a set of rows with a model, and compute its metrics."""
+
+import pandas as pd
+import scipy.sparse as sp
+from pydantic import Field, NonNegativeInt
+from sklearn.pipeline import Pipeline
+
+from core.params import Params
+from evaluation.intervals import evaluate
+
+# Probabilities are rounded: their last digits depend on the processor.
+DECIMALS = 9
+
+
+class EvaluationParams(Params):
+    """What ``params.yaml`` says of evaluating."""
+
+    threshold: float = Field(gt=0, lt=1)
+    max_fpr: float = Field(ge=0, lt=1)
+    bootstrap_samples: int = Field(ge=100)
+    random_state: NonNegativeInt
+
+
+def score(model: Pipeline, df: pd.DataFrame, X: sp.csr_matrix) -> pd.DataFrame:
+    """Return ``df`` with ``is_positive`` and ``probability`` of the positive label.
+
+    Raises
+    ------
+    ValueError
+        If the features or labels are not those that the model was fitted on.
+    """
+    classifier = model[-1]
+    if X.shape[1] != classifier.n_features_in_:
+        raise ValueError(
+            f"the matrix has {X.shape[1]} features, the model {classifier.n_features_in_}: "
+            "make both anew with 'dvc repro'"
+        )
+    labels = list(df["label"].cat.categories)
+    if sorted(labels) != sorted(classifier.classes_):
+        raise ValueError(
+            f"the table's labels are {labels}, the model's {list(classifier.classes_)}: "
+            "make both anew with 'dvc repro'"
+        )
+    column = list(classifier.classes_).index(labels[1])
+    probability = classifier.predict_proba(X)[:, column].astype(float).round(DECIMALS)
+    return df.assign(is_positive=df["label"] == labels[1], probability=probability)
+
+
+def compute_metrics(df: pd.DataFrame, params: EvaluationParams) -> tuple[dict, dict]:
+    """Return the metrics of one scored set, and the interval of each."""
+    negative, positive = df["label"].cat.categories
+    values, intervals = evaluate(
+        df["is_positive"].to_numpy(),
+        df["probability"].to_numpy(),
+        df["group"].to_numpy(),
+        params.threshold,
+        params.max_fpr,
+        params.bootstrap_samples,
+        params.random_state,
+    )
+    # The names under which the literature on spam filters reports these two.
+    caught, blocked = f"{positive}_caught", f"{negative}_blocked"
+    values |= {caught: values["recall"], blocked: values.pop("fpr")}
+    intervals |= {caught: intervals["recall"], blocked: intervals.pop("fpr")}
+    return values, intervals

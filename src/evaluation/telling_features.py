@@ -1,0 +1,66 @@
+"""The features that weigh most, with readable names."""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.pipeline import Pipeline
+
+TELLING_FEATURES = 15
+
+
+def find_telling_features(
+    model: Pipeline, X: sp.csr_matrix, is_positive: np.ndarray, positive: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the features that speak most for either label.
+
+    A linear model has weights and a naive Bayes model differences of log probabilities. The
+    importances of trees have no direction: they get that of the label in which the feature is
+    larger on average.
+
+    Returns
+    -------
+    names : ndarray of str, shape (2 * 15,) or fewer
+        In the order of their weights.
+    weights : ndarray of float
+        Above zero for the positive label, below for the other.
+    """
+    classifier = model[-1]
+    if isinstance(classifier, CalibratedClassifierCV):
+        classifier = classifier.calibrated_classifiers_[0].estimator
+    if hasattr(classifier, "feature_importances_"):
+        difference = X[is_positive].mean(axis=0) - X[~is_positive].mean(axis=0)
+        weights = classifier.feature_importances_ * np.sign(np.asarray(difference).ravel())
+    else:
+        weights = weigh_features(classifier) * (1 if classifier.classes_[1] == positive else -1)
+    order = np.argsort(weights, kind="stable")
+    order = order[weights[order] != 0]
+    if len(order) > 2 * TELLING_FEATURES:
+        order = np.concatenate([order[:TELLING_FEATURES], order[-TELLING_FEATURES:]])
+    return name_features(model, order), weights[order]
+
+
+def weigh_features(classifier: ClassifierMixin) -> np.ndarray:
+    """Return each feature's weight, shape (n_features,), towards the classifier's second class."""
+    if hasattr(classifier, "coef_"):
+        return classifier.coef_[0]
+    return classifier.feature_log_prob_[1] - classifier.feature_log_prob_[0]
+
+
+def name_features(model: Pipeline, chosen: np.ndarray) -> np.ndarray:
+    """Return readable names, shape (n_chosen,), for the features of these column numbers."""
+    columns = model.named_steps["columns"]
+    names = np.empty(len(chosen), object)
+    for branch, place in columns.output_indices_.items():
+        is_here = (place.start <= chosen) & (chosen < place.stop)
+        if not is_here.any():
+            continue
+        numbers = chosen[is_here] - place.start
+        transformer = columns.named_transformers_[branch]
+        if isinstance(transformer[0], HashingVectorizer):
+            terms = numbers.astype(str)
+        else:
+            terms = transformer.get_feature_names_out([branch])[numbers]
+        names[is_here] = [f"{branch}: {term.replace(' ', '␣')}" for term in terms]
+    return names

@@ -1,0 +1,140 @@
+"""The branches of the feature transformer: n-grams of words and characters, statistics."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import PositiveInt, model_validator
+from sklearn.base import TransformerMixin, clone
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler
+
+from core.params import Params
+from features.matrices import as_float32
+from text.statistics import count_patterns, name_patterns
+from text.tokens import TextParams, prepare_messages
+
+# The column a branch reads, and how its vectoriser finds n-grams there.
+BRANCHES = {
+    "words": ("tokens", {"analyzer": "word", "token_pattern": "[^ ]+"}),
+    "characters": ("text", {"analyzer": "char_wb"}),
+}
+
+
+class BranchParams(Params):
+    """What ``params.yaml`` says of one branch of n-grams."""
+
+    enabled: bool
+    vectorizer: Literal["tfidf", "count", "hashing"]
+    min_ngram: PositiveInt
+    max_ngram: PositiveInt
+    min_df: PositiveInt | float
+    max_features: PositiveInt | None
+    sublinear_tf: bool
+
+    @model_validator(mode="after")
+    def values_agree(self) -> "BranchParams":
+        """Raise ``ValueError`` if the values contradict one another."""
+        if self.min_ngram > self.max_ngram:
+            raise ValueError("min_ngram is above max_ngram")
+        if isinstance(self.min_df, float) and not 0 < self.min_df < 1:
+            raise ValueError("min_df must be a whole number of messages, or a share below 1")
+        if self.vectorizer == "hashing" and (self.min_df != 1 or self.max_features is None):
+            raise ValueError("a hashing vectorizer needs min_df: 1 and a number of max_features")
+        return self
+
+
+class StatisticsParams(Params):
+    """What ``params.yaml`` says of the branch of message statistics."""
+
+    enabled: bool
+
+
+class FeatureParams(Params):
+    """What ``params.yaml`` says of features."""
+
+    words: BranchParams
+    characters: BranchParams
+    statistics: StatisticsParams
+
+    @model_validator(mode="after")
+    def some_branch_is_enabled(self) -> "FeatureParams":
+        """Raise ``ValueError`` if there would be no feature at all."""
+        if not (self.words.enabled or self.characters.enabled or self.statistics.enabled):
+            raise ValueError("every branch is off: set enabled: true for at least one")
+        return self
+
+
+def build_branch(params: BranchParams, options: dict) -> Pipeline:
+    """Return the unfitted transformer of one branch: n-gram counts, weighted.
+
+    Parameters
+    ----------
+    params : BranchParams
+        ``count`` and ``hashing`` are the counts themselves and TF-IDF of hashed counts.
+    options : dict
+        How the vectoriser finds n-grams.
+    """
+    options = {**options, "lowercase": False, "ngram_range": (params.min_ngram, params.max_ngram)}
+    if params.vectorizer == "hashing":
+        counts = HashingVectorizer(
+            **options, n_features=params.max_features, alternate_sign=False, norm=None
+        )
+    else:
+        counts = CountVectorizer(
+            **options, min_df=params.min_df, max_features=params.max_features, dtype=np.float64
+        )
+    is_count = params.vectorizer == "count"
+    weights = TfidfTransformer(
+        norm=None if is_count else "l2", use_idf=not is_count, sublinear_tf=params.sublinear_tf
+    )
+    return Pipeline([("counts", counts), ("weights", weights)])
+
+
+def build_columns(params: FeatureParams) -> ColumnTransformer:
+    """Return the unfitted transformer of a table with ``text`` and ``tokens``."""
+    branches: list[tuple[str, TransformerMixin, str]] = [
+        (name, build_branch(getattr(params, name), options), column)
+        for name, (column, options) in BRANCHES.items()
+        if getattr(params, name).enabled
+    ]
+    if params.statistics.enabled:
+        counts = FunctionTransformer(count_patterns, feature_names_out=name_patterns)
+        # Into 0 to 1, the range of the other features, and still none of them negative.
+        steps = [("counts", counts), ("scale", MaxAbsScaler(clip=True))]
+        branches.append(("statistics", Pipeline(steps), "text"))
+    return ColumnTransformer(branches, sparse_threshold=1)
+
+
+def freeze_vocabularies(columns: ColumnTransformer) -> None:
+    """Replace the fitted vectorisers by unfitted ones that are given the vocabulary.
+
+    They do the same, need no fitting, and hold an array instead of a dictionary, which is small and
+    quick to store and load. They also lack ``_stop_words_id``, which differs in every process.
+    """
+    for name in BRANCHES:
+        if name not in columns.named_transformers_:
+            continue
+        steps = columns.named_transformers_[name].steps
+        vectorizer = steps[0][1]
+        frozen = clone(vectorizer)
+        if isinstance(vectorizer, CountVectorizer):
+            terms = vectorizer.get_feature_names_out().astype("U")
+            frozen.set_params(vocabulary=terms, min_df=1, max_features=None)
+        steps[0] = ("counts", frozen)
+
+
+def assemble(columns: ColumnTransformer, text: TextParams) -> Pipeline:
+    """Return the transformer from messages as received to float32 features."""
+    prepare = FunctionTransformer(
+        prepare_messages,
+        kw_args={
+            "lowercase": text.lowercase,
+            "stemmer": text.stemmer,
+            "stop_words": text.stop_words,
+        },
+    )
+    return Pipeline(
+        [("messages", prepare), ("columns", columns), ("float32", FunctionTransformer(as_float32))]
+    )

@@ -1,0 +1,1 @@
+"""Corrections of users: the store, and the export for training."""

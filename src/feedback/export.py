@@ -1,0 +1,158 @@
+"""Export reviewed corrections as rows of the source."""
+
+import csv
+import hashlib
+import io
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from core.files import atomic_path
+from core.terminal import escape_unprintable
+from feedback.store import (
+    Correction,
+)
+from records.raw import (
+    ValidationParams,
+    decode,
+    find_fault,
+    split_records,
+)
+from text.normalise import normalise_text
+
+logger = logging.getLogger(__name__)
+
+
+RAW = Path("data/raw/messages.tsv")
+
+
+def read_columns(raw: Path, params: ValidationParams) -> list[str]:
+    """Return the names of the source's columns: the parameters', or else the header's.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file, and its header is needed.
+    ValueError
+        If the header lacks a column.
+    """
+    if params.columns is not None:
+        return params.columns
+    if not raw.is_file():
+        raise FileNotFoundError(
+            f"{raw} does not exist, its header names the columns: run 'dvc repro', or name the "
+            "file with --raw"
+        )
+    try:
+        columns = next(split_records(decode(raw.read_bytes(), params.encoding), params)).fields
+    except ValueError as error:
+        raise ValueError(f"{raw}: {error}") from error
+    for column in (params.label_column, params.text_column):
+        if column not in columns:
+            raise ValueError(f"{raw}: its header {list(columns)} has no column {column!r}")
+    return list(columns)
+
+
+def keep_newest(corrections: Iterable[Correction]) -> list[Correction]:
+    """Return the newest correction of each distinct normalised text, oldest first."""
+    newest = {normalise_text(correction.text): correction for correction in corrections}
+    return sorted(newest.values(), key=lambda correction: correction.id)
+
+
+def write_row(fields: list[str], params: ValidationParams) -> str:
+    """Return the line of one row, with its end."""
+    if not params.quoting:
+        return params.separator.join(fields) + "\n"
+    line = io.StringIO()
+    csv.writer(line, delimiter=params.separator, lineterminator="\n").writerow(fields)
+    return line.getvalue()
+
+
+def render(
+    correction: Correction, columns: list[str], params: ValidationParams
+) -> tuple[bytes, str]:
+    """Return a correction as a row of the source, and why the validation would reject it, or ''.
+
+    White space becomes single blanks, as it does in preprocessing.
+    """
+    label, text = columns.index(params.label_column), columns.index(params.text_column)
+    fields = [""] * len(columns)
+    fields[label] = correction.label
+    fields[text] = " ".join(correction.text.split())
+    line = write_row(fields, params)
+    record = next(split_records(line, params))
+    reason, detail = find_fault(record, label, text, len(columns), params)
+    if not reason and record.fields != tuple(fields):
+        reason = "cannot be written in this format"
+    try:
+        return line.encode(params.encoding), f"{reason} {detail}".strip()
+    except UnicodeEncodeError:
+        return b"", f"not in {params.encoding}"
+
+
+def export(
+    corrections: list[Correction], columns: list[str], params: ValidationParams
+) -> tuple[bytes, int]:
+    """Return rows of corrections in the source's format, without header, and how many.
+
+    Of one text the newest correction counts; those that the validation would reject are left out,
+    with a warning.
+
+    Raises
+    ------
+    ValueError
+        If no row is left.
+    """
+    newest = keep_newest(corrections)
+    if n_older := len(corrections) - len(newest):
+        logger.info("%d older corrections of the same texts left out", n_older)
+    rows = []
+    for correction in newest:
+        row, fault = render(correction, columns, params)
+        if fault:
+            logger.warning("correction %d left out: %s", correction.id, escape_unprintable(fault))
+        else:
+            rows.append(row)
+    if not rows:
+        raise ValueError(
+            f"there is nothing to export, {len(corrections)} corrections are accepted: "
+            "see 'list --status pending', then 'accept' those that are right"
+        )
+    return b"".join(rows), len(rows)
+
+
+def check_encoding(params: ValidationParams) -> ValidationParams:
+    """Return parameters whose encoding rows can be appended in.
+
+    Raises
+    ------
+    ValueError
+        If lines do not end in one byte.
+    """
+    if params.encoding == "utf-8-sig":
+        # Its mark belongs at the start of the source alone.
+        return params.model_copy(update={"encoding": "utf-8"})
+    if "\n".encode(params.encoding) != b"\n":
+        raise ValueError(
+            f"nothing can be added to a source in {params.encoding} (data_validation.encoding): "
+            "convert it to utf-8"
+        )
+    return params
+
+
+def write_export(content: bytes, n_rows: int, output: Path) -> None:
+    """Write exported rows, and print what has to stand in params.yaml to use them."""
+    with atomic_path(output) as temporary:
+        temporary.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    entry = yaml.safe_dump(
+        [{"source": output.as_posix(), "sha256": digest}], sort_keys=False, allow_unicode=True
+    )
+    print(f"{escape_unprintable(str(output))}: {n_rows} rows, SHA-256 {digest}")
+    print("To train on them, put this into params.yaml under data_ingestion, then 'dvc repro'.")
+    print("Git does not keep the file: for others, name a place that they can reach, too.\n")
+    print("  additions:")
+    for line in entry.splitlines():
+        print(f"  {line}")

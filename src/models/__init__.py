@@ -1,0 +1,1 @@
+"""Estimators, folds, model files, scoring, explanation, thresholds."""

@@ -1,0 +1,79 @@
+"""The estimators that ``params.yaml`` may name, with our defaults."""
+
+import importlib
+import inspect
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+from sklearn.base import ClassifierMixin
+
+from core.params import Params
+
+# Short name: where scikit-learn has the class, and where our defaults differ from its own.
+# liblinear's dual solver gives the same bits on every processor; lbfgs, the default, does not.
+ESTIMATORS: dict[str, tuple[str, dict[str, Any]]] = {
+    "logistic_regression": (
+        "sklearn.linear_model.LogisticRegression",
+        {"solver": "liblinear", "dual": True, "max_iter": 1000},
+    ),
+    "linear_svc": ("sklearn.svm.LinearSVC", {"max_iter": 10_000}),
+    "sgd": ("sklearn.linear_model.SGDClassifier", {"loss": "modified_huber"}),
+    "complement_nb": ("sklearn.naive_bayes.ComplementNB", {}),
+    "multinomial_nb": ("sklearn.naive_bayes.MultinomialNB", {}),
+    "random_forest": ("sklearn.ensemble.RandomForestClassifier", {}),
+    "extra_trees": ("sklearn.ensemble.ExtraTreesClassifier", {}),
+    "ada_boost": ("sklearn.ensemble.AdaBoostClassifier", {}),
+    "gradient_boosting": ("sklearn.ensemble.GradientBoostingClassifier", {}),
+}
+Score = Literal[
+    "accuracy", "average_precision", "f1", "matthews_corrcoef", "precision", "recall", "roc_auc"
+]
+
+
+class SearchParams(Params):
+    """What ``params.yaml`` says of cross-validation and search."""
+
+    grid: dict[str, list[Any]]
+    n_iter: PositiveInt | None
+    cv: int = Field(ge=2)
+    scoring: Score
+    n_jobs: int
+
+
+class ModelParams(Params):
+    """What ``params.yaml`` says of the classifier."""
+
+    estimator: str
+    params: dict[str, Any]
+    class_weight: Literal["balanced"] | dict[str, float] | None
+    random_state: NonNegativeInt
+    search: SearchParams
+
+
+def build_estimator(params: ModelParams) -> ClassifierMixin:
+    """Return the unfitted classifier that the parameters describe.
+
+    Raises
+    ------
+    ValueError
+        If there is no such estimator, or it does not have such a parameter.
+    """
+    if params.estimator not in ESTIMATORS:
+        raise ValueError(
+            f"model_building.estimator: no estimator {params.estimator!r}, "
+            f"choose one of {', '.join(ESTIMATORS)}"
+        )
+    location, defaults = ESTIMATORS[params.estimator]
+    module, _, name = location.rpartition(".")
+    estimator_class = getattr(importlib.import_module(module), name)
+    accepted = inspect.signature(estimator_class).parameters
+    for section, keys in (("params", params.params), ("search.grid", params.search.grid)):
+        for key in keys:
+            if key not in accepted:
+                raise ValueError(
+                    f"model_building.{section}.{key}: {name} has no parameter {key!r}, "
+                    f"it has {', '.join(accepted)}"
+                )
+    shared = {"class_weight": params.class_weight, "random_state": params.random_state}
+    shared = {key: value for key, value in shared.items() if key in accepted}
+    return estimator_class(**{**defaults, **shared, **params.params})

@@ -1,0 +1,125 @@
+"""Explain what a linear model makes of a message: what each word contributes to its score."""
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import Pipeline
+
+from text.tokens import build_tokeniser
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What adds up to a linear model's score of the positive label.
+
+    Attributes
+    ----------
+    words : list of (str, float)
+        Each word of the normalised message, in its order, and what it contributes.
+    others : dict of str to float
+        What features contribute that no word has, by branch.
+    intercept : float
+        What every message starts from.
+    """
+
+    words: list[tuple[str, float]]
+    others: dict[str, float]
+    intercept: float
+
+
+def find_weights(classifier: ClassifierMixin) -> tuple[np.ndarray, float] | None:
+    """Return weights, shape (n_features,), and intercept of the second class; None without any.
+
+    Those of naive Bayes are differences of log probabilities. A calibrated classifier has those of
+    the one within: calibration changes the scale, not the order.
+    """
+    if isinstance(classifier, CalibratedClassifierCV):
+        classifier = classifier.calibrated_classifiers_[0].estimator
+    if hasattr(classifier, "coef_"):
+        return classifier.coef_[0], float(np.ravel(classifier.intercept_)[0])
+    if not hasattr(classifier, "feature_log_prob_"):
+        return None
+    # With two classes ComplementNB leaves the prior out.
+    is_multinomial = isinstance(classifier, MultinomialNB)
+    prior = classifier.class_log_prior_ if is_multinomial else np.zeros(2)
+    weights = classifier.feature_log_prob_
+    return weights[1] - weights[0], float(prior[1] - prior[0])
+
+
+def count_by_word(vectorizer: BaseEstimator, tokens: list[list[str]]) -> sp.csr_matrix:
+    """Count the n-grams of a message's tokens for the words that the tokens come from.
+
+    Parameters
+    ----------
+    vectorizer : CountVectorizer or HashingVectorizer
+        Fitted, of word n-grams.
+    tokens : list of list of str
+        The tokens of each word, in their order.
+
+    Returns
+    -------
+    csr_matrix of shape (n_words, n_features)
+        An n-gram of several words counts in equal parts for each of them.
+    """
+    message = [token for of_word in tokens for token in of_word]
+    owners = np.repeat(np.arange(len(tokens)), list(map(len, tokens)))
+    least, most = vectorizer.ngram_range
+    places = [
+        np.arange(start, start + n)
+        for n in range(least, most + 1)
+        for start in range(len(message) - n + 1)
+    ]
+    if not places:
+        return sp.csr_matrix((len(tokens), 0))
+    # An analyzer of whole n-grams, so that each is a row of its own.
+    alone = copy.copy(vectorizer).set_params(analyzer=lambda ngram: [ngram])
+    found = alone.transform([" ".join(message[i] for i in place) for place in places])
+    sizes = np.array(list(map(len, places)))
+    row = owners[np.concatenate(places)]
+    column = np.repeat(np.arange(len(places)), sizes)
+    parts = sp.csr_matrix(
+        (np.repeat(1 / sizes, sizes), (row, column)), shape=(len(tokens), len(places))
+    )
+    return parts @ found
+
+
+def explain(model: Pipeline, positive: str, text: str) -> Explanation | None:
+    """Tell what each word of a message contributes to its score; None if the model is not linear.
+
+    A feature's contribution, weight times value, goes to the words in which its n-gram stands, in
+    equal parts where it stands more than once.
+    """
+    found = find_weights(model[-1])
+    if found is None:
+        return None
+    sign = 1 if model.classes_[1] == positive else -1
+    weights, intercept = sign * found[0], sign * found[1]
+    prepared = model["messages"].transform([text])
+    words = prepared["text"][0].split(" ")
+    tokenise = build_tokeniser(**model["messages"].kw_args)
+    tokens = [tokenise(word).split() for word in words]
+    columns = model["columns"]
+    contributed = model[1:-1].transform(prepared).toarray()[0] * weights
+    shares, others = np.zeros(len(words)), {}
+    for branch, transformer in columns.named_transformers_.items():
+        if branch == "remainder":
+            continue
+        place, vectorizer = columns.output_indices_[branch], transformer[0]
+        analyzer = getattr(vectorizer, "analyzer", None)
+        if analyzer == "char_wb":
+            counts = vectorizer.transform(words)
+        elif analyzer == "word":
+            counts = count_by_word(vectorizer, tokens)
+        else:
+            others[branch] = float(contributed[place].sum())
+            continue
+        if counts.shape[1] == 0:
+            continue
+        totals = np.asarray(counts.sum(axis=0)).ravel()
+        shares += counts @ (contributed[place] / np.where(totals > 0, totals, 1))
+    return Explanation(list(zip(words, shares.tolist(), strict=True)), others, intercept)

@@ -1,0 +1,173 @@
+"""The raw file: its encoding, its records, and the contract that each of them keeps."""
+
+import codecs
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pydantic import Field, PositiveInt, field_validator, model_validator
+
+from core.params import Params
+from records.schema import Labels
+
+# Tells text from binary files: real text has next to none of these characters.
+MAX_UNREADABLE_SHARE = 0.1
+UNREADABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\udc80-\udcff]")
+
+
+class ValidationParams(Params):
+    """What ``params.yaml`` says the raw data must be."""
+
+    encoding: str
+    separator: str = Field(min_length=1, max_length=1)
+    quoting: bool
+    columns: list[str] | None
+    label_column: str
+    text_column: str
+    labels: Labels
+    min_length: PositiveInt
+    max_length: PositiveInt
+    max_rejected_share: float = Field(ge=0, le=1)
+    min_rows_per_label: PositiveInt
+
+    @field_validator("encoding")
+    @classmethod
+    def encoding_is_known(cls, name: str) -> str:
+        """Return the encoding's own name."""
+        try:
+            return codecs.lookup(name).name
+        except LookupError as error:
+            raise ValueError("Python knows no such encoding") from error
+
+    @model_validator(mode="after")
+    def columns_are_named(self) -> "ValidationParams":
+        """Raise ``ValueError`` if the columns or labels contradict one another."""
+        for column in (self.label_column, self.text_column):
+            if self.columns is not None and column not in self.columns:
+                raise ValueError(f"columns lacks {column!r}")
+        if self.labels.negative == self.labels.positive:
+            raise ValueError("labels.negative and labels.positive are the same")
+        if self.min_length > self.max_length:
+            raise ValueError("min_length is above max_length")
+        return self
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record: its first line's number, counted from 1, and what it holds."""
+
+    row: int
+    line: str
+    fields: tuple[str, ...] = ()
+    reason: str = ""
+    detail: str = ""
+    is_added: bool = False
+
+
+def decode(raw: bytes, encoding: str) -> str:
+    """Decode a file; bytes that are not in ``encoding`` become lone surrogates (PEP 383).
+
+    Raises
+    ------
+    ValueError
+        If the file is empty, binary, or in UTF-16 against expectation.
+    """
+    if not raw.strip():
+        raise ValueError("the file is empty: fetch it again")
+    if not encoding.startswith(("utf-16", "utf-32")) and looks_like_utf16(raw):
+        raise ValueError(
+            f"the file is in UTF-16, not in {encoding}: set data_validation.encoding to utf-16"
+        )
+    try:
+        text = raw.decode("utf-8-sig" if encoding == "utf-8" else encoding, "surrogateescape")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"the file is not in {encoding} ({error.reason} at byte {error.start}): "
+            "set data_validation.encoding to what it is"
+        ) from error
+    unreadable = len(UNREADABLE.findall(text)) / max(1, len(text))
+    if unreadable > MAX_UNREADABLE_SHARE:
+        raise ValueError(
+            f"the file is binary or not in {encoding}, {unreadable:.0%} of its characters are no "
+            "text: check the source, or set data_validation.encoding"
+        )
+    return text
+
+
+def looks_like_utf16(raw: bytes) -> bool:
+    """Tell whether bytes start with UTF-16's mark, or every second one is mostly zero."""
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return True
+    sample = raw[: 1 << 16]
+    even, odd = sample[::2], sample[1::2]
+    zeros = sorted((even.count(0) / max(1, len(even)), odd.count(0) / max(1, len(odd))))
+    return zeros[0] < 0.1 and zeros[1] > 0.4
+
+
+def split_plain(text: str, separator: str) -> Iterator[Record]:
+    """Yield a record for each line of a file without quoting."""
+    for row, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
+        line = line.removesuffix("\r")
+        yield Record(row, line, tuple(line.split(separator)))
+
+
+def split_quoted(text: str, separator: str, labels: Labels) -> Iterator[Record]:
+    """Yield a record for each record of a file with quoting (RFC 4180).
+
+    A record whose quoting is broken, or swallows lines that look like records, gets a reason.
+    """
+    lines = text.removesuffix("\n").split("\n")
+    swallowed = re.compile(
+        rf"\n({re.escape(labels.negative)}|{re.escape(labels.positive)}){re.escape(separator)}"
+    )
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=separator, strict=True)
+    while True:
+        start = reader.line_num
+        record = Record(start + 1, "")
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            record = replace(record, reason="broken quoting", detail=str(error))
+        else:
+            record = replace(record, fields=tuple(fields))
+        line = "\n".join(lines[start : reader.line_num]).removesuffix("\r")
+        if any(swallowed.search(field) for field in record.fields):
+            record = replace(record, reason="quotes swallow lines")
+        yield replace(record, line=line)
+
+
+def split_records(text: str, params: ValidationParams) -> Iterator[Record]:
+    """Yield a record for each line, or for each that quoting makes of several."""
+    if params.quoting:
+        return split_quoted(text, params.separator, params.labels)
+    return split_plain(text, params.separator)
+
+
+def find_fault(
+    record: Record, label: int, text: int, n_columns: int, params: ValidationParams
+) -> tuple[str, str]:
+    """Return why a record cannot be accepted, and its particulars; ('', '') if it can.
+
+    ``label`` and ``text`` are the positions of these columns among ``n_columns``.
+    """
+    if record.reason:
+        return record.reason, record.detail
+    if any("\udc80" <= character <= "\udcff" for character in record.line):
+        return "undecodable bytes", f"not {params.encoding}"
+    if "\x00" in record.line:
+        return "NUL character", ""
+    if len(record.fields) != n_columns:
+        return "wrong number of fields", f"{len(record.fields)}, expected {n_columns}"
+    if record.fields[label] not in (params.labels.negative, params.labels.positive):
+        return "unknown label", repr(record.fields[label])
+    length = len(record.fields[text])
+    if not record.fields[text].strip():
+        return "empty text", ""
+    if length < params.min_length:
+        return "text too short", f"{length} characters, at least {params.min_length}"
+    if length > params.max_length:
+        return "text too long", f"{length} characters, at most {params.max_length}"
+    return "", ""

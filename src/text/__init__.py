@@ -1,0 +1,1 @@
+"""Normalised text, tokens, near-duplicates, statistics."""

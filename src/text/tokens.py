@@ -1,0 +1,156 @@
+"""Turn messages into tokens, for training and for prediction alike."""
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
+from types import ModuleType
+from typing import Literal
+
+import pandas as pd
+from pydantic import ConfigDict
+
+from core.params import Params
+from text.normalise import normalise_text
+
+Stemmer = Literal["none", "snowball", "porter"]
+StopWords = Literal["none", "english"]
+
+# Together these bound the memory of a process that sees messages without end, to some 70 MB.
+# English needs far fewer, and what is longer hardly recurs.
+MAX_CACHED = 2**16
+MAX_CACHED_LENGTH = 40
+# The tokenizer's time grows with the square of a chunk's length. Words and links are shorter; what
+# is longer, such as text in a script without blanks, is tokenised in pieces.
+MAX_CHUNK_LENGTH = 64
+# Longer ones are links and encoded data: what follows does not recur.
+MAX_TOKEN_LENGTH = 40
+# What the tokenizer makes of a character entity such as &#55296;, and nothing can store.
+SURROGATES = re.compile("[\ud800-\udfff]")
+# The tokenizer shortens these.
+TRIPLE = re.compile(r"(.)\1\1")
+
+
+class TextParams(Params):
+    """What ``params.yaml`` says of making tokens."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    lowercase: bool
+    stemmer: Stemmer
+    stop_words: StopWords
+
+
+def import_nltk() -> tuple[ModuleType, ModuleType]:
+    """Import and return what is used of NLTK: ``nltk.stem`` and ``nltk.tokenize.casual``.
+
+    NLTK imports scikit-learn and scipy.stats if they are there, which takes three quarters of its
+    time, for functions that are not used here. For the moment they are not there.
+    """
+    hidden = {name: None for name in ("sklearn", "scipy.stats") if name not in sys.modules}
+    sys.modules.update(hidden)  # type: ignore[arg-type]
+    try:
+        import nltk.stem
+        import nltk.tokenize.casual
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+    return nltk.stem, nltk.tokenize.casual
+
+
+def load_stop_words(stop_words: StopWords) -> frozenset[str]:
+    """Return scikit-learn's English stop words, or none."""
+    if stop_words == "none":
+        return frozenset()
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return ENGLISH_STOP_WORDS
+
+
+@cache
+def build_tokeniser(
+    lowercase: bool, stemmer: Stemmer, stop_words: StopWords
+) -> Callable[[str], str]:
+    """Return a function from a normalised text to its tokens, joined by one blank.
+
+    NLTK's ``TweetTokenizer`` sees one blank-separated chunk at a time, so that the result of each
+    distinct chunk, and of each token in it, is computed once and remembered: a chunk is a word with
+    its punctuation, and a corpus has few. No option needs data that NLTK would have to download.
+
+    Parameters
+    ----------
+    lowercase : bool
+        Lower-case tokens, emoticons excepted; else stems keep the case of their word.
+    stemmer : {'none', 'snowball', 'porter'}
+        NLTK's English stemmer to apply to each token.
+    stop_words : {'none', 'english'}
+        Whether to leave out scikit-learn's English stop words.
+    """
+    stemmers, casual = import_nltk()
+    tokenizer = casual.TweetTokenizer(reduce_len=True)
+    stem: Callable[[str], str] = {
+        "none": str,
+        "snowball": stemmers.SnowballStemmer("english").stem,
+        "porter": stemmers.PorterStemmer().stem,
+    }[stemmer]
+    left_out = load_stop_words(stop_words)
+
+    @lru_cache(maxsize=MAX_CACHED)
+    def normalise_token(token: str) -> str:
+        if casual.EMOTICON_RE.fullmatch(token):
+            return token
+        if lowercase:
+            return stem(token.lower())
+        if stemmer == "none":
+            return token
+        # NLTK's stemmers always return lower case.
+        stemmed = stem(token)
+        if len(token) > 1 and token.isupper():
+            return stemmed.upper()
+        return stemmed[:1].upper() + stemmed[1:] if token[0].isupper() else stemmed
+
+    def split_chunk(chunk: str) -> list[str]:
+        if "&" in chunk or TRIPLE.search(chunk):
+            words = (SURROGATES.sub("", word) for word in tokenizer.tokenize(chunk))
+            return list(filter(None, words))
+        # All that the tokenizer does when there is no character entity and nothing to shorten;
+        # a plain word, as most chunks are, it returns as it is.
+        return [chunk] if chunk.isalpha() else tokenizer.PHONE_WORD_RE.findall(chunk)
+
+    def tokenise_chunk(chunk: str) -> str:
+        words = [word[:MAX_TOKEN_LENGTH] for word in split_chunk(chunk)]
+        if left_out:
+            words = [word for word in words if word.lower() not in left_out]
+        # A character entity such as &nbsp; becomes white space, which must not split a token.
+        return " ".join(" ".join(map(normalise_token, words)).split())
+
+    remember_chunk = lru_cache(maxsize=MAX_CACHED)(tokenise_chunk)
+
+    def tokenise_word(word: str) -> str:
+        if len(word) <= MAX_CACHED_LENGTH:
+            return remember_chunk(word)
+        starts = range(0, len(word), MAX_CHUNK_LENGTH)
+        pieces = (tokenise_chunk(word[start : start + MAX_CHUNK_LENGTH]) for start in starts)
+        return " ".join(filter(None, pieces))
+
+    def tokenise(text: str) -> str:
+        return " ".join(filter(None, map(tokenise_word, text.split(" "))))
+
+    return tokenise
+
+
+def prepare_messages(
+    messages: Iterable[str], lowercase: bool, stemmer: Stemmer, stop_words: StopWords
+) -> pd.DataFrame:
+    """Turn messages as received into the columns that features are made from.
+
+    This is the first step of every saved model, so that predicting does what training did.
+
+    Returns
+    -------
+    DataFrame of shape (n_messages, 2)
+        ``text``, normalised, and ``tokens``, joined by one blank.
+    """
+    tokenise = build_tokeniser(lowercase, stemmer, stop_words)
+    text = [normalise_text(message) for message in messages]
+    return pd.DataFrame({"text": text, "tokens": [tokenise(t) for t in text]}, dtype="str")

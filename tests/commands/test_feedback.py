@@ -1,0 +1,304 @@
+"""Tests of reviewing and exporting users' corrections."""
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+import data_ingestion
+import data_validation
+from commands import feedback
+from feedback.store import add_feedback, list_feedback, open_store
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/feedback.db"
+
+
+@pytest.fixture
+def store(url):
+    return open_store(url)
+
+
+@pytest.fixture
+def add(store):
+    """Return a function that adds a correction."""
+
+    def call(text, label="ham", predicted="spam"):
+        answer = {
+            "predicted_label": predicted,
+            "probability": 0.75,
+            "model_version": "0123456789ab",
+        }
+        return add_feedback(store, text=text, label=label, **answer)
+
+    return call
+
+
+@pytest.fixture
+def run(url, capsys):
+    """Return a function that calls main and returns what it printed."""
+
+    def call(*arguments):
+        feedback.main(["--url", url, *map(str, arguments)])
+        return capsys.readouterr().out
+
+    return call
+
+
+@pytest.fixture
+def export(run, params_file, tmp_path):
+    """Return a function that accepts all there is and exports it; it returns the bytes."""
+
+    def call(raw=None, accepts_all=True, **changes):
+        params = params_file({f"data_validation.{key}": value for key, value in changes.items()})
+        output = tmp_path / "feedback" / "reviewed.tsv"
+        if accepts_all:
+            run("accept", "--up-to", 1000)
+        run("export", "--output", output, "--params", params, "--raw", raw or tmp_path / "raw")
+        return output.read_bytes()
+
+    return call
+
+
+CSV = {"separator": ",", "quoting": True, "columns": None, "text_column": "body"}
+
+
+def test_lists_what_was_said_and_what_was_predicted(run, add):
+    add("call me")
+    add("win cash", label="spam")
+    lines = run("list").splitlines()
+    assert re.fullmatch(
+        r"1  \d{4}-\d\d-\d\d \d\d:\d\d  pending  ham, not spam \(0\.750000\)  model 0123456789ab",
+        lines[0],
+    )
+    assert lines[1] == "    call me"
+    assert "spam (0.750000) is right" in lines[2]
+
+
+def test_lists_one_status(run, add):
+    for text in ("a", "b", "c"):
+        add(text)
+    run("accept", 3, 1)
+    run("refuse", 2)
+    assert re.findall(r"^\d", run("list", "--status", "accepted"), re.MULTILINE) == ["1", "3"]
+    assert re.findall(r"^\d", run("list", "--status", "refused"), re.MULTILINE) == ["2"]
+    assert run("list", "--status", "pending") == "no correction\n"
+
+
+def test_control_characters_do_not_reach_the_terminal(run, add):
+    add("£5 \x1b[2Jcleared\r\n\u202egone \x9b1m", label="h\x1bam", predicted="sp\x07am")
+    shown = run("list")
+    assert shown.replace("\n", "").isprintable()
+    assert r"£5 \x1b[2Jcleared\r\n\u202egone \x9b1m" in shown
+    assert shown.count("\n") == 2
+
+
+def test_reviews_every_pending_one_up_to_a_number_and_no_other(run, add, store):
+    for text in "abcd":
+        add(text)
+    run("refuse", 1)
+    run("accept", "--up-to", 3)
+    assert [found.status for found in list_feedback(store)] == [
+        "refused",
+        "accepted",
+        "accepted",
+        "pending",
+    ]
+
+
+def test_names_a_number_that_there_is_not(run, add, store):
+    add("a")
+    with pytest.raises(ValueError, match="no correction 2"):
+        run("accept", 1, 2)
+    assert [found.status for found in list_feedback(store)] == ["pending"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["accept"], ["refuse", "1", "--up-to", "2"], ["accept", "x"]]
+)
+def test_asks_for_what_is_to_be_reviewed(run, store, arguments):  # noqa: ARG001
+    with pytest.raises(SystemExit, match="2"):
+        run(*arguments)
+
+
+def test_takes_the_store_from_the_environment(url, add, monkeypatch, capsys):
+    add("call me")
+    monkeypatch.setenv("FEEDBACK_URL", url)
+    feedback.main(["list"])
+    assert "call me" in capsys.readouterr().out
+
+
+def test_says_how_to_name_a_store(monkeypatch):
+    monkeypatch.delenv("FEEDBACK_URL", raising=False)
+    with pytest.raises(ValueError, match="set FEEDBACK_URL or --url, as in sqlite:///"):
+        feedback.main(["list"])
+
+
+def test_a_mistyped_store_is_not_made(tmp_path):
+    with pytest.raises(OSError, match="no feedback came in yet, or its store is another"):
+        feedback.main(["--url", f"sqlite:///{tmp_path}/typo/x.db", "list"])
+    assert not (tmp_path / "typo").exists()
+
+
+def test_exports_accepted_corrections_alone(run, add, export):
+    add("call me")
+    add("win cash now", label="spam")
+    add("never mind")
+    add("not seen yet")
+    run("accept", 2, 1)
+    run("refuse", 3)
+    assert export(accepts_all=False) == b"ham\tcall me\nspam\twin cash now\n"
+
+
+def test_white_space_of_a_text_becomes_blanks(add, export):
+    add(' say\t"hi"\r\nto\u2028mum \x85 ')
+    assert export() == b'ham\tsay "hi" to mum\n'
+
+
+def test_the_newest_correction_of_a_text_wins(add, export):
+    add("call  me", label="ham")
+    add("win", label="spam")
+    add("Call me", label="spam")
+    add("ｃall\nme", label="spam")
+    assert export() == "spam\twin\nspam\tCall me\nspam\tｃall me\n".encode()
+
+
+def test_the_same_corrections_give_the_same_bytes_in_whatever_order_accepted(run, add, export):
+    for text in "cabc":
+        add(text)
+    run("accept", 3, 1, 4)
+    run("accept", 2)
+    first = export(accepts_all=False)
+    assert export(accepts_all=False) == first == b"ham\ta\nham\tb\nham\tc\n"
+
+
+def test_puts_the_fields_where_the_header_of_the_source_has_them(add, export, tmp_path):
+    add('say "hi", mum;\nbye')
+    add("win", label="spam")
+    raw = tmp_path / "raw.csv"
+    raw.write_bytes(b'\xef\xbb\xbfid,body,"sent\nat",label\n1,hello,now,ham\n')
+    assert export(raw, **CSV) == b',"say ""hi"", mum; bye",,ham\n,win,,spam\n'
+
+
+def test_puts_the_fields_where_the_parameters_have_them(add, export):
+    add("hi | mum")
+    add("hi mum")
+    assert export(columns=["text", "id", "label"], separator="|") == b"hi mum||ham\n"
+
+
+def test_needs_the_source_if_it_has_a_header(add, export, tmp_path):
+    add("hi")
+    with pytest.raises(FileNotFoundError, match=r"nowhere does not exist, its header .* --raw"):
+        export(tmp_path / "nowhere", **CSV)
+    (tmp_path / "raw").write_bytes(b"id,text,label\n")
+    with pytest.raises(ValueError, match=r"raw: its header .* has no column 'body'"):
+        export(**CSV)
+    (tmp_path / "raw").write_bytes(b"")
+    with pytest.raises(ValueError, match="raw: the file is empty"):
+        export(**CSV)
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "changes", "reason"),
+    [
+        ("x" * 2001, "ham", {}, "text too long 2001 characters"),
+        ("hi", "eggs", {}, "unknown label 'eggs'"),
+        ("a,b", "ham", {"separator": ","}, "wrong number of fields 3"),
+        ("5 €", "ham", {"encoding": "latin-1"}, "not in iso8859-1"),
+        (
+            "hi",
+            "ham\tham",
+            {"labels": {"negative": "ham\tham", "positive": "spam"}},
+            "wrong number",
+        ),
+        (
+            "hi",
+            "spam\nx",
+            {"labels": {"negative": "spam\nx", "positive": "spam"}, "columns": ["text", "label"]},
+            "cannot be written in this format",
+        ),
+    ],
+)
+def test_what_validation_would_reject_is_left_out_and_named(
+    add, export, caplog, text, label, changes, reason
+):
+    add(text, label)
+    with pytest.raises(ValueError, match="nothing to export, 1 corrections are accepted"):
+        export(**changes)
+    assert f"correction 1 left out: {reason}" in caplog.text
+    add("good one", label="spam")
+    assert b"good one" in export(**changes)
+
+
+def test_says_so_when_nothing_is_accepted(add, export, tmp_path):
+    add("hi")
+    with pytest.raises(ValueError, match="nothing to export, 0 corrections are accepted: see"):
+        export(accepts_all=False)
+    assert not (tmp_path / "feedback").exists()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "cp037"])
+def test_refuses_an_encoding_to_which_nothing_can_be_appended(add, export, encoding):
+    add("hi")
+    with pytest.raises(
+        ValueError, match=r"in .*\(data_validation\.encoding\): convert it to utf-8"
+    ):
+        export(encoding=encoding)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content"), [("utf-8-sig", b"ham\t5 \xc2\xa3\n"), ("latin-1", b"ham\t5 \xa3\n")]
+)
+def test_writes_the_encoding_of_the_source_without_a_mark(add, export, encoding, content):
+    add("5 £")
+    assert export(encoding=encoding) == content
+
+
+def test_prints_what_params_needs_and_the_stages_take_it(run, add, params_file, tmp_path):
+    add('WIN, "win"\twin\n now', label="spam")
+    run("accept", 1)
+    source, output = tmp_path / "source.csv", tmp_path / "my: reviewed.csv"
+    source.write_bytes(b"id,body,label\n1,hello,ham\n2,cash,spam")
+    data = {f"data_validation.{key}": value for key, value in CSV.items()}
+    data |= {"data_validation.min_rows_per_label": 1, "data_validation.max_rejected_share": 0}
+    data |= {"data_ingestion.sources": [str(source)]}
+    data |= {"data_ingestion.sha256": hashlib.sha256(source.read_bytes()).hexdigest()}
+    params = params_file(data)
+    printed = run("export", "--output", output, "--params", params, "--raw", source)
+    assert (
+        f"reviewed.csv: 1 rows, SHA-256 {hashlib.sha256(output.read_bytes()).hexdigest()}"
+        in printed
+    )
+    entry = yaml.safe_load(printed[printed.index("  additions:") :])
+    params = params_file({**data, "data_ingestion.additions": entry["additions"]})
+
+    raw, additions = tmp_path / "raw.csv", ["--additions", str(tmp_path / "additions.csv")]
+    data_ingestion.main(["--params", str(params), "--output", str(raw), *additions])
+    assert raw.read_bytes() == source.read_bytes()
+    paths = [f"--{name}={tmp_path / name}" for name in ("output", "rejected", "report")]
+    data_validation.main(["--params", str(params), "--input", str(raw), *additions, *paths])
+    accepted = pd.read_parquet(tmp_path / "output")
+    assert accepted["text"].tolist() == ["hello", "cash", 'WIN, "win" win now']
+    assert accepted["row"].tolist() == [2, 3, 4]
+    assert accepted["added"].tolist() == [False, False, True]
+
+
+def test_runs_as_a_program_whose_reader_may_stop_reading(url, add):
+    add("call me")
+    command = [sys.executable, str(ROOT / "src"), "feedback", "--url", url, "list"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert ran.returncode == feedback.CLOSED_PIPE
+    assert ran.stderr == ""

@@ -1,0 +1,275 @@
+"""Tests of predicting, in this process, with a small model."""
+
+import gzip
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+
+from commands import predict
+from models.scoring import read_version
+from models.store import save_model
+from tests.support.small_model import fit_model
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "model.skops"
+    save_model(fit_model(), path)
+    return path
+
+
+@pytest.fixture
+def run(model_file, params_file):
+    """Return a function that calls main with the small model."""
+    params = params_file()
+
+    def call(*arguments):
+        predict.main(["--params", str(params), "--model", str(model_file), *map(str, arguments)])
+
+    return call
+
+
+@pytest.fixture
+def messages(tmp_path):
+    path = tmp_path / "messages.csv"
+    path.write_text("id,text\n01,WIN free cash prize\n02,see you at home mum\n03,\n")
+    return path
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Return a function that runs `make predict` with a python that prints its arguments."""
+    binaries = tmp_path / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    fake = binaries / "python"
+    fake.write_text('#!/bin/sh\nprintf "[%s]" "$@"\n')
+    fake.chmod(0o755)
+    for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in (".runtime", ".development"):
+        (tmp_path / ".venv" / name).touch()
+
+    def run(*arguments, **variables):
+        command = ["make", "--silent", "predict", *arguments]
+        environment = {**os.environ, **variables}
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+def test_prints_label_probability_and_telling_words(run, capsys):
+    run("WIN cash now, free prize at home")
+    printed = capsys.readouterr().out
+    assert re.search(r"^label +spam$", printed, re.MULTILINE)
+    assert re.search(r"^probability +0\.\d{6} of spam", printed, re.MULTILINE)
+    assert re.search(r"^for +spam .*\bprize \+\d\.\d\d", printed, re.MULTILINE)
+    assert re.search(r"^against +spam .*\bhome -\d\.\d\d", printed, re.MULTILINE)
+
+
+def test_adds_up_a_word_that_stands_more_than_once(run, capsys):
+    run("prize prize")
+    assert capsys.readouterr().out.count("prize") == 1
+
+
+def test_prints_no_control_character_of_a_message(run, capsys):
+    run("\x1b[31mprize")
+    assert r"'\x1b[31mprize' +" in capsys.readouterr().out
+
+
+def test_says_that_no_word_speaks_for_it(run, capsys):
+    run("🙂")
+    assert "no word" in capsys.readouterr().out
+
+
+def test_says_that_trees_cannot_be_explained(run, tmp_path, capsys):
+    path = tmp_path / "forest.skops"
+    save_model(fit_model(RandomForestClassifier(3, random_state=0)), path)
+    run("free prize", "--model", path)
+    assert "cannot be told: this kind of model has no weights" in capsys.readouterr().out
+
+
+def test_the_threshold_decides(run, capsys):
+    run("free prize", "--threshold", "1")
+    assert "label        ham" in capsys.readouterr().out
+
+
+def test_a_rate_chooses_the_threshold(run, tmp_path, capsys):
+    roc = tmp_path / "roc.json"
+    roc.write_text(json.dumps({"roc": [{"fpr": 0, "tpr": 0.5, "threshold": 0.25}]}))
+    run("free prize", "--max-fpr", "0.01", "--roc", roc)
+    assert "which it is from 0.25" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_scores_a_file(run, messages, model_file, n_jobs):
+    target = messages.with_name("scored.csv")
+    run("--input", messages, "--output", target, "--jobs", n_jobs)
+    found = pd.read_csv(target, dtype={"id": str})
+    assert found.columns.tolist() == ["id", "text", "label", "probability", "model_version"]
+    assert found["id"].tolist() == ["01", "02"]
+    assert found["label"].tolist() == ["spam", "ham"]
+    assert set(found["model_version"]) == {read_version(model_file)}
+    rejected = messages.with_name("scored.rejected.csv").read_text()
+    assert rejected == "line,reason,detail\n4,empty text,\n"
+
+
+def test_names_columns_and_files_as_it_is_told(run, messages):
+    target, rejected = messages.with_name("scored.txt"), messages.with_name("bad.csv")
+    arguments = ["--text-column", "id", "--prefix", "my_", "--rejected", rejected]
+    run("--input", messages, "--output", target, "--format", "csv", *arguments)
+    header = "id,text,my_label,my_probability,my_model_version"
+    assert target.read_text().splitlines()[0] == header
+    assert rejected.read_text() == "line,reason,detail\n"
+
+
+def test_gzip_is_named_as_the_file_without_it(run, messages):
+    packed = messages.with_name("messages.csv.gz")
+    packed.write_bytes(gzip.compress(messages.read_bytes()))
+    run("--input", packed, "--output", messages.with_name("scored.csv.gz"))
+    scored = gzip.decompress(messages.with_name("scored.csv.gz").read_bytes())
+    assert scored.splitlines()[0] == b"id,text,label,probability,model_version"
+    rejected = messages.with_name("scored.rejected.csv").read_text()
+    assert rejected == "line,reason,detail\n4,empty text,\n"
+
+
+def test_a_hostile_row_costs_itself_alone(run, messages):
+    hostile = ["㏂" * 100_000, "a1." * 300_000, "x" * 2_000_000]
+    messages.write_text("text\nfree prize\n" + "\n".join(hostile) + "\nhome\n")
+    target = messages.with_name("scored.csv")
+    run("--input", messages, "--output", target)
+    assert pd.read_csv(target)["text"].tolist() == ["free prize", "home"]
+    rejected = messages.with_name("scored.rejected.csv").read_text().splitlines()
+    assert rejected[1:] == [
+        '3,text too long,"400,000 characters in NFKC, at most 100,000"',
+        '4,text too long,"900,000 characters, at most 100,000"',
+        '5,line too long,"more than 1,000,000 characters"',
+    ]
+
+
+def test_names_the_rejected_file_that_there_is_no_room_for(run, messages):
+    messages.write_text("text\nhello\n" + "\n" * 20_000)
+    target = messages.with_name("scored.csv")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            run("--input", messages, "--output", target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.filename == str(messages.with_name("scored.rejected.csv"))
+    assert {path.name for path in messages.parent.iterdir()} == {messages.name, "params.yaml"}
+
+
+def test_an_empty_table_stays_empty(run, messages):
+    messages.write_text("text\n")
+    target = messages.with_name("scored.csv")
+    run("--input", messages, "--output", target)
+    assert target.read_text() == "text,label,probability,model_version\n"
+
+
+def test_writes_the_rejects_even_if_there_is_nothing_else(run, messages):
+    messages.write_text("text\n\n \n")
+    with pytest.raises(ValueError, match=r"no row of .*messages\.csv could be scored: check"):
+        run("--input", messages, "--output", messages.with_name("scored.csv"))
+    rejected = messages.with_name("scored.rejected.csv").read_text()
+    assert rejected.splitlines()[1:] == ["2,empty line,", "3,empty text,"]
+
+
+def test_leaves_the_old_output_if_it_fails(run, tmp_path):
+    source, target = tmp_path / "messages.jsonl", tmp_path / "scored.jsonl"
+    target.write_text("old")
+    source.write_text('{"text": "a"}\n' * 5000 + '{"text": "a", "label": 1}\n')
+    with pytest.raises(ValueError, match="line 5001 has a column 'label' already"):
+        run("--input", source, "--output", target)
+    assert target.read_text() == "old"
+    assert {path.name for path in tmp_path.iterdir()} == {source.name, target.name, "params.yaml"}
+
+
+def test_refuses_to_write_over_its_input(run, messages):
+    with pytest.raises(ValueError, match="must be different files"):
+        run("--input", messages, "--output", messages)
+    with pytest.raises(ValueError, match="must be different files"):
+        run("--input", messages, "--output", messages.with_name("o.csv"), "--rejected", messages)
+
+
+def test_refuses_to_replace_what_is_no_file(run, messages):
+    with pytest.raises(ValueError, match="/dev/null is there and is no file"):
+        run("--input", messages, "--output", "/dev/null", "--format", "csv")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["hello", "--model", "no.skops"], r"no\.skops does not exist"),
+        (["hello", "--threshold", "1.5"], "--threshold is 1.5: give a number from 0 to 1"),
+        (["hello", "--jobs", "0"], "--jobs is 0: give 1 or more"),
+        (["hello", "--max-fpr", "0.1"], r"needs the test results of .*model\.skops: .*--roc"),
+        ([" "], "the message cannot be scored: empty text"),
+        (["\udcff"], "the message cannot be scored: not valid Unicode"),
+        (["x" * 100_001], r"cannot be scored: text too long \(100,001 characters, at most"),
+    ],
+)
+def test_says_what_is_wrong_in_one_sentence(run, arguments, message):
+    with pytest.raises((ValueError, OSError), match=message):
+        run(*arguments)
+
+
+def test_refuses_a_pickle(run, tmp_path):
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x04.")
+    with pytest.raises(ValueError, match=r"model\.pkl is a pickle"):
+        run("hello", "--model", path)
+
+
+def test_refuses_a_model_of_other_labels(params_file, model_file):
+    params = params_file({"data_validation.labels": {"negative": "no", "positive": "yes"}})
+    with pytest.raises(ValueError, match="tells ham from spam"):
+        predict.main(["--params", str(params), "--model", str(model_file), "hello"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["hello", "--input", "a.csv"], ["--input", "a.csv"], ["hello", "--output", "b.csv"]],
+)
+def test_wants_one_message_or_two_files(run, arguments, capsys):
+    with pytest.raises(SystemExit):
+        run(*arguments)
+    assert "give one message, or --input and --output" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plain text",
+        'it\'s "quoted"',
+        "cost $5 $HOME $(HOME) $$ ${PATH} $@",
+        "`touch ran` $(touch ran) $(shell touch ran)",
+        "--model x",
+        "# no comment; touch ran \\ end\\",
+        "%s £ 🙂 a=b, (c",
+        "two\nlines",
+    ],
+)
+def test_make_hands_the_text_over_as_it_is(make, tmp_path, text):
+    expected = f"[src/predict.py][--][{text}]"
+    assert make(f"TEXT={text}").stdout == expected
+    assert make(TEXT=text).stdout == expected
+    assert not (tmp_path / "ran").exists()
+
+
+def test_make_asks_for_a_text(make):
+    asked = make()
+    assert asked.returncode != 0
+    assert "name the text, as in \"make predict TEXT='You won! Call now'\"" in asked.stderr

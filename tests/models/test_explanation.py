@@ -1,0 +1,91 @@
+"""Tests of explaining a score word by word."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.naive_bayes import ComplementNB, MultinomialNB
+from sklearn.svm import LinearSVC
+
+from models.explanation import explain
+from tests.support.small_model import fit_model
+
+MESSAGES = [
+    "WIN a free prize, call 08001234567 now!",
+    "see you at home mum",
+    "cash cash cash  and\tcash",
+    "a",
+    "call-me/now... £500:prize (free) http://win.example/claim",
+    "unknown wörds 日本 🙂",
+    "&nbsp;",
+]
+
+
+def add_up(explanation):
+    contributions = [contribution for _, contribution in explanation.words]
+    return sum(contributions) + sum(explanation.others.values()) + explanation.intercept
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fit_model()
+
+
+@pytest.mark.parametrize("text", MESSAGES)
+@pytest.mark.parametrize("vectorizer", ["tfidf", "count", "hashing"])
+@pytest.mark.parametrize("statistics", [True, False])
+def test_contributions_add_up_to_the_decision_function(text, vectorizer, statistics):
+    model = fit_model(LogisticRegression(), vectorizer, statistics)
+    expected = model.decision_function([text])[0]
+    assert add_up(explain(model, "spam", text)) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+@given(text=st.text(min_size=1, max_size=80).filter(str.strip))
+def test_contributions_of_any_text_add_up(model, text):
+    expected = model.decision_function([text])[0]
+    assert add_up(explain(model, "spam", text)) == pytest.approx(expected, rel=1e-5, abs=1e-5)
+
+
+@pytest.mark.parametrize("text", MESSAGES)
+@pytest.mark.parametrize("classifier", [MultinomialNB(), ComplementNB()], ids=str)
+def test_contributions_to_naive_bayes_add_up_to_the_log_odds(text, classifier):
+    model = fit_model(classifier)
+    ham, spam = model.predict_log_proba([text])[0]
+    assert add_up(explain(model, "spam", text)) == pytest.approx(spam - ham, rel=1e-5, abs=1e-5)
+
+
+def test_a_calibrated_model_is_explained_by_the_one_within():
+    model = fit_model(CalibratedClassifierCV(LinearSVC(), cv=2, ensemble=False))
+    inner = model[-1].calibrated_classifiers_[0].estimator
+    expected = inner.decision_function(model[:-1].transform(MESSAGES[:1]))[0]
+    assert add_up(explain(model, "spam", MESSAGES[0])) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_model_without_weights_is_not_explained():
+    assert explain(fit_model(RandomForestClassifier(3)), "spam", "free prize") is None
+
+
+def test_signs_are_those_of_the_positive_label():
+    model = fit_model(SGDClassifier(loss="modified_huber", random_state=0))
+    spam, ham = (explain(model, label, MESSAGES[0]) for label in ("spam", "ham"))
+    assert [c for _, c in spam.words] == [-c for _, c in ham.words]
+    assert spam.intercept == -ham.intercept
+
+
+def test_names_the_words_of_the_message_in_their_order(model):
+    words = [word for word, _ in explain(model, "spam", " WIN\ta   ＦＲＥＥ prize! ").words]
+    assert words == ["WIN", "a", "FREE", "prize!"]
+
+
+def test_a_word_that_only_spam_has_speaks_for_spam(model):
+    contributions = dict(explain(model, "spam", "prize at home").words)
+    assert contributions["prize"] > 0 > contributions["home"]
+
+
+def test_equal_words_between_equal_neighbours_get_equal_parts():
+    branchless = fit_model(LogisticRegression(), statistics=False)
+    contributions = [c for _, c in explain(branchless, "spam", "cash cash").words]
+    assert np.ptp(contributions) == pytest.approx(0, abs=1e-9)

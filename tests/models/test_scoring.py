@@ -1,0 +1,91 @@
+"""Tests of scoring in one process and in several."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+import model_evaluation
+from models import scoring
+from models.scoring import check_labels, read_version, score_chunks, score_texts
+from models.store import save_model
+from records.chunks import Chunk
+from tests.support.small_model import HAM, SPAM, fit_model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fit_model()
+
+
+@pytest.fixture(scope="module")
+def path(model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "model.skops"
+    save_model(model, path)
+    return path
+
+
+def make_chunks(n):
+    for number in range(n):
+        yield Chunk([f"{HAM[number % 5]} {number}", SPAM[number % 5]], number, [])
+
+
+def test_rounds_as_the_evaluation_does():
+    assert scoring.DECIMALS == model_evaluation.DECIMALS
+
+
+def test_the_version_is_the_digest_of_the_file(path):
+    assert read_version(path) == hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def test_scores_the_positive_label(model):
+    spam, ham = (score_texts(model, label, ["free cash prize"])[0] for label in ("spam", "ham"))
+    assert spam > 0.5
+    assert spam + ham == pytest.approx(1)
+
+
+def test_nothing_has_no_score(model):
+    assert score_texts(model, "spam", []).tolist() == []
+
+
+def test_refuses_other_labels(model, path):
+    check_labels(model, ["spam", "ham"], path)
+    with pytest.raises(ValueError, match=r"tells ham from spam, .* are good and bad: take"):
+        check_labels(model, ["good", "bad"], path)
+
+
+def test_two_processes_score_as_one_does_in_the_same_order(model, path):
+    expected = list(score_chunks(make_chunks(20), model, path, "spam", 1))
+    found = list(score_chunks(make_chunks(20), model, path, "spam", 2))
+    assert [chunk.rows for chunk, _ in found] == list(range(20))
+    for (_, scores), (_, others) in zip(expected, found, strict=True):
+        assert np.array_equal(scores, others)
+
+
+def test_a_worker_scores_with_the_model_of_the_file(model, path, monkeypatch):
+    monkeypatch.setattr(scoring, "worker_model", None)
+    scoring.start_worker(path)
+    expected = score_texts(model, "spam", SPAM)
+    assert np.array_equal(scoring.score_in_worker("spam", SPAM), expected)
+
+
+def test_reads_no_more_chunks_than_processes_need(model, path):
+    read = []
+    chunks = (read.append(chunk) or chunk for chunk in make_chunks(50))
+    scored = score_chunks(chunks, model, path, "spam", 2)
+    next(scored)
+    assert len(read) <= 2 * scoring.QUEUED + 1
+    scored.close()
+
+
+def test_an_urgent_chunk_waits_for_no_other(model, path):
+    read = []
+    chunks = (read.append(n) or Chunk(["a"], n, [], is_urgent=n > 1) for n in range(4))
+    found = [(chunk.rows, len(read)) for chunk, _ in score_chunks(chunks, model, path, "spam", 2)]
+    assert found == [(0, 3), (1, 3), (2, 3), (3, 4)]
+
+
+def test_says_so_if_a_process_dies(model, path):
+    missing = path.with_name("no.skops")
+    with pytest.raises(OSError, match=r"a scoring process died, .*--jobs"):
+        list(score_chunks(make_chunks(2), model, missing, "spam", 2))

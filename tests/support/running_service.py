@@ -1,0 +1,117 @@
+"""The service, started as a user starts it, on a model that is fitted in milliseconds."""
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from models.store import save_model
+from tests.conftest import find_free_port
+from tests.support.small_model import fit_model
+
+ROOT = Path(__file__).parents[2]
+# One grey pixel.
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+)
+METRICS = {"accuracy": 0.98765, "f1": 0.9, "mcc": 0.8, "spam_caught": 0.875, "ham_blocked": 0.0}
+
+
+@dataclass(frozen=True)
+class RunningService:
+    """A service that runs."""
+
+    url: str
+    port: int
+    process: subprocess.Popen[str]
+    folder: Path
+    log: Path
+
+    def read_log(self) -> str:
+        """Return what it has logged so far."""
+        return self.log.read_text()
+
+
+def measure(path: Path) -> dict[str, str]:
+    """Return a file's entry in dvc.lock, its path shortened to what the pipeline says."""
+    return {
+        "path": "/".join(path.parts[-2:]),
+        "md5": hashlib.md5(path.read_bytes()).hexdigest(),
+    }
+
+
+def make_folder(folder: Path) -> Path:
+    """Make a folder such as the pipeline leaves: model, parameters, metrics, plots, dvc.lock."""
+    folder.mkdir(exist_ok=True)
+    shutil.copy(ROOT / "params.yaml", folder)
+    model = folder / "models" / "model.skops"
+    save_model(fit_model(), model)
+    plots = folder / "reports" / "plots" / "images"
+    plots.mkdir(parents=True)
+    for name in ("confusion_matrix", "roc"):
+        (plots / f"{name}.png").write_bytes(PNG)
+    metrics, intervals = folder / "reports" / "metrics.json", folder / "reports" / "intervals.json"
+    metrics.write_text(json.dumps({"test": METRICS, "train": METRICS}))
+    spread = {name: {"low": value - 0.01, "high": value + 0.01} for name, value in METRICS.items()}
+    intervals.write_text(json.dumps({"test": spread, "train": spread}))
+    train = {"path": "data/interim/train.parquet", "md5": "b" * 32}
+    stages = {
+        "model_building": {"deps": [train], "outs": [measure(model)]},
+        "model_evaluation": {
+            "deps": [measure(model)],
+            "outs": [measure(metrics), measure(intervals)],
+        },
+    }
+    (folder / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+    return folder
+
+
+@contextmanager
+def run_service(folder: Path, *options: str, **environment: str) -> Iterator[RunningService]:
+    """Run the service in a folder that holds models/model.skops and params.yaml; stop it after.
+
+    Parameters
+    ----------
+    folder : Path
+        The working directory.
+    *options : str
+        Of the command line.
+    **environment : str
+        Variables beyond those of this process.
+    """
+    port = find_free_port()
+    script = folder / "serve.py"
+    program = [str(script)] if script.is_file() else [str(ROOT / "src"), "serve"]
+    command = [sys.executable, *program, "--port", str(port), *options]
+    log = folder / f"service-{port}.log.tmp"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, **environment}, stderr=file, text=True
+        )
+    service = RunningService(f"http://127.0.0.1:{port}", port, process, folder, log)
+    try:
+        for _ in range(1200):
+            try:
+                with urllib.request.urlopen(f"{service.url}/readyz", timeout=5):
+                    break
+            except OSError:
+                assert process.poll() is None, service.read_log()
+                time.sleep(0.1)
+        else:
+            pytest.fail(f"the service does not answer: {service.read_log()}")
+        yield service
+    finally:
+        process.terminate()
+        process.wait(timeout=30)

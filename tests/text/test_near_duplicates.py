@@ -1,0 +1,150 @@
+"""Tests of finding near-duplicates, against comparing every pair."""
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from text import near_duplicates
+from text.near_duplicates import count_shingles, find_similar_pairs, group_near_duplicates
+
+SIMILARITIES = st.integers(30, 100).map(lambda percent: percent / 100)
+SHORT_TEXTS = st.lists(st.text("ab", max_size=12) | st.text("aB1 ", max_size=9), max_size=12)
+PHRASES = ["win a prize today", "call me when home", "0123 free entry now", "prize prize prize"]
+# Long ones that share phrases, so that many pairs are near the limit.
+LONG_TEXTS = st.lists(
+    st.lists(st.sampled_from(PHRASES) | st.text("xyz", max_size=5), max_size=5).map("".join),
+    max_size=8,
+)
+
+
+def shingle(text):
+    canonical = re.sub(r"\d+", "0", text.casefold())
+    canonical += "\0" * (5 - len(canonical))
+    return {canonical[i : i + 5] for i in range(len(canonical) - 4)}
+
+
+def compare_every_pair(texts, similarity):
+    """Return the near-duplicate pairs, straight from their definition."""
+    sets = [shingle(text) for text in texts]
+    return [
+        (i, j)
+        for i, j in itertools.combinations(range(len(texts)), 2)
+        if len(sets[i] & sets[j]) / len(sets[i] | sets[j]) >= similarity
+    ]
+
+
+def group_every_pair(texts, similarity):
+    """Return group numbers in order of first appearance, merging groups pair by pair."""
+    groups = list(range(len(texts)))
+    for i, j in compare_every_pair(texts, similarity):
+        groups = [groups[i] if group == groups[j] else group for group in groups]
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    return [numbers[group] for group in groups]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["call 08001234567 now", "call 7 now"],
+        ["CALL me tonight", "call ME tonight"],
+        ["Straße", "STRASSE"],
+        ["ok", "OK"],
+        ["", ""],
+        ["code ٣٤", "code 9"],
+    ],
+)
+def test_takes_texts_that_differ_in_case_or_digits_for_the_same(texts):
+    assert group_near_duplicates(texts, 1).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("texts", [["ok", "no"], ["", "a"], ["aaaa", "aaaaa"], ["win 1", "win a"]])
+def test_tells_short_texts_apart(texts):
+    assert group_near_duplicates(texts, 0.3).tolist() == [0, 1]
+
+
+def test_similarity_at_the_limit_counts():
+    texts = ["abcdefgh", "abcdefgx"]  # 3 shingles of 5 in common
+    assert group_near_duplicates(texts, 0.6).tolist() == [0, 0]
+    assert group_near_duplicates(texts, 0.61).tolist() == [0, 1]
+
+
+def test_similarity_at_the_limit_counts_where_rounding_would_not():
+    texts = ["abcdefghijklmnopqrstuvwxyzäöü", "abcdefghijklmnopqr"]  # 14 shingles of 25
+    assert 0.56 * 25 > 14
+    assert group_near_duplicates(texts, 0.56).tolist() == [0, 0]
+
+
+def test_joins_texts_through_one_between_them():
+    texts = ["abcdefgh", "cdefghij", "efghijkl"]
+    assert compare_every_pair(texts, 0.3) == [(0, 1), (1, 2)]
+    assert group_near_duplicates(texts, 0.3).tolist() == [0, 0, 0]
+
+
+def test_numbers_groups_in_order_of_first_appearance():
+    texts = ["zzzzzzz", "mmmmmmm", "zzzzzzz", "aaaaaaa", "mmmmmmm"]
+    assert group_near_duplicates(texts, 0.7).tolist() == [0, 1, 0, 2, 1]
+
+
+def test_groups_no_texts():
+    assert group_near_duplicates([], 0.7).tolist() == []
+
+
+@settings(deadline=None)
+@given(SHORT_TEXTS, SIMILARITIES)
+def test_finds_the_groups_of_short_texts(texts, similarity):
+    assert group_near_duplicates(texts, similarity).tolist() == group_every_pair(texts, similarity)
+
+
+@settings(deadline=None)
+@given(LONG_TEXTS, SIMILARITIES, st.sampled_from([0.1, 0.5, 1.0]))
+def test_finds_the_groups_of_long_texts_whatever_the_share_of_rare_shingles(
+    texts, similarity, share
+):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near_duplicates, "RARE_SHARE", share)
+        groups = group_near_duplicates(texts, similarity)
+    assert groups.tolist() == group_every_pair(texts, similarity)
+
+
+@settings(deadline=None)
+@given(LONG_TEXTS, SIMILARITIES)
+def test_finds_pairs_across_blocks(texts, similarity):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near_duplicates, "BLOCK_ROWS", 3)
+        blocks = list(find_similar_pairs(count_shingles(texts), similarity))
+    assert len(blocks) == -(-len(texts) // 3)
+    pairs = [pair for block in blocks for pair in zip(*block.tolist(), strict=True)]
+    assert sorted(pairs) == compare_every_pair(texts, similarity)
+
+
+@settings(deadline=None)
+@given(LONG_TEXTS.filter(len), SIMILARITIES, st.data())
+def test_duplicates_join_their_group_and_change_no_other(texts, similarity, data):
+    copied = data.draw(st.lists(st.sampled_from(range(len(texts))), max_size=5))
+    groups = group_near_duplicates([*texts, *(texts[i] for i in copied)], similarity).tolist()
+    alone = group_near_duplicates(texts, similarity).tolist()
+    assert groups == alone + [alone[i] for i in copied]
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(max_size=12), max_size=6))
+def test_counts_each_distinct_shingle_of_a_text_once(texts):
+    S = count_shingles(texts)
+    sets = [shingle(text) for text in texts]
+    assert S.shape == (len(texts), len(set().union(*sets)))
+    assert S.sum(axis=1).ravel().tolist() == [[len(shingles) for shingles in sets]]
+    assert set(S.data.tolist()) <= {1}
+
+
+def test_tells_shingles_apart_where_a_number_for_each_would_not_fit_in_64_bits():
+    # 8192 characters: in a shingle the first counts 8192**4 = 2**52, and 4096 * 2**52 = 2**64.
+    alphabet = [chr(0x4E00 + i) for i in range(8192)]
+    tail = "".join(alphabet[1:5])
+    S = count_shingles(["".join(alphabet), alphabet[0] + tail, alphabet[4096] + tail])
+    assert S.shape == (3, 8189)
+    assert np.diff(S.indptr).tolist() == [8188, 1, 1]
+    assert (S[1] @ S[2].T).nnz == 0
