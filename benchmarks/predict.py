@@ -2,9 +2,10 @@
 
 Run: python benchmarks/predict.py
 
-Runs ``python src predict --input FILE --output FILE`` on a CSV file as a process of its own, loading of
-libraries and model included: with one process on one core, and with two on two. The messages are
-those of benchmarks/preprocessing.py: drawn from the corpus, a share of their words swapped.
+Runs ``python src predict --input FILE --output FILE`` on a CSV file as a process of its own,
+loading of libraries and model included: with one process on one core, and with two on two. The
+messages are those of benchmarks/preprocessing.py: drawn from the corpus, a share of their words
+swapped.
 
 Messages per second of processor time tell more on a machine that does other things as well. Exit
 status 1 if one core scores fewer than 1,200 messages a second, two fewer than 1.8 times as many, or

@@ -24,13 +24,7 @@ from core.files import write_json
 from core.log import run_stage, timed
 from core.params import read_params
 from core.tables import write_csv, write_table
-from records.raw import (
-    Record,
-    ValidationParams,
-    decode,
-    find_fault,
-    split_records,
-)
+from records.raw import Record, ValidationParams, decode, find_fault, split_records
 from text.normalise import normalise_text
 
 QUANTILES = (0, 0.25, 0.5, 0.75, 0.95, 1)

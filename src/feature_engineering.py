@@ -14,12 +14,7 @@ from pathlib import Path
 from core.log import run_stage, timed
 from core.params import read_params
 from core.tables import read_table
-from features.branches import (
-    FeatureParams,
-    assemble,
-    build_columns,
-    freeze_vocabularies,
-)
+from features.branches import FeatureParams, assemble, build_columns, freeze_vocabularies
 from features.matrices import as_float32, save_matrix
 from models.store import save_model
 from text.tokens import TextParams

@@ -100,8 +100,8 @@ def write_evaluation(
     return metrics
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Evaluate the model on the files that ``argv`` names as the parameters say."""
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description="Evaluate the model, write metrics and report.")
     parser.add_argument("--params", type=Path, required=True, help="params.yaml")
     parser.add_argument("--model", type=Path, required=True, help="model to evaluate")
@@ -115,7 +115,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--plots", type=Path, required=True, help="folder of plots to write")
     parser.add_argument("--errors", type=Path, required=True, help="CSV to write")
     parser.add_argument("--report", type=Path, required=True, help="HTML to write")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Evaluate the model on the files that ``argv`` names as the parameters say."""
+    args = build_parser().parse_args(argv)
     params = read_params(args.params, "model_evaluation", EvaluationParams)
     model = load_model(args.model)
 

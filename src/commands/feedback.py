@@ -16,22 +16,11 @@ from pathlib import Path
 from core.log import run_stage
 from core.params import read_params
 from core.terminal import escape_unprintable, exit_on_closed_pipe
-from feedback.export import (
-    RAW,
-    check_encoding,
-    export,
-    read_columns,
-    write_export,
-)
-from feedback.store import (
-    EXAMPLE,
-    STATUSES,
-    Correction,
-    list_feedback,
-    open_store,
-    review,
-)
+from feedback.export import check_encoding, export, read_columns, write_export
+from feedback.store import EXAMPLE, STATUSES, Correction, list_feedback, open_store, review
 from records.raw import ValidationParams
+
+RAW = Path("data/raw/messages.tsv")
 
 logger = logging.getLogger(__name__)
 

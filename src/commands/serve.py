@@ -28,9 +28,10 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 from core.files import make_private_folder
 from core.log import run_stage
 from feedback.store import open_store
-from service import protocol, telemetry
+from service import telemetry
 from service.app import create_app
-from service.draining import DrainingServer
+from service.connections import protocol
+from service.connections.draining import DrainingServer
 from service.serving_model import load_newest
 from service.settings import Settings
 

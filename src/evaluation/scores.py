@@ -7,9 +7,7 @@ from sklearn.pipeline import Pipeline
 
 from core.params import Params
 from evaluation.intervals import evaluate
-
-# Probabilities are rounded: their last digits depend on the processor.
-DECIMALS = 9
+from models.probability import predict_positive
 
 
 class EvaluationParams(Params):
@@ -41,8 +39,7 @@ def score(model: Pipeline, df: pd.DataFrame, X: sp.csr_matrix) -> pd.DataFrame:
             f"the table's labels are {labels}, the model's {list(classifier.classes_)}: "
             "make both anew with 'dvc repro'"
         )
-    column = list(classifier.classes_).index(labels[1])
-    probability = classifier.predict_proba(X)[:, column].astype(float).round(DECIMALS)
+    probability = predict_positive(classifier, labels[1], X)
     return df.assign(is_positive=df["label"] == labels[1], probability=probability)
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import ClassifierMixin
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.pipeline import Pipeline
+
+from models.weights import find_weights
 
 TELLING_FEATURES = 15
 
@@ -26,26 +26,17 @@ def find_telling_features(
     weights : ndarray of float
         Above zero for the positive label, below for the other.
     """
-    classifier = model[-1]
-    if isinstance(classifier, CalibratedClassifierCV):
-        classifier = classifier.calibrated_classifiers_[0].estimator
-    if hasattr(classifier, "feature_importances_"):
-        difference = X[is_positive].mean(axis=0) - X[~is_positive].mean(axis=0)
-        weights = classifier.feature_importances_ * np.sign(np.asarray(difference).ravel())
+    found = find_weights(model[-1])
+    if found is not None:
+        weights = found[0] * (1 if model.classes_[1] == positive else -1)
     else:
-        weights = weigh_features(classifier) * (1 if classifier.classes_[1] == positive else -1)
+        difference = X[is_positive].mean(axis=0) - X[~is_positive].mean(axis=0)
+        weights = model[-1].feature_importances_ * np.sign(np.asarray(difference).ravel())
     order = np.argsort(weights, kind="stable")
     order = order[weights[order] != 0]
     if len(order) > 2 * TELLING_FEATURES:
         order = np.concatenate([order[:TELLING_FEATURES], order[-TELLING_FEATURES:]])
     return name_features(model, order), weights[order]
-
-
-def weigh_features(classifier: ClassifierMixin) -> np.ndarray:
-    """Return each feature's weight, shape (n_features,), towards the classifier's second class."""
-    if hasattr(classifier, "coef_"):
-        return classifier.coef_[0]
-    return classifier.feature_log_prob_[1] - classifier.feature_log_prob_[0]
 
 
 def name_features(model: Pipeline, chosen: np.ndarray) -> np.ndarray:

@@ -11,21 +11,11 @@ import yaml
 
 from core.files import atomic_path
 from core.terminal import escape_unprintable
-from feedback.store import (
-    Correction,
-)
-from records.raw import (
-    ValidationParams,
-    decode,
-    find_fault,
-    split_records,
-)
+from feedback.store import Correction
+from records.raw import ValidationParams, decode, find_fault, split_records
 from text.normalise import normalise_text
 
 logger = logging.getLogger(__name__)
-
-
-RAW = Path("data/raw/messages.tsv")
 
 
 def read_columns(raw: Path, params: ValidationParams) -> list[str]:

@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from sklearn.base import ClassifierMixin
 
 from core.params import Params
+from models.scorers import Score
 
 # Short name: where scikit-learn has the class, and where our defaults differ from its own.
 # liblinear's dual solver gives the same bits on every processor; lbfgs, the default, does not.
@@ -25,9 +26,6 @@ ESTIMATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "ada_boost": ("sklearn.ensemble.AdaBoostClassifier", {}),
     "gradient_boosting": ("sklearn.ensemble.GradientBoostingClassifier", {}),
 }
-Score = Literal[
-    "accuracy", "average_precision", "f1", "matthews_corrcoef", "precision", "recall", "roc_auc"
-]
 
 
 class SearchParams(Params):

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.naive_bayes import MultinomialNB
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
+from models.weights import find_weights
 from text.tokens import build_tokeniser
 
 
@@ -30,25 +29,6 @@ class Explanation:
     words: list[tuple[str, float]]
     others: dict[str, float]
     intercept: float
-
-
-def find_weights(classifier: ClassifierMixin) -> tuple[np.ndarray, float] | None:
-    """Return weights, shape (n_features,), and intercept of the second class; None without any.
-
-    Those of naive Bayes are differences of log probabilities. A calibrated classifier has those of
-    the one within: calibration changes the scale, not the order.
-    """
-    if isinstance(classifier, CalibratedClassifierCV):
-        classifier = classifier.calibrated_classifiers_[0].estimator
-    if hasattr(classifier, "coef_"):
-        return classifier.coef_[0], float(np.ravel(classifier.intercept_)[0])
-    if not hasattr(classifier, "feature_log_prob_"):
-        return None
-    # With two classes ComplementNB leaves the prior out.
-    is_multinomial = isinstance(classifier, MultinomialNB)
-    prior = classifier.class_log_prior_ if is_multinomial else np.zeros(2)
-    weights = classifier.feature_log_prob_
-    return weights[1] - weights[0], float(prior[1] - prior[0])
 
 
 def count_by_word(vectorizer: BaseEstimator, tokens: list[list[str]]) -> sp.csr_matrix:

@@ -1,18 +1,33 @@
-"""Scikit-learn's scorers, told which label is the positive one."""
+"""The scores that cross-validation may use: scikit-learn's, told which label is positive."""
 
 from collections.abc import Callable
+from typing import Literal
 
-from sklearn.metrics import get_scorer, make_scorer
+from sklearn.metrics import (
+    average_precision_score,
+    f1_score,
+    get_scorer,
+    make_scorer,
+    precision_score,
+    recall_score,
+)
 
-# Scores that need to know which label is the positive one.
-LABEL_SCORES = ("precision", "recall", "f1", "average_precision")
+Score = Literal[
+    "accuracy", "average_precision", "f1", "matthews_corrcoef", "precision", "recall", "roc_auc"
+]
+RANKING = ("decision_function", "predict_proba")
+# Scores that need to know which label is the positive one, and what each of them is computed from.
+LABEL_SCORES = {
+    "average_precision": (average_precision_score, RANKING),
+    "f1": (f1_score, "predict"),
+    "precision": (precision_score, "predict"),
+    "recall": (recall_score, "predict"),
+}
 
 
 def build_scorer(scoring: str, positive: str) -> Callable[..., float]:
     """Return scikit-learn's scorer of that name, told which label is the positive one."""
-    scorer = get_scorer(scoring)
     if scoring not in LABEL_SCORES:
-        return scorer
-    is_ranking = scoring == "average_precision"
-    response = ("decision_function", "predict_proba") if is_ranking else "predict"
-    return make_scorer(scorer._score_func, response_method=response, pos_label=positive)
+        return get_scorer(scoring)
+    score, response = LABEL_SCORES[scoring]
+    return make_scorer(score, response_method=response, pos_label=positive)

@@ -17,11 +17,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from models.probability import predict_positive
 from models.store import load_model
 from records.chunks import Chunk
 
-# As in model_evaluation: the last digits of a probability depend on the processor.
-DECIMALS = 9
 DIGEST_LENGTH = 12
 # Chunks under way for each worker: enough that none waits, and few enough to keep in memory.
 QUEUED = 2
@@ -47,8 +46,7 @@ def score_texts(model: Pipeline, positive: str, texts: list[str]) -> np.ndarray:
     """Return the probability of the positive label for each message, shape (n_texts,)."""
     if not texts:
         return np.empty(0)
-    column = list(model.classes_).index(positive)
-    return model.predict_proba(texts)[:, column].astype(float).round(DECIMALS)
+    return predict_positive(model, positive, texts)
 
 
 # The model of a worker process.

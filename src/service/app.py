@@ -18,8 +18,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.routing import Route
 
 from core.log import configure_logging
-from service import protocol
 from service.api import Service, guarded, unguarded
+from service.connections import protocol
 from service.gate import Gate
 from service.problems import MEDIA_TYPE, add_handlers, describe_problems
 from service.settings import Settings

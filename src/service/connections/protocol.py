@@ -6,7 +6,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from service.draining import State
+from service.connections.draining import State
 from service.gate import HEADERS
 from service.problems import MEDIA_TYPE, ProblemResponse
 
