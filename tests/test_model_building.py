@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import model_building
 from features.matrices import save_matrix
+from models.estimators import ESTIMATORS
 from models.store import load_model, save_model
 
 N_ROWS = 60
@@ -58,7 +57,7 @@ def build(params_file, inputs):
 CLEAR = np.array([[1.0, 0.5, 0.5, 0.5, 0.5, 0.5], [0.0, 0.5, 0.5, 0.5, 0.5, 0.5]])
 
 
-@pytest.mark.parametrize("estimator", model_building.ESTIMATORS)
+@pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("class_weight", [None, "balanced", {"ham": 1.0, "spam": 2.0}])
 def test_every_estimator_gives_probabilities(build, estimator, class_weight):
     model, results = build(estimator=estimator, class_weight=class_weight)
@@ -127,33 +126,6 @@ def test_folds_keep_groups_together(build, inputs):
     df.assign(group=df["label"].cat.codes.astype(int)).to_parquet(inputs / "train.parquet")
     with pytest.raises(ValueError, match="3 folds need as many groups of each label"):
         build()
-
-
-def test_a_large_group_leaves_no_fold_empty():
-    groups = np.array([0] * 20 + list(range(1, 11)))
-    is_positive = np.array([True] * 25 + [False] * 5)
-    folds = model_building.assign_folds(is_positive, groups, 5, random_state=0)
-    assert set(folds[is_positive]) == set(folds[~is_positive]) == set(range(5))
-
-
-@given(
-    sizes=st.lists(st.tuples(st.integers(1, 4), st.booleans()), max_size=60),
-    n_folds=st.integers(2, 6),
-    seed=st.integers(0, 5),
-)
-@settings(deadline=None)
-def test_folds_hold_whole_groups_and_their_share_of_each_label(sizes, n_folds, seed):
-    sizes = [*sizes, *[(1, False)] * 6, *[(1, True)] * 6]
-    counts = [n for n, _ in sizes]
-    groups = np.repeat(np.arange(len(sizes)), counts)
-    is_positive = np.repeat([positive for _, positive in sizes], counts)
-    folds = model_building.assign_folds(is_positive, groups, n_folds, seed)
-    assert set(folds) <= set(range(n_folds))
-    assert all(len(set(folds[groups == group])) == 1 for group in groups)
-    for positive in (False, True):
-        rows = np.bincount(folds[is_positive == positive], minlength=n_folds)
-        assert rows.min() > 0
-        assert rows.max() - rows.min() <= 4, "no more than the largest group has rows"
 
 
 def test_jobs_do_not_change_the_result(build, inputs):

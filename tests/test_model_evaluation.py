@@ -9,47 +9,13 @@ import pytest
 import scipy.sparse as sp
 from PIL import Image
 from sklearn import metrics
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.naive_bayes import ComplementNB, MultinomialNB
-from sklearn.pipeline import Pipeline
-from sklearn.svm import LinearSVC
 
-import feature_engineering
 import model_evaluation
-from evaluation.telling_features import find_telling_features
 from features.matrices import save_matrix
 from model_evaluation import find_errors
 from models.store import save_model
-
-HAM = ["see you soon", "call me later", "home for dinner", "i am late", "ok see you", "later then"]
-SPAM = ["win free cash", "free prize now", "claim £100 cash <b>now</b>"]
-
-
-def make_table(ham, spam, row):
-    df = pd.DataFrame({"label": ["ham"] * len(ham) + ["spam"] * len(spam), "text": ham + spam})
-    df["label"] = pd.Categorical(df["label"], categories=["ham", "spam"])
-    return df.assign(group=np.arange(len(df)), row=np.arange(row, row + len(df)))
-
-
-def fit_columns(texts, vectorizer):
-    steps = feature_engineering.Pipeline([("counts", vectorizer)])
-    columns = feature_engineering.ColumnTransformer([("words", steps, "text")])
-    return columns.fit(pd.DataFrame({"text": texts}))
-
-
-def make_model(classifier, df, vectorizer=None):
-    columns = fit_columns(df["text"], vectorizer or CountVectorizer())
-    X = sp.csr_matrix(columns.transform(df), dtype=np.float32)
-    classifier.fit(X, df["label"].astype(object))
-    return Pipeline([("columns", columns), ("classifier", classifier)]), X
-
-
-TRAIN = make_table(HAM * 3, SPAM * 3, row=1)
-# The last message is ham that looks like spam.
-TEST = make_table([*HAM, "free cash prize"], SPAM, row=100)
+from tests.support.word_counts import TEST, TRAIN, make_model
 
 
 @pytest.fixture
@@ -192,35 +158,6 @@ def test_twice_gives_the_same_bytes(evaluate, files):
 
 def test_leaves_no_temporary_file(evaluate):
     assert list(evaluate().rglob("*.tmp")) == []
-
-
-@pytest.mark.parametrize(
-    "classifier",
-    [
-        LogisticRegression(),
-        CalibratedClassifierCV(LinearSVC(), ensemble=False, cv=2),
-        MultinomialNB(),
-        ComplementNB(),
-        RandomForestClassifier(10, random_state=0),
-    ],
-    ids=lambda classifier: type(classifier).__name__,
-)
-@pytest.mark.parametrize("names", [("ham", "spam"), ("wanted", "advert")])
-def test_telling_features_speak_for_their_label(classifier, names):
-    df = TRAIN.assign(label=TRAIN["label"].cat.rename_categories(list(names)))
-    model, X = make_model(classifier, df)
-    is_positive = (df["label"] == names[1]).to_numpy()
-    terms, weights = find_telling_features(model, X, is_positive, names[1])
-    weight_of = dict(zip(terms, weights, strict=True))
-    assert weight_of["words: cash"] > 0
-    assert weight_of["words: later"] < 0
-    assert (np.diff(weights) >= 0).all()
-
-
-def test_hashed_features_are_named_by_number():
-    model, X = make_model(LogisticRegression(), TRAIN, HashingVectorizer(n_features=16))
-    terms, _ = find_telling_features(model, X, (TRAIN["label"] == "spam").to_numpy(), "spam")
-    assert set(terms) <= {f"words: {number}" for number in range(16)}
 
 
 def test_refuses_features_of_another_model(evaluate, files):

@@ -18,7 +18,7 @@ import pytest
 from commands import doctor
 from tests.conftest import find_free_port
 
-SCRIPT = Path(doctor.__file__)
+SOURCE = Path(doctor.__file__).parents[1]
 CONFIG = "[core]\n    remote = storage\n['remote \"storage\"']\n    url = s3://messages/dvc\n"
 
 
@@ -258,7 +258,7 @@ def test_a_remote_that_never_answers_costs_less_than_five_seconds(checkout, acce
         keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
         start = time.monotonic()
         run = subprocess.run(
-            [sys.executable, SCRIPT],
+            [sys.executable, SOURCE, "doctor"],
             cwd=checkout,
             env={**os.environ, **keys, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"},
             capture_output=True,
@@ -270,8 +270,9 @@ def test_a_remote_that_never_answers_costs_less_than_five_seconds(checkout, acce
     assert re.search("^FAIL remote: .* answer", run.stdout, re.MULTILINE)
 
 
-def test_it_needs_nothing_but_an_old_python():
-    tree = ast.parse(SCRIPT.read_text(), feature_version=(3, 7))
+@pytest.mark.parametrize("path", ["__main__.py", "commands/doctor.py"])
+def test_it_needs_nothing_but_an_old_python(path):
+    tree = ast.parse((SOURCE / path).read_text(), feature_version=(3, 7))
     for node in tree.body:
         if isinstance(node, ast.Import):
             assert {alias.name.split(".")[0] for alias in node.names} <= sys.stdlib_module_names
@@ -281,7 +282,7 @@ def test_it_needs_nothing_but_an_old_python():
 
 def test_it_runs_before_anything_is_installed(tmp_path):
     # Without site-packages, as in a fresh clone.
-    command = [sys.executable, "-S", SCRIPT]
+    command = [sys.executable, "-S", SOURCE, "doctor"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert run.stderr == ""
@@ -290,7 +291,7 @@ def test_it_runs_before_anything_is_installed(tmp_path):
 
 
 def test_without_boto3_the_remote_is_not_tried(checkout):
-    command = [sys.executable, "-S", SCRIPT, "--remote"]
+    command = [sys.executable, "-S", SOURCE, "doctor", "--remote"]
     run = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert run.stdout == "FAIL remote: not tried, boto3 is not installed\n     mend: make setup\n"

@@ -14,6 +14,7 @@ import yaml
 import data_ingestion
 import data_validation
 from commands import feedback
+from core.terminal import CLOSED_PIPE
 from feedback.store import add_feedback, list_feedback, open_store
 
 ROOT = Path(__file__).parents[2]
@@ -300,5 +301,5 @@ def test_runs_as_a_program_whose_reader_may_stop_reading(url, add):
     os.close(reading)
     ran = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writing)
-    assert ran.returncode == feedback.CLOSED_PIPE
+    assert ran.returncode == CLOSED_PIPE
     assert ran.stderr == ""

@@ -16,7 +16,7 @@ from commands import local_s3
 from storage.s3 import Remote, RemoteError, open_client
 from tests.conftest import find_free_port
 
-SCRIPT = Path(local_s3.__file__)
+SOURCE = Path(local_s3.__file__).parents[1]
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_an_address_that_others_can_reach_is_refused(folder, monkeypatch, addres
 
 
 def test_a_refusal_is_one_sentence(folder):
-    command = [sys.executable, SCRIPT, "start", "--address", "0.0.0.0"]
+    command = [sys.executable, SOURCE, "local_s3", "start", "--address", "0.0.0.0"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 1
     reason = "'0.0.0.0' can be reached from other machines: use 127.0.0.1"

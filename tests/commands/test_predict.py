@@ -85,7 +85,7 @@ def test_adds_up_a_word_that_stands_more_than_once(run, capsys):
 
 def test_prints_no_control_character_of_a_message(run, capsys):
     run("\x1b[31mprize")
-    assert r"'\x1b[31mprize' +" in capsys.readouterr().out
+    assert r" \x1b[31mprize +" in capsys.readouterr().out
 
 
 def test_says_that_no_word_speaks_for_it(run, capsys):
@@ -263,7 +263,7 @@ def test_wants_one_message_or_two_files(run, arguments, capsys):
     ],
 )
 def test_make_hands_the_text_over_as_it_is(make, tmp_path, text):
-    expected = f"[src/predict.py][--][{text}]"
+    expected = f"[src][predict][--][{text}]"
     assert make(f"TEXT={text}").stdout == expected
     assert make(TEXT=text).stdout == expected
     assert not (tmp_path / "ran").exists()

@@ -24,7 +24,7 @@ from commands import remote_setup
 from storage.s3 import Remote, RemoteError, read_config
 from tests.conftest import find_free_port
 
-SCRIPT = Path(remote_setup.__file__)
+SOURCE = Path(remote_setup.__file__).parents[1]
 OWNER = ("owner-of-buckets", "a-long-secret-of-the-owner")
 GUEST = ("guest-of-another", "a-long-secret-of-the-guest")
 CONFIG = "[core]\n    remote = storage\n['remote \"storage\"']\n    url = s3://a-bucket/dvc\n"
@@ -316,7 +316,7 @@ def test_a_bucket_of_somebody_else_is_told(checkout, monkeypatch):
 def test_what_goes_wrong_is_one_sentence_within_ten_seconds(checkout, name, value, message):
     start = time.monotonic()
     run = subprocess.run(
-        [sys.executable, SCRIPT],
+        [sys.executable, SOURCE, "remote_setup"],
         env={**os.environ, name: value},
         capture_output=True,
         text=True,

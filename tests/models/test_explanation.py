@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
@@ -43,6 +43,7 @@ def test_contributions_add_up_to_the_decision_function(text, vectorizer, statist
     assert add_up(explain(model, "spam", text)) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(text=st.text(min_size=1, max_size=80).filter(str.strip))
 def test_contributions_of_any_text_add_up(model, text):
     expected = model.decision_function([text])[0]

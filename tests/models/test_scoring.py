@@ -5,7 +5,6 @@ import hashlib
 import numpy as np
 import pytest
 
-import model_evaluation
 from models import scoring
 from models.scoring import check_labels, read_version, score_chunks, score_texts
 from models.store import save_model
@@ -28,10 +27,6 @@ def path(model, tmp_path_factory):
 def make_chunks(n):
     for number in range(n):
         yield Chunk([f"{HAM[number % 5]} {number}", SPAM[number % 5]], number, [])
-
-
-def test_rounds_as_the_evaluation_does():
-    assert scoring.DECIMALS == model_evaluation.DECIMALS
 
 
 def test_the_version_is_the_digest_of_the_file(path):

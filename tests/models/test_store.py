@@ -119,8 +119,8 @@ def folders_of_two_processes(tmp_path_factory):
     for seed in ("1", "2"):
         folder = tmp_path_factory.mktemp("models")
         script = (
-            "import pathlib, sys, test_models\n"
-            "test_models.save_every_model(pathlib.Path(sys.argv[1]))\n"
+            "import pathlib, sys, test_store\n"
+            "test_store.save_every_model(pathlib.Path(sys.argv[1]))\n"
         )
         search_path = os.pathsep.join([str(SOURCE), str(Path(__file__).parent)])
         subprocess.run(
