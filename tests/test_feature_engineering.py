@@ -49,60 +49,6 @@ def test_matrices_are_float32_csr(build):
     assert (X_train.format, X_train.dtype, X_test.dtype) == ("csr", np.float32, np.float32)
 
 
-def test_tfidf_rows_have_length_one(build):
-    X_train, _, _ = build()
-    np.testing.assert_allclose(X_train.power(2).sum(axis=1), 1, rtol=1e-6)
-
-
-@pytest.mark.parametrize(("sublinear", "expected"), [(False, 3), (True, 1 + np.log(3))])
-def test_counts_are_plain_or_sublinear(build, sublinear, expected):
-    messages = {**MESSAGES, "train": ["free free free"]}
-    X_train, _, _ = build(messages, words__vectorizer="count", words__sublinear_tf=sublinear)
-    np.testing.assert_allclose(X_train.toarray(), [[expected]], rtol=1e-6)
-
-
-def test_rare_terms_can_be_left_out(build):
-    X_train, _, _ = build(words__min_df=2)
-    assert X_train.shape[1] == 3
-
-
-def test_the_number_of_features_can_be_limited(build):
-    X_train, _, _ = build(words__max_features=2)
-    assert X_train.shape[1] == 2
-
-
-def test_ranges_of_n_grams_add_up(build):
-    X_train, _, _ = build(words__max_ngram=2)
-    assert X_train.shape[1] == 8 + 7
-
-
-def test_characters_see_the_case_that_words_do_not(build):
-    messages = {**MESSAGES, "train": ["FREE free"]}
-    words, _, _ = build(messages)
-    characters, _, _ = build(
-        messages,
-        words__enabled=False,
-        characters__enabled=True,
-        characters__min_ngram=4,
-        characters__max_ngram=4,
-    )
-    assert words.shape[1] == 1
-    assert characters.shape[1] == 2 * 3
-
-
-def test_hashing_needs_no_vocabulary(build):
-    X_train, X_test, _ = build(words__vectorizer="hashing", words__max_features=64)
-    assert X_train.shape == (4, 64)
-    assert X_test[1].nnz == 2
-
-
-def test_statistics_are_a_branch_of_their_own(build):
-    messages = {**MESSAGES, "train": ["call 08001234567", "$5", "hello"]}
-    X_train, _, _ = build(messages, words__enabled=False, statistics__enabled=True)
-    assert X_train.shape == (3, 6)
-    assert 0 <= X_train.min() <= X_train.max() == 1
-
-
 @pytest.mark.parametrize("vectorizer", ["tfidf", "count", "hashing"])
 def test_the_stored_transformer_makes_the_same_features_of_raw_messages(build, vectorizer):
     _, X_test, transformer = build(
@@ -113,23 +59,6 @@ def test_the_stored_transformer_makes_the_same_features_of_raw_messages(build, v
     )
     X = transformer.transform(MESSAGES["test"])
     np.testing.assert_array_equal(X.toarray(), X_test.toarray())
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"words__enabled": False}, "every branch is off"),
-        ({"words__min_ngram": 3}, "words: min_ngram is above max_ngram"),
-        ({"words__min_df": 1.5}, "words: min_df must be"),
-        ({"words__vectorizer": "hashing"}, "words: a hashing vectorizer needs"),
-        ({"words__vectorizer": "word2vec"}, "words.vectorizer: input should be"),
-        ({"statistics": {"enabled": False, "wat": 1}}, "statistics.wat is not a parameter"),
-    ],
-)
-def test_refuses_parameters_that_make_no_sense(build, changes, message):
-    with pytest.raises(ValueError, match=r"params\.yaml: feature_engineering") as caught:
-        build(**changes)
-    assert message in str(caught.value)
 
 
 def test_names_a_table_that_is_missing(build, tmp_path):

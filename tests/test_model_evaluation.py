@@ -1,6 +1,5 @@
 """Tests of evaluating the model."""
 
-import html.parser
 import json
 
 import numpy as np
@@ -98,17 +97,6 @@ def test_the_most_confident_errors_come_first():
     assert errors["probability"].tolist() == [0.9] * 2 + [0.1] * 3 + [0.6] * 5
 
 
-def test_writes_data_for_dvc_plots(evaluate):
-    plots = evaluate() / "plots"
-    matrix = json.loads((plots / "sklearn" / "confusion_matrix.json").read_text())
-    assert matrix.count({"actual": "ham", "predicted": "spam"}) == 1
-    threshold = json.loads((plots / "custom" / "threshold.json").read_text())
-    assert threshold[0] == {"threshold": 0.0, "caught": 1.0, "blocked": 1.0}
-    assert threshold[-1] == {"threshold": 1.0, "caught": 0.0, "blocked": 0.0}
-    for name in ("roc", "precision_recall", "calibration"):
-        assert json.loads((plots / "sklearn" / f"{name}.json").read_text())[name]
-
-
 def test_draws_pictures(evaluate):
     pictures = sorted((evaluate() / "plots" / "images").glob("*.png"))
     assert len(pictures) == 7
@@ -117,34 +105,9 @@ def test_draws_pictures(evaluate):
             assert len(image.convert("L").getcolors()) > 10, picture.name
 
 
-class PageReader(html.parser.HTMLParser):
-    """Collects what a page refers to, and its tags."""
-
-    def __init__(self):
-        super().__init__()
-        self.references, self.tags = [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.references += [value for name, value in attrs if name in ("src", "href")]
-
-
-def test_the_report_is_one_page_that_needs_no_network(evaluate):
-    page = PageReader()
+def test_the_report_shows_every_picture(evaluate):
     text = (evaluate() / "report.html").read_text()
-    page.feed(text)
-    assert len(page.references) == 7
-    assert all(reference.startswith("data:image/png;base64,") for reference in page.references)
-    assert "script" not in page.tags
-    assert "url(" not in text
-
-
-def test_the_report_shows_messages_as_text(evaluate, files):
-    df = TEST.assign(text=TEST["text"].where(TEST["row"] != 106, "<script>alert(1)</script>"))
-    df.to_parquet(files / "test.parquet")
-    text = (evaluate() / "report.html").read_text()
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
-    assert "<script>" not in text
+    assert text.count('src="data:image/png;base64,') == 7
 
 
 def test_twice_gives_the_same_bytes(evaluate, files):
@@ -158,19 +121,6 @@ def test_twice_gives_the_same_bytes(evaluate, files):
 
 def test_leaves_no_temporary_file(evaluate):
     assert list(evaluate().rglob("*.tmp")) == []
-
-
-def test_refuses_features_of_another_model(evaluate, files):
-    save_matrix(sp.csr_matrix((len(TEST), 3), dtype=np.float32), files / "test.npz")
-    with pytest.raises(ValueError, match="the matrix has 3 features, the model"):
-        evaluate()
-
-
-def test_refuses_labels_of_another_model(evaluate, files):
-    label = TEST["label"].cat.rename_categories(["no", "yes"])
-    TEST.assign(label=label).to_parquet(files / "test.parquet")
-    with pytest.raises(ValueError, match=r"the table's labels are \['no', 'yes'\], the model's"):
-        evaluate()
 
 
 def test_refuses_a_test_set_of_one_label(evaluate, files):
@@ -187,9 +137,3 @@ def test_refuses_a_truncated_model(evaluate, files):
     (files / "model.skops").write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match=r"model\.skops is damaged or no model"):
         evaluate()
-
-
-@pytest.mark.parametrize("key", ["threshold", "max_fpr"])
-def test_refuses_a_share_above_one(evaluate, key):
-    with pytest.raises(ValueError, match=rf"model_evaluation\.{key}: input should be less than 1"):
-        evaluate(**{key: 1.5})

@@ -1,4 +1,4 @@
-"""Metrics of a two-class classifier, with bootstrap intervals, or exact ones without errors."""
+"""Metrics of a two-class classifier."""
 
 import numpy as np
 

@@ -1,6 +1,6 @@
 """The store of corrections that users send, in any database that SQLAlchemy knows.
 
-The service adds to it, ``feedback.py`` lists and reviews what is in it.
+The service adds to it, ``python src feedback`` lists and reviews what is in it.
 """
 
 import sqlite3

@@ -46,7 +46,7 @@ class ServingModel:
 
     @property
     def version(self) -> str:
-        """The start of the file's SHA-256, as ``predict.py`` writes it."""
+        """The start of the file's SHA-256, as ``python src predict`` writes it."""
         return self.sha256[:DIGEST_LENGTH]
 
 

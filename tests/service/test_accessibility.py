@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.service.page_actions import change_answer, classify, make_file, score_file
+from tests.support.page_actions import change_answer, classify, make_file, score_file
 
 WIDTHS = (360, 768, 1280)
 SCHEMES = ("light", "dark")

@@ -18,7 +18,7 @@ from models.scoring import read_version, score_texts
 from models.store import load_model, save_model
 from service import api
 from service.schemas import BATCH_SIZE, BODY_BYTES, TEXT_LENGTH
-from tests.service.application import ask, make_settings
+from tests.support.application import ask, make_settings
 from tests.support.running_service import METRICS, PNG, make_folder
 from tests.support.small_model import fit_model
 

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from tests.service.page_actions import change_answer
+from tests.support.page_actions import change_answer
 from tests.support.running_service import run_service
 
 

@@ -22,7 +22,7 @@ from sklearn.pipeline import Pipeline
 from models.scoring import read_version
 from models.store import save_model
 from service.serving_model import read_signature
-from tests.service.application import make_settings
+from tests.support.application import make_settings
 from tests.support.running_service import make_folder, run_service
 from tests.support.small_model import fit_model
 

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Mount, Route
 
 from service.app import PAGES, STATIC
-from tests.service.application import ask, make_settings
+from tests.support.application import ask, make_settings
 
 MARKER = "unmistakable-marker"
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from records.lines import bound_lines, split_csv
-from tests.service.page_actions import change_answer, classify, download, make_file, score_file
+from tests.support.page_actions import change_answer, classify, download, make_file, score_file
 from tests.support.running_service import RunningService, run_service
 
 TOKEN = "a token, with a blank"

@@ -1,0 +1,55 @@
+"""Tests of the report of an evaluation."""
+
+import html.parser
+
+import pandas as pd
+
+from evaluation.report import render_report
+
+METRICS = {"accuracy": 0.9876, "mcc": 0.9, "spam_caught": 0.875, "ham_blocked": 0.0}
+INTERVALS = {name: {"low": value / 2, "high": 1.0} for name, value in METRICS.items()}
+
+
+def render(message="free cash prize"):
+    errors = pd.DataFrame({"row": [106], "label": ["ham"], "probability": [0.9], "text": [message]})
+    return render_report(
+        {"test": METRICS, "train": METRICS},
+        {"test": INTERVALS, "train": INTERVALS},
+        errors,
+        {"roc": b"one", "calibration": b"two"},
+        ["ham", "spam"],
+        {"test": 1032, "train": 4128},
+    )
+
+
+class PageReader(html.parser.HTMLParser):
+    """Collects what a page refers to, and its tags."""
+
+    def __init__(self):
+        super().__init__()
+        self.references, self.tags = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.references += [value for name, value in attrs if name in ("src", "href")]
+
+
+def test_it_is_one_page_that_needs_no_network():
+    page, text = PageReader(), render()
+    page.feed(text)
+    assert len(page.references) == 2
+    assert all(reference.startswith("data:image/png;base64,") for reference in page.references)
+    assert "script" not in page.tags
+    assert "url(" not in text
+
+
+def test_it_shows_messages_as_text():
+    text = render("<script>alert(1)</script>")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "<script>" not in text
+
+
+def test_it_shows_each_metric_with_its_interval():
+    text = render()
+    assert "98.76%" in text
+    assert "[49.38%, 100.00%]" in text

@@ -1,0 +1,38 @@
+"""Tests of the weights of linear models."""
+
+import numpy as np
+import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import ComplementNB, MultinomialNB
+from sklearn.svm import LinearSVC
+
+from models.weights import find_weights
+
+X = np.array([[3, 0], [2, 1], [4, 0], [0, 2], [1, 3], [0, 4]], float)
+Y = np.array(["ham"] * 3 + ["spam"] * 3, object)
+
+
+@pytest.mark.parametrize("classifier", [LogisticRegression(), LinearSVC()], ids=str)
+def test_weights_and_intercept_make_the_decision_function(classifier):
+    weights, intercept = find_weights(classifier.fit(X, Y))
+    assert X @ weights + intercept == pytest.approx(classifier.decision_function(X))
+
+
+@pytest.mark.parametrize("classifier", [MultinomialNB(), ComplementNB()], ids=str)
+def test_those_of_naive_bayes_make_the_log_odds(classifier):
+    weights, intercept = find_weights(classifier.fit(X, Y))
+    ham, spam = classifier.predict_log_proba(X).T
+    assert X @ weights + intercept == pytest.approx(spam - ham)
+
+
+def test_a_calibrated_classifier_has_those_of_the_one_within():
+    calibrated = CalibratedClassifierCV(LinearSVC(), cv=2, ensemble=False).fit(X, Y)
+    inner = calibrated.calibrated_classifiers_[0].estimator
+    weights, intercept = find_weights(calibrated)
+    assert X @ weights + intercept == pytest.approx(inner.decision_function(X))
+
+
+def test_trees_have_none():
+    assert find_weights(RandomForestClassifier(3).fit(X, Y)) is None
