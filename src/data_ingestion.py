@@ -10,18 +10,22 @@ import argparse
 import codecs
 import hashlib
 import logging
+import lzma
 import os
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Annotated
+from urllib.parse import urlsplit
 
 import fsspec
 import requests
-from pydantic import Field, PositiveFloat
+from pydantic import AfterValidator, Field, PositiveFloat
 from tqdm import tqdm
 
 from core.files import empty_folder, replace
@@ -30,22 +34,45 @@ from core.params import Params, read_params
 
 CHUNK_BYTES = 1 << 18
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# Of a fetched file's name, in characters: of four bytes each they are fewer than a name may have.
+NAME_LENGTH = 60
+# What zipfile raises for damage, encryption, and methods of compression that it lacks.
+UNREADABLE_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+)
 
 logger = logging.getLogger(__name__)
+
+
+def normalise_digest(digest: str) -> str | None:
+    """Return a SHA-256 in lower case, None for an empty one."""
+    if digest and not re.fullmatch("[0-9a-fA-F]{64}", digest):
+        raise ValueError(
+            "a SHA-256 has 64 hexadecimal digits: leave it empty to have the right one printed"
+        )
+    return digest.lower() or None
+
+
+Digest = Annotated[str, AfterValidator(normalise_digest)] | None
 
 
 class Addition(Params):
     """More rows, in the format of the source but without a header."""
 
     source: str
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    sha256: Digest = None
 
 
 class IngestionParams(Params):
     """What ``params.yaml`` says of fetching the data."""
 
     sources: list[str] = Field(min_length=1)
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    sha256: Digest = None
     additions: list[Addition]
     max_megabytes: PositiveFloat
     timeout: PositiveFloat
@@ -58,18 +85,25 @@ def fetch_verified(params: IngestionParams, folder: Path) -> Path:
     ------
     OSError
         If no source has them; the message gives each source's reason.
+    ValueError
+        If no digest is pinned; the message gives that of the first source that can be had.
     """
+    key = "data_ingestion.sha256"
     reasons = []
-    for source in params.sources:
+    for i, source in enumerate(params.sources):
         logger.info("fetching %s", source)
+        # A folder of its own: it may have the name of another.
+        own_folder = make_folder(folder / str(i))
         try:
             with timed(logger, "fetched"):
-                path = fetch_source(source, folder, params)
-            check_digest(path, params.sha256, "data_ingestion.sha256")
+                path = fetch_source(source, own_folder, params)
+            digest = compute_digest(path)
+            check_digest(digest, params.sha256, key)
         except (OSError, ValueError) as error:
             logger.warning("%s failed: %s", source, error)
             reasons.append(f"{source}: {error}")
         else:
+            require_pin(digest, params.sha256, key, source)
             logger.info("%d bytes with the pinned SHA-256", path.stat().st_size)
             return path
     raise OSError(
@@ -102,16 +136,28 @@ def fetch_source(source: str, folder: Path, params: IngestionParams) -> Path:
         member, _, archive = source.removeprefix("zip://").partition("::")
         if not archive:
             raise ValueError("a zip source is written zip://member::source-of-the-archive")
-        return extract_member(fetch_source(archive, folder, params), member, folder, params)
+        opened = fetch_source(archive, make_folder(folder / "archive"), params)
+        return extract_member(opened, member, make_folder(folder / "member"), params)
     if source.startswith("pypi://"):
         requirement, _, member = source.removeprefix("pypi://").partition("/")
         if "==" not in requirement or not member:
             raise ValueError("a PyPI source is written pypi://package==version/path/in/wheel")
-        return extract_member(download_wheel(requirement, folder, params), member, folder, params)
-    name = PurePosixPath(source).name or "download"
+        wheel = download_wheel(requirement, make_folder(folder / "archive"), params)
+        return extract_member(wheel, member, make_folder(folder / "member"), params)
     if source.startswith(("http://", "https://")):
-        return download_http(source, folder / name, params)
-    return copy_fsspec(source, folder / name, params)
+        return download_http(source, folder / choose_name(urlsplit(source).path), params)
+    return copy_fsspec(source, folder / choose_name(source), params)
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder and return its path."""
+    path.mkdir()
+    return path
+
+
+def choose_name(path: str) -> str:
+    """Return what to call a fetched file: the end of its path's last name."""
+    return PurePosixPath(path).name[-NAME_LENGTH:] or "download"
 
 
 def download_http(url: str, target: Path, params: IngestionParams) -> Path:
@@ -134,6 +180,8 @@ def copy_fsspec(url: str, target: Path, params: IngestionParams) -> Path:
     try:
         with fsspec.open(url, "rb", **options) as file:
             return write_chunks(read_chunks(file), target, getattr(file, "size", None), params)
+    except IsADirectoryError as error:
+        raise IsADirectoryError("it is a folder: name a file of it") from error
     except OSError:
         raise
     except Exception as error:  # each file system has its own types
@@ -161,11 +209,13 @@ def extract_member(archive: Path, member: str, folder: Path, params: IngestionPa
             size = opened.getinfo(member).file_size
             with opened.open(member) as file:
                 chunks = read_chunks(file)
-                return write_chunks(chunks, folder / PurePosixPath(member).name, size, params)
+                return write_chunks(chunks, folder / choose_name(member), size, params)
     except KeyError as error:
         raise FileNotFoundError(f"{archive.name} has no member {member!r}") from error
-    except zipfile.BadZipFile as error:
-        raise OSError(f"{archive.name} is not a zip archive, or a damaged one") from error
+    except UNREADABLE_ZIP as error:
+        raise OSError(
+            f"{archive.name} is not a zip archive, or a damaged or encrypted one ({error})"
+        ) from error
 
 
 def read_chunks(file: IO[bytes]) -> Iterator[bytes]:
@@ -202,14 +252,27 @@ def write_chunks(
     return target
 
 
-def check_digest(path: Path, expected: str, key: str) -> None:
-    """Raise ``ValueError`` unless a file's SHA-256 is ``expected``, in hexadecimal, as ``key``."""
+def compute_digest(path: Path) -> str:
+    """Return a file's SHA-256 in hexadecimal."""
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != expected:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_digest(digest: str, expected: str | None, key: str) -> None:
+    """Raise ``ValueError`` unless a digest is what the parameter ``key`` has, if it has one."""
+    if expected not in (None, digest):
         raise ValueError(
             f"its SHA-256 is {digest}, not the pinned {expected}: the source has changed; "
             f"look at it, then pin the new digest in {key}"
+        )
+
+
+def require_pin(digest: str, expected: str | None, key: str, source: str) -> None:
+    """Raise ``ValueError`` if the parameter ``key`` has no digest to compare a source's with."""
+    if expected is None:
+        raise ValueError(
+            f"{key} is missing: look at {source}, then put this line into params.yaml: "
+            f"'sha256: {digest}'"
         )
 
 
@@ -241,13 +304,14 @@ def fetch_additions(params: IngestionParams, source: Path, folder: Path) -> Path
         key = f"data_ingestion.additions[{i}]"
         logger.info("adding %s", addition.source)
         # A folder of its own: it may have the name of another.
-        own_folder = folder / str(i)
-        own_folder.mkdir()
+        own_folder = make_folder(folder / str(i))
         try:
             if has_mark(source, UTF_16_MARKS):
                 raise ValueError("nothing can be added to a source in UTF-16: convert it to UTF-8")
             path = fetch_source(addition.source, own_folder, params)
-            check_digest(path, addition.sha256, f"{key}.sha256")
+            digest = compute_digest(path)
+            check_digest(digest, addition.sha256, f"{key}.sha256")
+            require_pin(digest, addition.sha256, f"{key}.sha256", addition.source)
             append(path, whole)
         except (OSError, ValueError) as error:
             raise OSError(f"{key}, {addition.source}: {error}") from error

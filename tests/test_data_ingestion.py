@@ -1,6 +1,7 @@
 """Tests of fetching the raw data."""
 
 import hashlib
+import random
 import shutil
 import socket
 import threading
@@ -102,6 +103,7 @@ def wheel(tmp_path, monkeypatch):
         archive.writestr("corpora-1.0.dist-info/RECORD", "")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
 
 
 @pytest.mark.usefixtures("wheel")
@@ -210,6 +212,91 @@ def test_refuses_a_file_that_is_no_zip(ingest, local_file):
         ingest(f"zip://data.tsv::{local_file}")
 
 
+@pytest.mark.parametrize("name", ["damaged.zip", "damaged-1.0-py3-none-any.whl"])
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_archive_gives_way_to_the_next_source(tmp_path, name, method):
+    archive = tmp_path / name
+    with zipfile.ZipFile(archive, "w", method) as opened:
+        opened.writestr("words/data.tsv", CONTENT)
+        opened.writestr("words-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: words\n")
+    whole = archive.read_bytes()
+    good = write_zip(tmp_path / "good.zip", "words/data.tsv")
+    params = data_ingestion.IngestionParams(
+        sources=[f"zip://words/data.tsv::{path}" for path in (archive, good)],
+        sha256=DIGEST,
+        additions=[],
+        max_megabytes=1,
+        timeout=5,
+    )
+    rng = random.Random(0)
+    for i in range(200):
+        damaged = bytearray(whole)
+        damaged[rng.randrange(len(whole))] ^= rng.randrange(1, 256)
+        archive.write_bytes(damaged)
+        folder = tmp_path / str(i)
+        folder.mkdir()
+        assert data_ingestion.fetch_verified(params, folder).read_bytes() == CONTENT
+
+
+def test_a_damaged_wheel_gives_way_to_the_next_source(ingest, local_file, wheel):
+    (path,) = wheel.iterdir()
+    path.write_bytes(path.read_bytes().replace(CONTENT, CONTENT[::-1]))
+    assert ingest("pypi://corpora==1.0/corpora/data.tsv", str(local_file)) == CONTENT
+
+
+def test_an_encrypted_archive_gives_way_to_the_next_source(ingest, local_file, tmp_path):
+    archive = write_zip(tmp_path / "a.zip", "data.tsv")
+    raw = bytearray(archive.read_bytes())
+    raw[raw.index(b"PK\x01\x02") + 8] |= 1
+    raw[6] |= 1
+    archive.write_bytes(raw)
+    assert ingest(f"zip://data.tsv::{archive}", str(local_file)) == CONTENT
+
+
+def test_an_archive_and_its_member_may_have_one_name(ingest, tmp_path):
+    archive = write_zip(tmp_path / "data.tsv", "inner/data.tsv")
+    assert ingest(f"zip://inner/data.tsv::{archive}") == CONTENT
+
+
+def test_the_query_of_a_url_is_not_part_of_a_file_name(ingest, web_folder):
+    folder, url = web_folder
+    (folder / "data.tsv").write_bytes(CONTENT)
+    assert ingest(f"{url}/data.tsv?X-Amz-Signature={'a' * 3000}") == CONTENT
+
+
+def test_a_member_may_have_a_long_name(ingest, tmp_path):
+    archive = write_zip(tmp_path / "a.zip", "é" * 1000)
+    assert ingest(f"zip://{'é' * 1000}::{archive}") == CONTENT
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_says_that_a_source_is_a_folder(ingest, tmp_path, end):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(OSError, match=r"/folder/?: it is a folder: name a file of it$"):
+        ingest(f"{folder}{end}")
+
+
+def test_takes_a_digest_in_upper_case(ingest, local_file, add_file):
+    entry = add_file(b"ham\ta\n")
+    entry["sha256"] = entry["sha256"].upper()
+    assert ingest(str(local_file), sha256=DIGEST.upper(), additions=[entry]) == CONTENT
+
+
+@pytest.mark.parametrize("sha256", [None, ""])
+def test_prints_the_line_of_a_digest_that_is_not_pinned(ingest, local_file, tmp_path, sha256):
+    with pytest.raises(ValueError, match=r"^data_ingestion\.sha256 is missing: look at ") as caught:
+        ingest(str(tmp_path / "missing.tsv"), str(local_file), sha256=sha256)
+    assert str(caught.value).endswith(f"put this line into params.yaml: 'sha256: {DIGEST}'")
+    assert list((tmp_path / "raw").iterdir()) == []
+
+
+def test_prints_the_line_of_an_additions_digest(ingest, local_file):
+    with pytest.raises(OSError, match=r"additions\[0\]\.sha256 is missing") as caught:
+        ingest(str(local_file), additions=[{"source": str(local_file)}])
+    assert f"'sha256: {DIGEST}'" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("source", "hint"),
     [("zip://member-only", "zip://member::"), ("pypi://package/path", "pypi://package==version")],
@@ -280,15 +367,28 @@ def test_source_and_addition_may_have_any_name(add, add_file, local_file, name):
     assert source.read_bytes() == CONTENT
 
 
-@pytest.mark.usefixtures("wheel")
-def test_source_and_addition_may_come_from_wheels(add, tmp_path):
-    with zipfile.ZipFile(tmp_path / "wheels" / "words-1.0-py3-none-any.whl", "w") as archive:
+@pytest.fixture
+def second_wheel(wheel):
+    """Make another wheel beside the first, with the addition."""
+    with zipfile.ZipFile(wheel / "words-1.0-py3-none-any.whl", "w") as archive:
         archive.writestr("words/more.tsv", b"ham\ta\n")
         archive.writestr(
             "words-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: words\nVersion: 1.0\n"
         )
         archive.writestr("words-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         archive.writestr("words-1.0.dist-info/RECORD", "")
+
+
+@pytest.mark.usefixtures("second_wheel")
+def test_each_source_has_its_own_wheel(ingest):
+    corpora, words = "pypi://corpora==1.0/corpora/", "pypi://words==1.0/words/"
+    assert ingest(f"{words}other.tsv", f"{corpora}data.tsv") == CONTENT
+    digest = hashlib.sha256(b"ham\ta\n").hexdigest()
+    assert ingest(f"{corpora}other.tsv", f"{words}more.tsv", sha256=digest) == b"ham\ta\n"
+
+
+@pytest.mark.usefixtures("second_wheel")
+def test_source_and_addition_may_come_from_wheels(add):
     digest = hashlib.sha256(b"ham\ta\n").hexdigest()
     additions = [{"source": "pypi://words==1.0/words/more.tsv", "sha256": digest}]
     assert add(additions, "pypi://corpora==1.0/corpora/data.tsv") == b"ham\ta\n"
@@ -341,8 +441,7 @@ def test_refuses_to_add_to_a_source_in_utf_16(ingest, tmp_path, add_file):
 @pytest.mark.parametrize(
     ("addition", "fault"),
     [
-        ({"source": "a.tsv"}, "0.sha256 is missing: add it"),
-        ({"source": "a.tsv", "sha256": "abc"}, "0.sha256: string should match pattern"),
+        ({"source": "a.tsv", "sha256": "abc"}, "0.sha256: a SHA-256 has 64 hexadecimal digits"),
         ({"source": "a.tsv", "sha256": DIGEST, "rows": 2}, "0.rows is not a parameter"),
         ("a.tsv", "0: input should be a valid dictionary"),
     ],
