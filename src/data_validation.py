@@ -25,9 +25,13 @@ from core.log import run_stage, timed
 from core.params import read_params
 from core.tables import write_csv, write_table
 from records.raw import Record, ValidationParams, decode, find_fault, split_records
+from records.schema import find_repeated
 from text.normalise import normalise_text
 
 QUANTILES = (0, 0.25, 0.5, 0.75, 0.95, 1)
+# Of the unknown labels, those that an error names, and so many characters of each.
+SHOWN_LABELS = 3
+SHOWN_LENGTH = 40
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +42,7 @@ def parse(text: str, params: ValidationParams) -> tuple[list[str], list[Record]]
     Raises
     ------
     ValueError
-        If there is no record, or the header lacks a column.
+        If there is no record, or the header lacks a column or has one more than once.
     """
     records = list(split_records(text, params))
     columns = params.columns
@@ -50,6 +54,10 @@ def parse(text: str, params: ValidationParams) -> tuple[list[str], list[Record]]
                     f"its header {columns} has no column {column!r}: mend data_validation's "
                     "columns, label_column, text_column or separator"
                 )
+        if repeated := find_repeated(columns):
+            raise ValueError(
+                f"its header has the column {repeated!r} more than once: rename or remove one"
+            )
     if not records:
         raise ValueError("the file has a header but no rows: fetch it again")
     return columns, records
@@ -83,6 +91,23 @@ def read_records(
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     return columns, records
+
+
+def strip_labels(
+    columns: list[str], records: list[Record], params: ValidationParams
+) -> tuple[list[Record], int]:
+    """Drop the blanks around labels; return the records, and in how many there were some."""
+    place = columns.index(params.label_column)
+    labels = (params.labels.negative, params.labels.positive)
+    stripped, n_stripped = [], 0
+    for record in records:
+        label = record.fields[place] if place < len(record.fields) else ""
+        if label not in labels and label.strip() in labels:
+            fields = (*record.fields[:place], label.strip(), *record.fields[place + 1 :])
+            record = replace(record, fields=fields)
+            n_stripped += 1
+        stripped.append(record)
+    return stripped, n_stripped
 
 
 def sort_records(
@@ -127,10 +152,11 @@ def sort_records(
     return accepted_df, pd.DataFrame(rejected, columns=["row", "reason", "detail", "line"])
 
 
-def summarise(accepted: pd.DataFrame, rejected: pd.DataFrame) -> dict:
+def summarise(accepted: pd.DataFrame, rejected: pd.DataFrame, n_stripped: int) -> dict:
     """Return counts, label shares, quantiles of text length in characters, and reasons.
 
-    ``added`` counts those of the accepted rows that come from the additions.
+    ``added`` counts those of the accepted rows that come from the additions, ``stripped_labels``
+    the rows, ``n_stripped``, whose label had blanks around it.
     """
     lengths = accepted["text"].str.len()
     counts = accepted["label"].value_counts(sort=False)
@@ -139,6 +165,7 @@ def summarise(accepted: pd.DataFrame, rejected: pd.DataFrame) -> dict:
         "accepted": len(accepted),
         "added": int(accepted["added"].sum()),
         "rejected": len(rejected),
+        "stripped_labels": n_stripped,
         "reasons": dict(sorted(Counter(rejected["reason"]).items())),
         "labels": {
             label: {"count": int(count), "share": round(count / max(1, len(accepted)), 6)}
@@ -150,21 +177,32 @@ def summarise(accepted: pd.DataFrame, rejected: pd.DataFrame) -> dict:
     }
 
 
-def check_limits(report: dict, params: ValidationParams) -> None:
+def list_unknown_labels(rejected: pd.DataFrame) -> str:
+    """Return the most frequent unknown labels with their counts, '' if there are none."""
+    counts = Counter(rejected.loc[rejected["reason"] == "unknown label", "detail"])
+    shown = ", ".join(
+        f"{label[:SHOWN_LENGTH]} in {n}" for label, n in counts.most_common(SHOWN_LABELS)
+    )
+    return f"; the most frequent unknown labels: {shown}" if shown else ""
+
+
+def check_limits(report: dict, rejected: pd.DataFrame, params: ValidationParams) -> None:
     """Raise ``ValueError`` if too many rows are rejected or a label has too few."""
+    unknown = list_unknown_labels(rejected)
     share = report["rejected"] / report["read"]
     if share > params.max_rejected_share:
         reasons = ", ".join(f"{count} with {reason}" for reason, count in report["reasons"].items())
         raise ValueError(
             f"{report['rejected']} of {report['read']} rows rejected ({share:.1%}), more than the "
-            f"{params.max_rejected_share:.1%} of data_validation.max_rejected_share: {reasons}"
+            f"{params.max_rejected_share:.1%} of data_validation.max_rejected_share: "
+            f"{reasons}{unknown}"
         )
     for label, counted in report["labels"].items():
         if counted["count"] < params.min_rows_per_label:
             raise ValueError(
                 f"{counted['count']} rows have the label {label!r}, fewer than "
                 f"data_validation.min_rows_per_label ({params.min_rows_per_label}): "
-                "add such rows or check data_validation.labels"
+                f"add such rows or check data_validation.labels{unknown}"
             )
 
 
@@ -200,18 +238,20 @@ def main(argv: list[str] | None = None) -> None:
     with timed(logger, "parsed %s and %s", args.input, args.additions):
         columns, records = read_records(args.input, args.additions, params)
     with timed(logger, "checked %d rows", len(records)):
+        records, n_stripped = strip_labels(columns, records, params)
         accepted, rejected = sort_records(columns, records, params)
-    report = summarise(accepted, rejected)
+    report = summarise(accepted, rejected, n_stripped)
     write_csv(rejected, args.rejected)
     write_json(report, args.report)
     logger.info(
         "%d rows accepted, %d rejected: see %s", len(accepted), len(rejected), args.rejected
     )
     try:
-        check_limits(report, params)
+        check_limits(report, rejected, params)
     except ValueError as error:
         files = f"{args.input} and {args.additions}" if records[-1].is_added else args.input
-        raise ValueError(f"{files}: {error}; every one is in {args.rejected}") from error
+        listed = f"; every rejected row is in {args.rejected}" if len(rejected) else ""
+        raise ValueError(f"{files}: {error}{listed}") from error
     write_table(check_schema(accepted, params), args.output)
 
 

@@ -1,6 +1,9 @@
 """Tests of parting valid rows from invalid ones."""
 
+import gzip
+import io
 import json
+import zipfile
 
 import pandas as pd
 import pytest
@@ -203,10 +206,39 @@ def test_refuses_an_empty_file(validate, raw):
         validate(raw)
 
 
-@pytest.mark.parametrize("raw", [bytes(range(256)) * 4, b"PK\x03\x04" + bytes(200)])
-def test_refuses_a_binary_file(validate, raw):
-    with pytest.raises(ValueError, match=r"messages\.tsv: the file is (binary|in UTF-16)"):
-        validate(raw)
+def test_refuses_a_binary_file(validate):
+    with pytest.raises(ValueError, match=r"messages\.tsv: the file is binary"):
+        validate(bytes(range(256)) * 4)
+
+
+def pack_zip(*names):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in names:
+            archive.writestr(name, GOOD)
+    return buffer.getvalue()
+
+
+def write_parquet():
+    return pd.DataFrame({"label": ["ham"], "text": ["hi"]}).to_parquet()
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (gzip.compress(GOOD), "is compressed by gzip, not text: unpack it"),
+        (write_parquet(), "is in Parquet, not text: write it as CSV"),
+        (pack_zip("[Content_Types].xml", "xl/workbook.xml"), "is an Excel workbook, not text: "),
+        (pack_zip("data.tsv"), "is a zip archive, not text: name a file of it, as in zip://"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "is an Excel workbook of old"),
+        (b"SQLite format 3\0" + bytes(500), "is an SQLite database, not text: export its table"),
+    ],
+    ids=["gzip", "parquet", "xlsx", "zip", "xls", "sqlite"],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_names_the_format_of_a_binary_file_and_what_to_do(validate, raw, message, encoding):
+    with pytest.raises(ValueError, match=rf"messages\.tsv: the file {message}"):
+        validate(raw, encoding=encoding)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
@@ -234,9 +266,48 @@ def test_refuses_a_file_of_unknown_labels(validate):
         validate(b"eggs\ta\nbacon\tb\n", max_rejected_share=0.5)
 
 
+def test_names_the_three_most_frequent_unknown_labels(validate):
+    labels = ["d"] + ["c"] * 2 + ["b"] * 3 + ["a" * 100] * 4
+    raw = "".join(f"{label}\t{i}\n" for i, label in enumerate(labels)).encode()
+    named = rf"the most frequent unknown labels: '{'a' * 39} in 4, 'b' in 3, 'c' in 2; every"
+    with pytest.raises(ValueError, match=named):
+        validate(GOOD + raw, max_rejected_share=0.5)
+    with pytest.raises(ValueError, match=f"1 rows have the label 'ham', fewer.*{named}"):
+        validate(GOOD + raw, min_rows_per_label=2)
+
+
 def test_refuses_one_label_only(validate):
-    with pytest.raises(ValueError, match=r"0 rows have the label 'spam', fewer than"):
+    with pytest.raises(ValueError, match=r"0 rows have the label 'spam', fewer than") as caught:
         validate(b"ham\ta\nham\tb\n")
+    assert "rejected" not in str(caught.value)
+
+
+def test_strips_blanks_around_labels_and_counts_them(validate):
+    raw = b" ham\thello\nspam \twin\nham\tbye\n eggs \tno\nham\n"
+    accepted, rejected, report = validate(raw, b"ham\xc2\xa0\tadded\n")
+    assert accepted["label"].tolist() == ["ham", "spam", "ham", "ham"]
+    assert rejected["detail"].tolist() == ["' eggs '", "1, expected 2"]
+    assert report["stripped_labels"] == 3
+
+
+def test_keeps_blanks_that_belong_to_a_label(validate):
+    labels = {"negative": " ham", "positive": "spam"}
+    accepted, _, report = validate(b" ham\thello\nspam\twin\n", labels=labels)
+    assert accepted["label"].tolist() == [" ham", "spam"]
+    assert report["stripped_labels"] == 0
+
+
+@pytest.mark.parametrize("column", ["message", "label", "id"])
+def test_names_a_column_that_the_header_has_twice(validate, column):
+    raw = f"id,label,message,{column}\n1,ham,hi,x\n".encode()
+    message = rf"messages\.tsv: its header has the column '{column}' more than once: rename or"
+    with pytest.raises(ValueError, match=message):
+        validate(raw, **CSV)
+
+
+def test_columns_without_a_name_may_be_many(validate):
+    accepted, _, _ = validate(b"label,message,,\nham,hi,,\nspam,win,,\n", **CSV)
+    assert accepted["text"].tolist() == ["hi", "win"]
 
 
 @pytest.mark.parametrize(
@@ -246,6 +317,11 @@ def test_refuses_one_label_only(validate):
         ("separator", ", ", "data_validation.separator: "),
         ("text_column", "body", "columns lacks 'body'"),
         ("labels", {"negative": "x", "positive": "x"}, "are the same"),
+        ("columns", ["label", "text", "text"], "columns names 'text' more than once"),
+        ("labels", {"negative": 0, "positive": "1"}, "labels.negative: YAML does not read"),
+        ("labels", {"negative": "0", "positive": True}, "quote it, as in 'true', got True"),
+        ("label_column", 1, "label_column: YAML does not read this as text: quote it, as in '1'"),
+        ("columns", [1, "text"], "columns.0: YAML does not read this as text: quote it"),
         ("min_length", 9999, "min_length is above max_length"),
         ("max_rejected_share", 1.1, "data_validation.max_rejected_share: "),
         ("wat", 1, "data_validation.wat is not a parameter"),

@@ -9,11 +9,21 @@ from dataclasses import dataclass, replace
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from core.params import Params
-from records.schema import Labels
+from records.schema import Labels, Name, find_repeated
 
 # Tells text from binary files: real text has next to none of these characters.
 MAX_UNREADABLE_SHARE = 0.1
 UNREADABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\udc80-\udcff]")
+# What files of other formats start with, what else they hold, what they are, and the fix.
+SAVE_AS_CSV = "save it as CSV and name that file"
+FORMATS = (
+    (b"\x1f\x8b", b"", "compressed by gzip", "unpack it, as with gunzip, and name that file"),
+    (b"PAR1", b"PAR1", "in Parquet", "write it as CSV, as with pandas, and name that file"),
+    (b"PK\x03\x04", b"xl/workbook", "an Excel workbook", SAVE_AS_CSV),
+    (b"PK\x03\x04", b"", "a zip archive", "name a file of it, as in zip://member::source"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"", "an Excel workbook of old", SAVE_AS_CSV),
+    (b"SQLite format 3\0", b"", "an SQLite database", "export its table as CSV, name that file"),
+)
 
 
 class ValidationParams(Params):
@@ -22,9 +32,9 @@ class ValidationParams(Params):
     encoding: str
     separator: str = Field(min_length=1, max_length=1)
     quoting: bool
-    columns: list[str] | None
-    label_column: str
-    text_column: str
+    columns: list[Name] | None
+    label_column: Name
+    text_column: Name
     labels: Labels
     min_length: PositiveInt
     max_length: PositiveInt
@@ -46,6 +56,8 @@ class ValidationParams(Params):
         for column in (self.label_column, self.text_column):
             if self.columns is not None and column not in self.columns:
                 raise ValueError(f"columns lacks {column!r}")
+        if repeated := find_repeated(self.columns or ()):
+            raise ValueError(f"columns names {repeated!r} more than once")
         if self.labels.negative == self.labels.positive:
             raise ValueError("labels.negative and labels.positive are the same")
         if self.min_length > self.max_length:
@@ -75,6 +87,9 @@ def decode(raw: bytes, encoding: str) -> str:
     """
     if not raw.strip():
         raise ValueError("the file is empty: fetch it again")
+    for start, rest, found, fix in FORMATS:
+        if raw.startswith(start) and rest in raw[len(start) :]:
+            raise ValueError(f"the file is {found}, not text: {fix}")
     if not encoding.startswith(("utf-16", "utf-32")) and looks_like_utf16(raw):
         raise ValueError(
             f"the file is in UTF-16, not in {encoding}: set data_validation.encoding to utf-16"

@@ -1,15 +1,36 @@
 """What params.yaml says of the data, as far as using a model needs it."""
 
-from pydantic import ConfigDict
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import BeforeValidator, ConfigDict
 
 from core.params import Params
+
+
+def refuse_unquoted(name: object) -> object:
+    """Raise ``ValueError`` for what YAML takes for a number, a truth value or nothing."""
+    if name is None or isinstance(name, int | float):
+        raise ValueError(f"YAML does not read this as text: quote it, as in '{json.dumps(name)}'")
+    return name
+
+
+# A label or a column, as the data spells it.
+Name = Annotated[str, BeforeValidator(refuse_unquoted)]
+
+
+def find_repeated(columns: Sequence[str]) -> str:
+    """Return the first column name that stands there more than once, or ''; blanks are no name."""
+    return next((name for name, n in Counter(columns).items() if n > 1 and name.strip()), "")
 
 
 class Labels(Params):
     """The two labels, as the data spells them."""
 
-    negative: str
-    positive: str
+    negative: Name
+    positive: Name
 
 
 class DataParams(Params):
@@ -17,5 +38,5 @@ class DataParams(Params):
 
     model_config = ConfigDict(extra="ignore")
 
-    text_column: str
+    text_column: Name
     labels: Labels
