@@ -141,9 +141,20 @@ def check_sides(labels: pd.Series, groups: pd.Series, is_test: np.ndarray) -> No
         for label in labels.cat.categories:
             if not (labels[rows] == label).any():
                 raise ValueError(
-                    f"the {side} set has no message labelled {label!r}: "
-                    "add messages, or change preprocessing.test_size"
+                    f"the {side} set has no message labelled {label!r}: {advise(groups)}"
                 )
+
+
+def advise(groups: pd.Series) -> str:
+    """Return what can be done about a side that lacks a label."""
+    size = groups.value_counts().max()
+    if size == 1:
+        return "add messages, or change preprocessing.test_size"
+    return (
+        f"the largest group of near-duplicates has {size} of the {len(groups)} messages and stays "
+        "on one side: raise preprocessing.near_duplicate_similarity, leave it empty if messages "
+        "that differ in numbers alone are to count as different ones, or add messages"
+    )
 
 
 def split(df: pd.DataFrame, params: PreprocessingParams) -> tuple[pd.DataFrame, np.ndarray]:

@@ -269,3 +269,15 @@ def test_no_group_is_on_both_sides_and_both_labels_on_each(sizes, test_size, see
         assert n_test <= round(test_size * n)
         # Groups hold four rows at most, and there are single ones to fill the rest.
         assert n_test > test_size * n - 5
+
+
+@pytest.mark.parametrize("template", ["Your code is {}, see you", "您的验证码是{}，请勿泄露"])
+def test_names_the_largest_group_and_the_parameter_that_makes_it(preprocess, template):
+    rows = [["ham", template.format(i)] for i in range(300)]
+    rows += [["spam", f"WIN {i} pounds now, call {i}"] for i in range(200)]
+    with pytest.raises(ValueError, match="the test set has no message labelled 'ham': ") as caught:
+        preprocess(rows)
+    assert "group of near-duplicates has 300 of the 500 messages" in str(caught.value)
+    assert "raise preprocessing.near_duplicate_similarity, leave it empty" in str(caught.value)
+    train, test, _ = preprocess(rows, near_duplicate_similarity=None)
+    assert set(test["label"]) == set(train["label"]) == {"ham", "spam"}

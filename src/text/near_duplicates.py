@@ -12,9 +12,16 @@ SHINGLE = 5
 DIGITS = re.compile(r"\d+")
 # Rows of the candidate join at a time: bounds its memory.
 BLOCK_ROWS = 2_000
+# Candidates compared at a time: bounds the memory that many like texts take.
+BLOCK_PAIRS = 100_000
 # Of the shingles that two near-duplicates must share, this part must be among their rarest ones.
 # It sets the time, never the result.
 RARE_SHARE = 0.1
+
+
+def canonise(text: str) -> str:
+    """Return what near-duplicates are compared by: case folded, each run of digits as ``0``."""
+    return DIGITS.sub("0", text.casefold()).ljust(SHINGLE, "\0")
 
 
 def group_near_duplicates(texts: Sequence[str], similarity: float) -> np.ndarray:
@@ -45,21 +52,23 @@ def group_near_duplicates(texts: Sequence[str], similarity: float) -> np.ndarray
     S. Chaudhuri, V. Ganti, R. Kaushik. A primitive operator for similarity joins in data cleaning.
     ICDE 2006. R. Bayardo, Y. Ma, R. Srikant. Scaling up all pairs similarity search. WWW 2007.
     """
-    S = count_shingles(texts)
+    canonical = [canonise(text) for text in texts]
+    # Messages of one template may be many, and every two of them would be a pair.
+    place = {text: i for i, text in enumerate(dict.fromkeys(canonical))}
+    S = count_shingles(list(place))
     pairs = list(find_similar_pairs(S, similarity))
     i, j = np.concatenate([np.empty((2, 0), np.int64), *pairs], axis=1)
-    n = len(texts)
+    n = len(place)
     graph = sp.coo_matrix((np.ones(len(i), bool), (i, j)), shape=(n, n))
     _, components = connected_components(graph, directed=False)
     _, first, inverse = np.unique(components, return_index=True, return_inverse=True)
     numbers = np.empty(len(first), np.int64)
     numbers[np.argsort(first)] = np.arange(len(first))
-    return numbers[inverse]
+    return numbers[inverse][np.fromiter((place[text] for text in canonical), np.int64)]
 
 
-def count_shingles(texts: Sequence[str]) -> sp.csr_matrix:
+def count_shingles(canonical: Sequence[str]) -> sp.csr_matrix:
     """Return which text has which distinct shingle: binary CSR, int32, (n_texts, n_shingles)."""
-    canonical = [DIGITS.sub("0", text.casefold()).ljust(SHINGLE, "\0") for text in texts]
     lengths = np.fromiter(map(len, canonical), np.int64, len(canonical))
     characters = np.frombuffer("".join(canonical).encode("utf-32-le"), np.uint32)
     is_used = np.zeros(sys.maxunicode + 1, bool)
@@ -72,12 +81,12 @@ def count_shingles(texts: Sequence[str]) -> sp.csr_matrix:
             distinct = len(found)
         shingles = shingles[:-1] * base + numbers[position:]
         distinct *= base
-    owner = np.repeat(np.arange(len(texts)), lengths)
+    owner = np.repeat(np.arange(len(canonical)), lengths)
     is_inside = owner[: len(shingles)] == owner[SHINGLE - 1 :]
     found, columns = np.unique(shingles[is_inside], return_inverse=True)
     ones = np.ones(len(columns), np.int32)
     owners = owner[: len(shingles)][is_inside]
-    S = sp.csr_matrix((ones, (owners, columns)), shape=(len(texts), len(found)))
+    S = sp.csr_matrix((ones, (owners, columns)), shape=(len(canonical), len(found)))
     S.data[:] = 1
     return S
 
@@ -106,6 +115,15 @@ def find_similar_pairs(S: sp.csr_matrix, similarity: float) -> Iterator[np.ndarr
         likely = (i < j) & (shared.data >= np.minimum(k[i], k[j]))
         likely &= smaller >= similarity * larger - 1e-9
         i, j = i[likely], j[likely]
-        both = np.asarray(S[i].multiply(S[j]).sum(axis=1)).ravel()
+        both = count_shared(S, i, j)
         similar = both >= similarity * (sizes[i] + sizes[j] - both) - 1e-9
         yield np.stack([i[similar], j[similar]])
+
+
+def count_shared(S: sp.csr_matrix, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    """Return how many shingles rows ``i`` and ``j`` of ``S`` have in common, pair by pair."""
+    shared = np.empty(len(i), np.int64)
+    for start in range(0, len(i), BLOCK_PAIRS):
+        at = slice(start, start + BLOCK_PAIRS)
+        shared[at] = np.asarray(S[i[at]].multiply(S[j[at]]).sum(axis=1)).ravel()
+    return shared

@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from text import near_duplicates
-from text.near_duplicates import count_shingles, find_similar_pairs, group_near_duplicates
+from text.near_duplicates import (
+    canonise,
+    count_shingles,
+    find_similar_pairs,
+    group_near_duplicates,
+)
 
 SIMILARITIES = st.integers(30, 100).map(lambda percent: percent / 100)
 SHORT_TEXTS = st.lists(st.text("ab", max_size=12) | st.text("aB1 ", max_size=9), max_size=12)
@@ -115,7 +120,9 @@ def test_finds_the_groups_of_long_texts_whatever_the_share_of_rare_shingles(
 def test_finds_pairs_across_blocks(texts, similarity):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(near_duplicates, "BLOCK_ROWS", 3)
-        blocks = list(find_similar_pairs(count_shingles(texts), similarity))
+        patch.setattr(near_duplicates, "BLOCK_PAIRS", 2)
+        S = count_shingles(list(map(canonise, texts)))
+        blocks = list(find_similar_pairs(S, similarity))
     assert len(blocks) == -(-len(texts) // 3)
     pairs = [pair for block in blocks for pair in zip(*block.tolist(), strict=True)]
     assert sorted(pairs) == compare_every_pair(texts, similarity)
@@ -133,7 +140,7 @@ def test_duplicates_join_their_group_and_change_no_other(texts, similarity, data
 @settings(deadline=None)
 @given(st.lists(st.text(max_size=12), max_size=6))
 def test_counts_each_distinct_shingle_of_a_text_once(texts):
-    S = count_shingles(texts)
+    S = count_shingles(list(map(canonise, texts)))
     sets = [shingle(text) for text in texts]
     assert S.shape == (len(texts), len(set().union(*sets)))
     assert S.sum(axis=1).ravel().tolist() == [[len(shingles) for shingles in sets]]
@@ -148,3 +155,43 @@ def test_tells_shingles_apart_where_a_number_for_each_would_not_fit_in_64_bits()
     assert S.shape == (3, 8189)
     assert np.diff(S.indptr).tolist() == [8188, 1, 1]
     assert (S[1] @ S[2].T).nnz == 0
+
+
+def test_many_messages_of_one_template_take_little_memory():
+    template = "Your parcel {} will be with you today between {} and {} o'clock, thank you"
+    texts = [template.format(i, i % 24, i % 7) for i in range(20_000)]
+    assert set(group_near_duplicates(texts, 0.7).tolist()) == {0}
+
+
+PEOPLE = ["妈妈", "爸爸", "老师", "小明", "同事", "朋友", "邻居", "经理", "客户", "医生"]
+TIMES = ["今天", "明天", "后天", "周一", "周二", "周三", "周五", "周末", "早上", "晚上"]
+DEEDS = [
+    "一起吃饭",
+    "去看电影",
+    "开会讨论",
+    "来公司",
+    "去打球",
+    "学习英语",
+    "去医院",
+    "做饭",
+    "买菜",
+]
+COMBINED = list(itertools.product(PEOPLE, TIMES, DEEDS))
+
+
+@pytest.mark.parametrize(
+    "frame", ["{}{}{}", "{}说{}{}，好吗？", "你好，{}让我问一下，{}能不能{}，谢谢。"]
+)
+def test_short_chinese_messages_of_different_phrases_are_apart(frame):
+    texts = [frame.format(*phrases) for phrases in COMBINED]
+    assert len(set(group_near_duplicates(texts, 0.7).tolist())) == len(texts) == 900
+
+
+def test_chinese_messages_that_differ_in_numbers_or_their_end_are_together():
+    texts = [
+        "【快递】您的包裹12345已到小区门口的柜子，请今天来取",
+        "【快递】您的包裹98已到小区门口的柜子，请今天来取",
+        "【快递】您的包裹7已到小区门口的柜子，请今天来取。谢谢",
+        "明天晚上一起吃饭吗，我在公司门口等你",
+    ]
+    assert group_near_duplicates(texts, 0.7).tolist() == [0, 0, 0, 1]
