@@ -9,10 +9,9 @@ import json
 import re
 from pathlib import Path
 
-import yaml
-
 from core.files import write_text
 from core.markdown import align_table
+from core.params import read_sections
 
 
 def make_results_table(metrics: dict, intervals: dict) -> str:
@@ -85,7 +84,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.readme is None:
         print(f"{results}\n\nReport with plots and errors: {args.report}")
         return
-    pipeline = yaml.safe_load(args.pipeline.read_text(encoding="utf-8"))
+    pipeline = read_sections(args.pipeline)
     text = args.readme.read_text(encoding="utf-8")
     text = replace_block(text, "results", results)
     text = replace_block(text, "stages", make_stages_table(pipeline))

@@ -17,7 +17,7 @@ class Params(BaseModel):
 Section = TypeVar("Section", bound=Params)
 
 
-class Yaml12Loader(yaml.SafeLoader):
+class Yaml12Loader(yaml.CSafeLoader):
     """PyYAML with the decimal scalars of YAML 1.2's core schema (yaml.org/spec/1.2.2, 10.3.2).
 
     DVC writes YAML 1.2, in which ``1e-05`` is a number and ``no`` a string; plain PyYAML
@@ -60,7 +60,7 @@ def read_params(path: Path, section: str, model: type[Section]) -> Section:
 
 
 def read_sections(path: Path) -> dict[str, Any]:
-    """Return a parameters file, a YAML file that maps section names to sections.
+    """Return a YAML file that maps names to sections, such as parameters, dvc.yaml or dvc.lock.
 
     Raises
     ------

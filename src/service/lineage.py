@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from core.params import read_sections
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ def read_lineage(md5: str, lock: Path, metrics: Path, intervals: Path, plots: Pa
         Folder of its pictures.
     """
     try:
-        stages = yaml.load(lock.read_bytes(), Loader=yaml.CSafeLoader)["stages"]
+        stages = read_sections(lock)["stages"]
         built, measured = (
             {key: collect_digests(stages[stage].get(key, [])) for key in ("deps", "outs")}
             for stage in ("model_building", "model_evaluation")
         )
-    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError):
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return Lineage()
     training = None
     if md5 in built["outs"].values():

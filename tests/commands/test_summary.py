@@ -59,3 +59,12 @@ def test_names_a_block_that_a_readme_lacks(argv, tmp_path):
     pipeline.write_text(yaml.safe_dump(PIPELINE))
     with pytest.raises(ValueError, match="no place for 'results'"):
         summary.main([*argv, f"--pipeline={pipeline}", f"--readme={tmp_path / 'README.md'}"])
+
+
+def test_reads_yaml_1_2_as_dvc_does(argv, tmp_path):
+    readme, pipeline = tmp_path / "README.md", tmp_path / "dvc.yaml"
+    blocks = (f"<!-- {name} -->\n<!-- /{name} -->\n" for name in ("results", "stages", "graph"))
+    readme.write_text("\n".join(blocks))
+    pipeline.write_text("stages: {fetch: {desc: Yes, deps: [], outs: [no]}}")
+    summary.main([*argv, f"--pipeline={pipeline}", f"--readme={readme}"])
+    assert "| `fetch` | Yes          | `no`          |" in readme.read_text()

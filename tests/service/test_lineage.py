@@ -32,6 +32,14 @@ def test_all_is_told_of_the_model_that_was_measured(folder):
     assert found.plots == ("confusion_matrix", "roc")
 
 
+def test_reads_a_path_that_yaml_1_1_would_take_for_a_truth_value(folder):
+    lock = folder / "dvc.lock"
+    lines = lock.read_text().split("model_evaluation:")
+    lines[1] = lines[1].replace("outs:\n", "outs:\n    - path: no\n      md5: abc\n", 1)
+    lock.write_text("model_evaluation:".join(lines))
+    assert read(folder).metrics == {"test": METRICS, "train": METRICS}
+
+
 def test_metrics_that_were_changed_are_not_told(folder):
     (folder / "reports/metrics.json").write_text('{"test": {"f1": 1}}')
     found = read(folder)
