@@ -13,7 +13,7 @@ import logging
 import signal
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -42,7 +42,7 @@ from records.files import (
     open_target,
     unpacked_name,
 )
-from records.schema import DataParams, Labels
+from records.schema import FileParams, Labels
 
 MODEL = Path("models/model.skops")
 ROC = Path("reports/plots/sklearn/roc.json")
@@ -118,19 +118,45 @@ def check_paths(source: Path, target: Path, rejected: Path | None) -> None:
             raise ValueError(f"{path} is there and is no file: write to another, or to '-'")
 
 
+def name_rejects(args: argparse.Namespace) -> Path | None:
+    """Return the file that rejected rows go to; None if they are warned of instead."""
+    if args.rejected or args.output == STREAM:
+        return args.rejected
+    return unpacked_name(args.output).with_suffix(".rejected.csv")
+
+
+def check_share(
+    args: argparse.Namespace, n_scored: int, reasons: Counter[str], limit: float
+) -> None:
+    """Raise ``ValueError`` if no row could be scored, or too many are rejected."""
+    n_rejected = reasons.total()
+    if not n_rejected:
+        return
+    source = "standard input" if args.input == STREAM else args.input
+    rejects = name_rejects(args)
+    (reason, count), *_ = reasons.most_common(1)
+    found = f"{count} for {reason}: " + (f"see {rejects}" if rejects else "each is named above")
+    if not n_scored:
+        raise ValueError(f"no row of {source} could be scored, {found}; check --text-column")
+    n_rows = n_scored + n_rejected
+    if n_rejected > limit * n_rows:
+        raise ValueError(
+            f"{n_rejected} of {n_rows} rows of {source} rejected, more than {limit:.1%}, "
+            f"{found}; if that is right, run it again with --max-rejected 1"
+        )
+
+
 def predict_file(
-    args: argparse.Namespace, model: Pipeline, threshold: float, params: DataParams
-) -> tuple[int, int]:
-    """Score the messages of a file; return how many were, and how many rows were rejected."""
+    args: argparse.Namespace, model: Pipeline, threshold: float, params: FileParams
+) -> tuple[int, Counter[str]]:
+    """Score the messages of a file; return how many were, and the reasons of rejected rows."""
     kind = choose_format(args.input, args.output, args.format)
     is_stream = args.output == STREAM
-    rejected = args.rejected
-    if rejected is None and not is_stream:
-        rejected = unpacked_name(args.output).with_suffix(".rejected.csv")
+    rejected = name_rejects(args)
     check_paths(args.input, args.output, rejected)
     added = [args.prefix + name for name in ADDED]
     version, positive = read_version(args.model), params.labels.positive
-    n_scored = n_rejected = 0
+    n_scored, reasons = 0, Counter[str]()
     with ExitStack() as stack:
         enter = stack.enter_context
         column = args.text_column or params.text_column
@@ -148,10 +174,11 @@ def predict_file(
             write(chunk.rows, [labels.tolist(), found.tolist(), [version] * len(found)])
             for row in chunk.rejected:
                 reject(row)
-            n_scored, n_rejected = n_scored + len(found), n_rejected + len(chunk.rejected)
+            n_scored += len(found)
+            reasons.update(row.reason for row in chunk.rejected)
             bar.set_postfix_str(f"{n_scored:,} messages", refresh=False)
             bar.update(source.tell() - bar.n)
-    return n_scored, n_rejected
+    return n_scored, reasons
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -166,6 +193,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--rejected", type=Path, help="CSV of rows not scored (OUTPUT.rejected.csv)"
+    )
+    parser.add_argument(
+        "--max-rejected",
+        type=float,
+        help="share of rows; above it the status is 1 (params.yaml's max_rejected_share)",
     )
     kinds = sorted(set(SUFFIXES.values()))
     parser.add_argument("--format", choices=kinds, help="of both files (what their suffixes say)")
@@ -189,9 +221,11 @@ def main(argv: list[str] | None = None) -> None:
         parser.error("give one message, or --input and --output")
     if args.jobs < 1:
         raise ValueError(f"--jobs is {args.jobs}: give 1 or more")
+    if args.max_rejected is not None and not 0 <= args.max_rejected <= 1:
+        raise ValueError(f"--max-rejected is {args.max_rejected:g}: give a number from 0 to 1")
     if args.max_fpr is not None and args.roc is None and args.model != MODEL:
         raise ValueError(f"--max-fpr needs the test results of {args.model}: name them with --roc")
-    params = read_params(args.params, "data_validation", DataParams)
+    params = read_params(args.params, "data_validation", FileParams)
     threshold = choose_threshold(args.threshold, args.max_fpr, args.roc or ROC, args.params)
     model = load_model(args.model)
     check_labels(model, [params.labels.negative, params.labels.positive], args.model)
@@ -200,11 +234,11 @@ def main(argv: list[str] | None = None) -> None:
             predict_message(args.text, model, threshold, params.labels)
             return
         start = time.perf_counter()
-        n_scored, n_rejected = predict_file(args, model, threshold, params)
+        n_scored, reasons = predict_file(args, model, threshold, params)
     speed = n_scored / (time.perf_counter() - start)
-    logger.info("%d rows scored, %d rejected, %.0f messages/s", n_scored, n_rejected, speed)
-    if n_rejected and not n_scored:
-        raise ValueError(f"no row of {args.input} could be scored: check --text-column")
+    logger.info("%d rows scored, %d rejected, %.0f messages/s", n_scored, reasons.total(), speed)
+    limit = params.max_rejected_share if args.max_rejected is None else args.max_rejected
+    check_share(args, n_scored, reasons, limit)
 
 
 def interrupt(number: int, _: FrameType | None) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from core.params import Params
-from records.schema import Labels, Name, find_repeated
+from records.schema import Labels, Name, Share, find_repeated
 
 # Tells text from binary files: real text has next to none of these characters.
 MAX_UNREADABLE_SHARE = 0.1
@@ -38,7 +38,7 @@ class ValidationParams(Params):
     labels: Labels
     min_length: PositiveInt
     max_length: PositiveInt
-    max_rejected_share: float = Field(ge=0, le=1)
+    max_rejected_share: Share
     min_rows_per_label: PositiveInt
 
     @field_validator("encoding")

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from core.params import Params
 
@@ -26,6 +26,9 @@ def find_repeated(columns: Sequence[str]) -> str:
     return next((name for name, n in Counter(columns).items() if n > 1 and name.strip()), "")
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class Labels(Params):
     """The two labels, as the data spells them."""
 
@@ -40,3 +43,9 @@ class DataParams(Params):
 
     text_column: Name
     labels: Labels
+
+
+class FileParams(DataParams):
+    """What a file to predict shares with the training data."""
+
+    max_rejected_share: Share

@@ -115,7 +115,7 @@ def test_a_rate_chooses_the_threshold(run, tmp_path, capsys):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_scores_a_file(run, messages, model_file, n_jobs):
     target = messages.with_name("scored.csv")
-    run("--input", messages, "--output", target, "--jobs", n_jobs)
+    run("--input", messages, "--output", target, "--jobs", n_jobs, "--max-rejected", 1)
     found = pd.read_csv(target, dtype={"id": str})
     assert found.columns.tolist() == ["id", "text", "label", "probability", "model_version"]
     assert found["id"].tolist() == ["01", "02"]
@@ -123,6 +123,41 @@ def test_scores_a_file(run, messages, model_file, n_jobs):
     assert set(found["model_version"]) == {read_version(model_file)}
     rejected = messages.with_name("scored.rejected.csv").read_text()
     assert rejected == "line,reason,detail\n4,empty text,\n"
+
+
+@pytest.fixture
+def mostly_bad(tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_text("id,text\n1,WIN free cash prize\n2,\n3,\n4\n5,see you\n")
+    return path
+
+
+def test_ends_with_an_error_if_too_many_rows_are_rejected(run, mostly_bad):
+    target = mostly_bad.with_name("scored.csv")
+    with pytest.raises(ValueError, match=r"^3 of 5 rows of .*bad\.csv rejected, more") as caught:
+        run("--input", mostly_bad, "--output", target)
+    rejects = mostly_bad.with_name("scored.rejected.csv")
+    told = f"more than 1.0%, 2 for empty text: see {rejects}; if that is right, run it again with "
+    assert f"{told}--max-rejected 1" in str(caught.value)
+    assert pd.read_csv(target)["id"].tolist() == [1, 5]
+    assert len(rejects.read_text().splitlines()) == 4
+
+
+def test_ends_with_an_error_after_it_has_written_to_standard_output(run, mostly_bad, capfd):
+    with pytest.raises(ValueError, match="2 for empty text: each is named above; if that"):
+        run("--input", mostly_bad, "--output", "-")
+    assert [line[:2] for line in capfd.readouterr().out.splitlines()] == ["id", "1,", "5,"]
+
+
+@pytest.mark.parametrize("share", [0.6, 1])
+def test_as_many_rows_may_be_rejected_as_one_says(run, mostly_bad, share):
+    run("--input", mostly_bad, "--output", "-", "--max-rejected", share)
+
+
+def test_the_parameters_say_how_many_rows_may_be_rejected(params_file, model_file, mostly_bad):
+    params = params_file({"data_validation.max_rejected_share": 0.6})
+    files = ["--input", str(mostly_bad), "--output", "-"]
+    predict.main(["--params", str(params), "--model", str(model_file), *files])
 
 
 def test_names_columns_and_files_as_it_is_told(run, messages):
@@ -137,7 +172,7 @@ def test_names_columns_and_files_as_it_is_told(run, messages):
 def test_gzip_is_named_as_the_file_without_it(run, messages):
     packed = messages.with_name("messages.csv.gz")
     packed.write_bytes(gzip.compress(messages.read_bytes()))
-    run("--input", packed, "--output", messages.with_name("scored.csv.gz"))
+    run("--input", packed, "--output", messages.with_name("scored.csv.gz"), "--max-rejected", 1)
     scored = gzip.decompress(messages.with_name("scored.csv.gz").read_bytes())
     assert scored.splitlines()[0] == b"id,text,label,probability,model_version"
     rejected = messages.with_name("scored.rejected.csv").read_text()
@@ -148,7 +183,7 @@ def test_a_hostile_row_costs_itself_alone(run, messages):
     hostile = ["㏂" * 100_000, "a1." * 300_000, "x" * 2_000_000]
     messages.write_text("text\nfree prize\n" + "\n".join(hostile) + "\nhome\n")
     target = messages.with_name("scored.csv")
-    run("--input", messages, "--output", target)
+    run("--input", messages, "--output", target, "--max-rejected", 1)
     assert pd.read_csv(target)["text"].tolist() == ["free prize", "home"]
     rejected = messages.with_name("scored.rejected.csv").read_text().splitlines()
     assert rejected[1:] == [
@@ -181,10 +216,13 @@ def test_an_empty_table_stays_empty(run, messages):
 
 def test_writes_the_rejects_even_if_there_is_nothing_else(run, messages):
     messages.write_text("text\n\n \n")
-    with pytest.raises(ValueError, match=r"no row of .*messages\.csv could be scored: check"):
+    with pytest.raises(
+        ValueError, match=r"no row of .*messages\.csv could be scored, 1 for"
+    ) as told:
         run("--input", messages, "--output", messages.with_name("scored.csv"))
     rejected = messages.with_name("scored.rejected.csv").read_text()
     assert rejected.splitlines()[1:] == ["2,empty line,", "3,empty text,"]
+    assert str(told.value).endswith("; check --text-column")
 
 
 def test_leaves_the_old_output_if_it_fails(run, tmp_path):
@@ -214,6 +252,7 @@ def test_refuses_to_replace_what_is_no_file(run, messages):
     [
         (["hello", "--model", "no.skops"], r"no\.skops does not exist"),
         (["hello", "--threshold", "1.5"], "--threshold is 1.5: give a number from 0 to 1"),
+        (["hello", "--max-rejected", "nan"], "--max-rejected is nan: give a number from 0 to 1"),
         (["hello", "--jobs", "0"], "--jobs is 0: give 1 or more"),
         (["hello", "--max-fpr", "0.1"], r"needs the test results of .*model\.skops: .*--roc"),
         ([" "], "the message cannot be scored: empty text"),

@@ -118,7 +118,7 @@ def test_a_rate_gives_the_recall_that_the_evaluation_reports(finished, evaluated
 
 def test_is_a_filter(finished):
     text = 'id,text\n01,"WIN a prize now, txt CLAIM to 80062"\n02,\n03,home for dinner?\n'
-    arguments = ["--input", "-", "--output", "-", "--format", "csv"]
+    arguments = ["--input", "-", "--output", "-", "--format", "csv", "--max-rejected", "1"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = start(finished, *arguments, text=True, **pipes)
     out, err = process.communicate(text)
@@ -204,7 +204,8 @@ def test_memory_does_not_grow_with_a_line(finished, tmp_path):
                 file.write(b"x" * 1_000_000)
             file.write(b'"}\n{"text": "b"}\n')
         target = tmp_path / "scored.jsonl"
-        process = start(finished, "--input", source, "--output", target)
+        arguments = ["--input", source, "--output", target, "--max-rejected", "1"]
+        process = start(finished, *arguments)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         assert process.returncode == 0
