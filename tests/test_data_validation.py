@@ -314,6 +314,7 @@ def test_columns_without_a_name_may_be_many(validate):
     ("key", "value", "message"),
     [
         ("encoding", "klingon", "data_validation.encoding: Python knows no such encoding"),
+        ("encoding", "hex", "data_validation.encoding: Python knows no such encoding"),
         ("separator", ", ", "data_validation.separator: "),
         ("text_column", "body", "columns lacks 'body'"),
         ("labels", {"negative": "x", "positive": "x"}, "are the same"),

@@ -42,7 +42,7 @@ from records.files import (
     open_target,
     unpacked_name,
 )
-from records.schema import FileParams, Labels
+from records.schema import FileParams, Labels, check_encoding
 
 MODEL = Path("models/model.skops")
 ROC = Path("reports/plots/sklearn/roc.json")
@@ -146,11 +146,31 @@ def check_share(
         )
 
 
+def choose_encoding(kind: str, chosen: str | None, usual: str) -> str:
+    """Return the input's encoding: the chosen one, else that of the training data.
+
+    Raises
+    ------
+    ValueError
+        If Python does not know the chosen one, or the format has none to choose.
+    """
+    if chosen is None:
+        # The standard of JSON knows no other, RFC 8259.
+        return "utf-8" if kind == "jsonl" else usual
+    if kind == "parquet":
+        raise ValueError("Parquet says itself how its text is encoded: leave out --encoding")
+    try:
+        return check_encoding(chosen)
+    except ValueError as error:
+        raise ValueError(f"--encoding is {chosen!r}: {error}") from error
+
+
 def predict_file(
     args: argparse.Namespace, model: Pipeline, threshold: float, params: FileParams
 ) -> tuple[int, Counter[str]]:
     """Score the messages of a file; return how many were, and the reasons of rejected rows."""
     kind = choose_format(args.input, args.output, args.format)
+    encoding = choose_encoding(kind, args.encoding, params.encoding)
     is_stream = args.output == STREAM
     rejected = name_rejects(args)
     check_paths(args.input, args.output, rejected)
@@ -160,7 +180,7 @@ def predict_file(
     with ExitStack() as stack:
         enter = stack.enter_context
         column = args.text_column or params.text_column
-        source = enter(open_source(args.input, kind, column, added))
+        source = enter(open_source(args.input, kind, column, added, encoding))
         rejects = enter(atomic_path(rejected)) if rejected else None
         output = enter(nullcontext(STREAM) if is_stream else atomic_path(args.output))
         # Opened after both have a name, so that both are whole before one gets it.
@@ -201,6 +221,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     kinds = sorted(set(SUFFIXES.values()))
     parser.add_argument("--format", choices=kinds, help="of both files (what their suffixes say)")
+    parser.add_argument(
+        "--encoding", help="of the input (params.yaml's encoding; JSON lines: utf-8)"
+    )
     parser.add_argument("--text-column", help="holds the messages (params.yaml's text_column)")
     parser.add_argument("--prefix", default="", help="of the added columns' names")
     point = parser.add_mutually_exclusive_group()

@@ -84,7 +84,7 @@ def choose_format(source: Path, target: Path, chosen: str | None) -> str:
 
 
 def open_source(
-    path: Path, kind: str, text_column: str, added: Sequence[str]
+    path: Path, kind: str, text_column: str, added: Sequence[str], encoding: str = "utf-8"
 ) -> AbstractContextManager[Source]:
     """Open a file of messages, or standard input.
 
@@ -98,6 +98,8 @@ def open_source(
         The column that holds the messages.
     added : sequence of str
         Columns that it must not have.
+    encoding : str
+        Of lines; Parquet has none.
 
     Raises
     ------
@@ -112,11 +114,13 @@ def open_source(
         from records.parquet import open_parquet
 
         return open_parquet(path, text_column, added)
-    return open_lines(path, kind, text_column, added)
+    return open_lines(path, kind, text_column, added, encoding)
 
 
 @contextmanager
-def open_lines(path: Path, kind: str, text_column: str, added: Sequence[str]) -> Iterator[Source]:
+def open_lines(
+    path: Path, kind: str, text_column: str, added: Sequence[str], encoding: str
+) -> Iterator[Source]:
     """Open CSV, TSV or JSON lines, compressed by gzip or not."""
     is_stream = path == STREAM
     name = "standard input" if is_stream else path
@@ -127,7 +131,7 @@ def open_lines(path: Path, kind: str, text_column: str, added: Sequence[str]) ->
     is_gzip = buffered.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
     file = io.TextIOWrapper(
         GzipInput(buffered, name) if is_gzip else buffered,
-        encoding="utf-8-sig",
+        encoding="utf-8-sig" if encoding == "utf-8" else encoding,
         errors="surrogateescape",
         newline="" if "\r" in LINE_ENDS[kind] else "\n",
     )
@@ -138,6 +142,10 @@ def open_lines(path: Path, kind: str, text_column: str, added: Sequence[str]) ->
     try:
         header, chunks = read_lines(file, kind, text_column, added, name, is_live)
         yield Source(header, chunks, size, tell)
+    except UnicodeError as error:
+        raise ValueError(
+            f"{name} is not in {encoding} ({error}): name its encoding with --encoding"
+        ) from error
     finally:
         # A thread may wait for the next line of a live one, and closing would wait for the thread.
         if not is_live:

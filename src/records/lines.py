@@ -1,4 +1,4 @@
-"""Messages as lines of text: CSV, TSV and JSON lines, in UTF-8.
+"""Messages as lines of text: CSV, TSV and JSON lines.
 
 What is written is what was read: fields stay strings, and a line of JSON keeps its characters.
 """
@@ -218,7 +218,10 @@ def read_lines(
             "tr '\\r' '\\n'"
         )
     if not is_encodable("".join(header)):
-        raise ValueError(f"the header of {name} is not in UTF-8: convert the file")
+        raise ValueError(
+            f"the header of {name} is not in the encoding expected: name the right one with "
+            "--encoding, such as latin-1"
+        )
     place = find_column(header, text_column, name)
     refuse_taken(header, added, name)
     return header, collect(check_records(records, place, len(header)))

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from core.params import Params
-from records.schema import Labels, Name, Share, find_repeated
+from records.schema import Encoding, Labels, Name, Share, find_repeated
 
 # Tells text from binary files: real text has next to none of these characters.
 MAX_UNREADABLE_SHARE = 0.1
@@ -29,7 +29,7 @@ FORMATS = (
 class ValidationParams(Params):
     """What ``params.yaml`` says the raw data must be."""
 
-    encoding: str
+    encoding: Encoding
     separator: str = Field(min_length=1, max_length=1)
     quoting: bool
     columns: list[Name] | None
@@ -40,15 +40,6 @@ class ValidationParams(Params):
     max_length: PositiveInt
     max_rejected_share: Share
     min_rows_per_label: PositiveInt
-
-    @field_validator("encoding")
-    @classmethod
-    def encoding_is_known(cls, name: str) -> str:
-        """Return the encoding's own name."""
-        try:
-            return codecs.lookup(name).name
-        except LookupError as error:
-            raise ValueError("Python knows no such encoding") from error
 
     @model_validator(mode="after")
     def columns_are_named(self) -> "ValidationParams":

@@ -1,11 +1,12 @@
 """What params.yaml says of the data, as far as using a model needs it."""
 
+import codecs
 import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from core.params import Params
 
@@ -26,6 +27,16 @@ def find_repeated(columns: Sequence[str]) -> str:
     return next((name for name, n in Counter(columns).items() if n > 1 and name.strip()), "")
 
 
+def check_encoding(name: str) -> str:
+    """Return a text encoding's own name, or raise ``ValueError``."""
+    try:
+        "".encode(name)
+        return codecs.lookup(name).name
+    except LookupError as error:
+        raise ValueError("Python knows no such encoding") from error
+
+
+Encoding = Annotated[str, AfterValidator(check_encoding)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -48,4 +59,5 @@ class DataParams(Params):
 class FileParams(DataParams):
     """What a file to predict shares with the training data."""
 
+    encoding: Encoding
     max_rejected_share: Share

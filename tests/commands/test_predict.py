@@ -160,6 +160,51 @@ def test_the_parameters_say_how_many_rows_may_be_rejected(params_file, model_fil
     predict.main(["--params", str(params), "--model", str(model_file), *files])
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "cp1252"])
+@pytest.mark.parametrize("kind", ["csv", "tsv"])
+def test_reads_the_encoding_it_is_told_and_writes_utf_8(run, tmp_path, encoding, kind):
+    source, target = tmp_path / f"messages.{kind}", tmp_path / f"scored.{kind}"
+    source.write_bytes("text\ncafé at home\nWIN £500\n".encode(encoding))
+    run("--input", source, "--output", target, "--encoding", encoding)
+    found = pd.read_csv(target, sep="," if kind == "csv" else "\t")
+    assert found["text"].tolist() == ["café at home", "WIN £500"]
+
+
+def test_reads_the_encoding_of_the_parameters_unless_it_is_json(params_file, model_file, tmp_path):
+    params = params_file({"data_validation.encoding": "latin-1"})
+    for name, content in (
+        ("messages.csv", "text\ncafé\n".encode("latin-1")),
+        ("messages.jsonl", '{"text": "café"}\n'.encode()),
+    ):
+        source, target = tmp_path / name, tmp_path / f"scored-{name}"
+        source.write_bytes(content)
+        files = ["--input", str(source), "--output", str(target)]
+        predict.main(["--params", str(params), "--model", str(model_file), *files])
+        assert "café" in target.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "message"),
+    [
+        ("klingon", "--encoding is 'klingon': Python knows no such encoding"),
+        ("utf-16", r"messages\.csv is not in utf-16 \(.*\): name its encoding with --encoding"),
+    ],
+)
+def test_says_that_an_encoding_is_not_right(run, messages, encoding, message):
+    target = messages.with_name("scored.csv")
+    messages.write_bytes(messages.read_bytes() + b"a")
+    with pytest.raises(ValueError, match=message):
+        run("--input", messages, "--output", target, "--encoding", encoding)
+    assert not target.exists()
+
+
+def test_parquet_has_no_encoding_to_choose(run, tmp_path):
+    source = tmp_path / "messages.parquet"
+    pd.DataFrame({"text": ["hello"]}).to_parquet(source)
+    with pytest.raises(ValueError, match=r"Parquet says itself .*: leave out --encoding"):
+        run("--input", source, "--output", tmp_path / "o.parquet", "--encoding", "utf-8")
+
+
 def test_names_columns_and_files_as_it_is_told(run, messages):
     target, rejected = messages.with_name("scored.txt"), messages.with_name("bad.csv")
     arguments = ["--text-column", "id", "--prefix", "my_", "--rejected", rejected]

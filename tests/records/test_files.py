@@ -498,7 +498,7 @@ def test_json_lines_reject_what_cannot_be_scored(tmp_path):
         ("id", "has no column 'text', only id: name .* --text-column"),
         ("text{0}text", "has more than one column 'text'"),
         ("text{0}label", "has a column 'label' already: .*--prefix"),
-        ("text{0}\udcff", "header .* is not in UTF-8"),
+        ("text{0}\udcff", "header .* is not in the encoding expected: name .* --encoding"),
     ],
 )
 def test_refuses_a_header(tmp_path, kind, header, message):
