@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from records.schema import find_repeated
 from text.normalise import normalise_text
 
 CHUNK_ROWS = 2000
@@ -87,10 +88,11 @@ def is_encodable(text: str) -> bool:
 
 def find_column(columns: list[str], text_column: str, name: object) -> int:
     """Return the number of the column that holds the messages, or raise ``ValueError``."""
-    if columns.count(text_column) != 1:
-        fault = "more than one column" if text_column in columns else "no column"
+    if repeated := find_repeated(columns):
+        raise ValueError(f"{name} has the column {repeated!r} more than once: rename or remove one")
+    if text_column not in columns:
         raise ValueError(
-            f"{name} has {fault} {text_column!r}, only {list_columns(columns)}: "
+            f"{name} has no column {text_column!r}, only {list_columns(columns)}: "
             "name the one that holds the messages with --text-column"
         )
     return columns.index(text_column)

@@ -489,6 +489,14 @@ def test_json_lines_reject_what_cannot_be_scored(tmp_path):
     )
 
 
+def test_columns_without_a_name_may_be_many(tmp_path):
+    path = tmp_path / "messages.csv"
+    path.write_text("v1,text,,,\nham,hi,,,\n")
+    target, rejected = copy(path, "csv")
+    assert target.read_text().splitlines()[1] == "ham,hi,,,,ham,0.25,abc"
+    assert rejected == []
+
+
 @pytest.mark.parametrize("kind", ["csv", "tsv"])
 @pytest.mark.parametrize(
     ("header", "message"),
@@ -496,7 +504,8 @@ def test_json_lines_reject_what_cannot_be_scored(tmp_path):
         ("", "does not start with a header"),
         ("\na", "does not start with a header: its first line is empty"),
         ("id", "has no column 'text', only id: name .* --text-column"),
-        ("text{0}text", "has more than one column 'text'"),
+        ("text{0}text", "has the column 'text' more than once: rename or remove one"),
+        ("text{0}id{0}id", "has the column 'id' more than once: rename or remove one"),
         ("text{0}label", "has a column 'label' already: .*--prefix"),
         ("text{0}\udcff", "header .* is not in the encoding expected: name .* --encoding"),
     ],

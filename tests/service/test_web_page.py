@@ -304,6 +304,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_reason(service, open_pag
     for content, complaint in (
         (b"", "has no first row"),
         (b"text\n", "has no rows below its first"),
+        (b"id,text,,,id\n1,a,,,2\n", 'has the column "id" more than once: rename or remove one'),
         (b"text\nna\xefve\n", "is not UTF-8"),
     ):
         page.get_by_label("Choose a file").set_input_files(

@@ -76,6 +76,11 @@ async function openTable(file) {
   if (records.length === 0 && first.bytes === file.size) {
     throw new Error(`${file.name} has no rows below its first, which names the columns.`);
   }
+  const names = header.fields.filter((name) => name.trim());
+  const repeated = names.find((name, i) => names.indexOf(name) < i);
+  if (repeated !== undefined) {
+    throw new Error(`${file.name} has the column "${shorten(repeated)}" more than once: rename or remove one.`);
+  }
   const mark = new Uint8Array(await file.slice(0, 3).arrayBuffer());
   const hasMark = [0xef, 0xbb, 0xbf].every((byte, i) => mark[i] === byte);
   return { file, separator, columns: header.fields, records, hasMark };
