@@ -70,7 +70,7 @@ s3-stop: ## Stop it; its objects stay
 remote: setup ## Create or check the bucket, as in make remote ARGS='--bucket s3://NAME/dvc'
 	@python src remote_setup $(ARGS)
 
-doctor: ## Tell in five seconds whether all is in order
+doctor: ## Check in five seconds that everything works
 	@command -v $(ANY_PYTHON) >/dev/null || \
 		{ echo "$(PYTHON) is not installed: install Python 3.11 or newer" >&2; exit 1; }
 	@$(ANY_PYTHON) src doctor

@@ -135,7 +135,7 @@ def test_doctor_needs_no_environment(make, tmp_path):
         shutil.copy(ROOT / name, tmp_path / name)
     run = make(f'exec {sys.executable} -S "$@"', "doctor")
     assert run.returncode != 0
-    assert "FAIL environment: there is no .venv\n     mend: make setup" in run.stdout
+    assert "FAIL environment: there is no .venv\n     fix: make setup" in run.stdout
     assert not (tmp_path / ".venv").exists()
     run = make("", "PYTHON=no-such-python", "doctor")
     assert "no-such-python is not installed: install Python 3.11 or newer" in run.stderr

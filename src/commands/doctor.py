@@ -1,4 +1,4 @@
-"""Tell within five seconds whether all that the pipeline needs is in order.
+"""Check within five seconds that everything the pipeline needs works.
 
 By hand: python src doctor
 
@@ -26,11 +26,11 @@ VENV = Path(".venv")
 
 
 class FaultError(Exception):
-    """Something that is not in order: what, and the mend."""
+    """Something that does not work: what, and how to fix it."""
 
-    def __init__(self, what: str, mend: str) -> None:
+    def __init__(self, what: str, fix: str) -> None:
         super().__init__(what)
-        self.mend = mend
+        self.fix = fix
 
 
 def check_python() -> str:
@@ -38,8 +38,8 @@ def check_python() -> str:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < PYTHON:
         wanted = ".".join(map(str, PYTHON))
-        mend = f"install Python {wanted} or newer, then make PYTHON=python{wanted} setup"
-        raise FaultError(f"{version} is too old", mend)
+        fix = f"install Python {wanted} or newer, then make PYTHON=python{wanted} setup"
+        raise FaultError(f"{version} is too old", fix)
     return version
 
 
@@ -123,7 +123,7 @@ def check_remote(write: bool = True) -> str:
             str(error), "dvc remote modify --local storage url s3://NAME/dvc"
         ) from error
     except RemoteError as error:
-        raise FaultError(error.fault, error.mend) from error
+        raise FaultError(error.fault, error.fix) from error
     return f"{remote.url} at {client.meta.endpoint_url}"
 
 
@@ -138,7 +138,7 @@ def check_disk() -> str:
 
 
 def examine(checks: dict[str, Callable[[], str]], seconds: float) -> bool:
-    """Run checks side by side, print a line for each; return whether all is in order."""
+    """Run checks side by side, print a line for each; return whether all passed."""
     deadline = time.monotonic() + seconds
     pool = concurrent.futures.ThreadPoolExecutor(len(checks))
     running = {name: pool.submit(check) for name, check in checks.items()}
@@ -149,16 +149,16 @@ def examine(checks: dict[str, Callable[[], str]], seconds: float) -> bool:
             print(f"ok   {name}: {future.result(max(0, deadline - time.monotonic()))}")
         except concurrent.futures.TimeoutError:
             healthy = False
-            print(f"FAIL {name}: no answer in {seconds} s\n     mend: try again")
+            print(f"FAIL {name}: no answer in {seconds} s\n     fix: try again")
         except FaultError as fault:
             healthy = False
-            print(f"FAIL {name}: {fault}\n     mend: {fault.mend}")
+            print(f"FAIL {name}: {fault}\n     fix: {fault.fix}")
     return healthy
 
 
 def main(argv: list[str] | None = None) -> bool:
-    """Print what is in order and what is not; return whether all is."""
-    parser = argparse.ArgumentParser(description="Tell whether all is in order.")
+    """Print what works and what does not; return whether all does."""
+    parser = argparse.ArgumentParser(description="Check that everything works.")
     parser.add_argument("--remote", action="store_true", help="only whether the remote is readable")
     if parser.parse_args(argv).remote:
         return examine({"remote": lambda: check_remote(write=False)}, SECONDS)

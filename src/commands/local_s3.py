@@ -67,7 +67,7 @@ def find_free_port(address: str, ports: range) -> int:
     for port in ports:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with socket.socket(family) as sock:
-            # Connections of a server that ended a moment ago are no hindrance.
+            # Connections left by a server that has just ended do not keep the port.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 sock.bind((address, port))
@@ -239,7 +239,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, default=Path(".s3"), help="where its files are")
     args = parser.parse_args(argv)
     if args.action == "stop":
-        print("stopped the S3 server" if stop(args.folder) else "no S3 server of ours is running")
+        print("stopped the S3 server" if stop(args.folder) else "the S3 server is not running")
         return
     remote = read_remote(Path(".dvc"))
     url, started = start(args.folder, remote, args.address, args.port)

@@ -1,4 +1,4 @@
-"""Create the bucket of the DVC remote, or bring the settings of one that is there in order.
+"""Create the bucket of the DVC remote, or correct the settings of an existing one.
 
 By hand: python src remote_setup --bucket s3://NAME/dvc --region eu-central-1
 
@@ -129,7 +129,7 @@ SETTINGS: list[tuple[str, str, str, Callable[[dict, str], dict | None]]] = [
 def apply_setting(
     client: Any, remote: Remote, call: str, amend: Callable[[dict, str], dict | None]
 ) -> bool:
-    """Bring one setting of the bucket in order; return whether anything had to be changed.
+    """Correct one setting of the bucket; return whether anything had to be changed.
 
     Raises
     ------
@@ -203,7 +203,7 @@ def create_bucket(client: Any, bucket: str) -> bool:
 
 
 def set_up(client: Any, remote: Remote) -> tuple[int, list[str]]:
-    """Bring the bucket in order, a line for each setting; return how many changed, which lack."""
+    """Set up the bucket, print a line for each setting; return how many changed, which lack."""
     changed = int(create_bucket(client, remote.bucket))
     print(f"bucket {remote.bucket}: {'created' if changed else 'there already'}")
     lacking = []
@@ -229,7 +229,7 @@ def write_url(remote: Remote) -> bool:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Bring the bucket that ``argv`` names in order, and make it the remote of this checkout."""
+    """Set up the bucket that ``argv`` names, and make it the remote of this checkout."""
     parser = argparse.ArgumentParser(description="Create or check the bucket of the DVC remote.")
     parser.add_argument("--bucket", metavar="URL", help="s3://NAME/PREFIX, default: the remote's")
     parser.add_argument("--region", help="of a new bucket, default: AWS_DEFAULT_REGION")

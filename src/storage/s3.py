@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-KEYS_MEND = "name both in .env (see .env.example); make s3 starts a server on this machine"
-SERVER_MEND = "start it, or mend AWS_ENDPOINT_URL; make s3 starts a server on this machine"
-# What a server answers, in our words, and the mend.
+KEYS_FIX = "name both in .env (see .env.example); make s3 starts a server on this machine"
+SERVER_FIX = "start it, or fix AWS_ENDPOINT_URL; make s3 starts a server on this machine"
+# What a server answers, in our words, and how to fix it.
 FAULTS = {
     "NoSuchBucket": ("there is no bucket {bucket}", "make remote creates it"),
-    "InvalidAccessKeyId": ("the access key is unknown", KEYS_MEND),
-    "SignatureDoesNotMatch": ("the secret is not that of the access key", KEYS_MEND),
+    "InvalidAccessKeyId": ("the access key is unknown", KEYS_FIX),
+    "SignatureDoesNotMatch": ("the secret is not that of the access key", KEYS_FIX),
     "ExpiredToken": ("the session token has expired", "get a new one"),
     "InvalidToken": ("the session token is not valid", "get a new one"),
     "RequestTimeTooSkewed": ("this machine's clock is wrong", "set it"),
@@ -24,11 +24,11 @@ FAULTS = {
         "ask its owner, or name another: make remote ARGS='--bucket s3://NAME/dvc'",
     ),
     "BucketAlreadyExists": (
-        "the bucket {bucket} belongs to somebody else",
+        "the bucket {bucket} belongs to someone else",
         "name another: make remote ARGS='--bucket s3://NAME/dvc'",
     ),
     "InvalidBucketName": (
-        "{bucket} is no name for a bucket",
+        "{bucket} is not a valid bucket name",
         "use lower case, digits and hyphens: make remote ARGS='--bucket s3://NAME/dvc'",
     ),
     "PermanentRedirect": (
@@ -42,16 +42,16 @@ FAULTS["IllegalLocationConstraintException"] = FAULTS["PermanentRedirect"]
 
 
 class RemoteError(Exception):
-    """Something about the remote that its user can mend."""
+    """Something about the remote that its user can fix."""
 
-    def __init__(self, fault: str, mend: str) -> None:
-        self.fault, self.mend = (" ".join(text.split()) for text in (fault, mend))
-        super().__init__(f"{self.fault}: {self.mend}")
+    def __init__(self, fault: str, fix: str) -> None:
+        self.fault, self.fix = (" ".join(text.split()) for text in (fault, fix))
+        super().__init__(f"{self.fault}: {self.fix}")
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A DVC remote: its name, and its URL in two parts."""
+    """A DVC remote: its name, its bucket, and the prefix of its objects."""
 
     name: str
     bucket: str
@@ -136,7 +136,7 @@ def open_client(region: str | None = None, **settings: str) -> Iterator[Any]:
         region = region or session.region_name or "us-east-1"
         client = session.client("s3", region_name=region, config=config, **settings)
     except (BotoCoreError, ValueError) as error:
-        raise RemoteError(str(error), "mend the variables that begin with AWS_") from error
+        raise RemoteError(str(error), "fix the variables that begin with AWS_") from error
     with closing(client):
         yield client
 
@@ -169,18 +169,18 @@ def write_probe(client: Any, remote: Remote) -> None:
 
 
 def explain(error: Exception, endpoint: str, remote: Remote) -> tuple[str, str]:
-    """Return what is wrong with a remote, and the mend, for an exception of boto3's."""
+    """Return what is wrong with a remote, and how to fix it, for an exception of boto3's."""
     from botocore import exceptions
 
     if isinstance(error, exceptions.ClientError | exceptions.ParamValidationError):
         # What boto3 itself refuses here is the name: nothing else comes from the user.
         response = getattr(error, "response", {"Error": {"Code": "InvalidBucketName"}})
         code = response["Error"]["Code"]
-        fault, mend = FAULTS.get(code, (str(error), "ask whoever runs the server"))
-        return f"{endpoint}: {fault.format(bucket=remote.bucket)}", mend
+        fault, fix = FAULTS.get(code, (str(error), "ask whoever runs the server"))
+        return f"{endpoint}: {fault.format(bucket=remote.bucket)}", fix
     if isinstance(error, exceptions.NoCredentialsError):
-        return "there is no access key with its secret", KEYS_MEND
+        return "there is no access key with its secret", KEYS_FIX
     silent = isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError)
     if silent and not isinstance(error, exceptions.SSLError):
-        return f"{endpoint} does not answer", SERVER_MEND
-    return f"{endpoint}: {error}", "mend the variables that begin with AWS_"
+        return f"{endpoint} does not answer", SERVER_FIX
+    return f"{endpoint}: {error}", "fix the variables that begin with AWS_"

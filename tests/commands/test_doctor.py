@@ -1,4 +1,4 @@
-"""Tests of telling whether all is in order."""
+"""Tests of checking that everything works."""
 
 import ast
 import importlib.metadata
@@ -24,7 +24,7 @@ CONFIG = "[core]\n    remote = storage\n['remote \"storage\"']\n    url = s3://m
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """Make a folder in which all is in order, the remote left aside, the current one."""
+    """Make a folder in which everything but the remote works the current one."""
     monkeypatch.chdir(tmp_path)
     for variable in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL"):
         monkeypatch.delenv(variable, raising=False)
@@ -58,14 +58,14 @@ def remote(s3_server, monkeypatch):
 
 
 def find_fault(check):
-    """Return what a check says that is wrong, and the mend."""
+    """Return what a check says that is wrong, and the fix."""
     with pytest.raises(doctor.FaultError) as caught:
         check()
-    return str(caught.value), caught.value.mend
+    return str(caught.value), caught.value.fix
 
 
 @pytest.mark.usefixtures("checkout", "remote")
-def test_all_in_order(capsys):
+def test_all_works(capsys):
     assert doctor.main([])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == [
@@ -79,20 +79,20 @@ def test_all_in_order(capsys):
 
 
 @pytest.mark.usefixtures("checkout")
-def test_what_is_not_in_order_has_its_mend(capsys):
+def test_what_does_not_work_comes_with_its_fix(capsys):
     Path("dvc.lock").unlink()
     assert not doctor.main([])
     out = capsys.readouterr().out
-    assert "FAIL dvc: there is no dvc.lock\n     mend: git checkout dvc.lock, or make repro" in out
-    assert "FAIL remote: there is no access key with its secret\n     mend: name both" in out
+    assert "FAIL dvc: there is no dvc.lock\n     fix: git checkout dvc.lock, or make repro" in out
+    assert "FAIL remote: there is no access key with its secret\n     fix: name both" in out
     assert "ok   disk" in out
 
 
 def test_a_python_that_is_too_old(monkeypatch):
     monkeypatch.setattr(doctor, "PYTHON", (99, 0))
-    what, mend = find_fault(doctor.check_python)
+    what, fix = find_fault(doctor.check_python)
     assert what.endswith("is too old")
-    assert mend == "install Python 99.0 or newer, then make PYTHON=python99.0 setup"
+    assert fix == "install Python 99.0 or newer, then make PYTHON=python99.0 setup"
     assert find_fault(doctor.check_remote)[0] == "not tried, this Python is too old"
 
 
@@ -113,9 +113,9 @@ def test_an_environment_that_was_never_finished_or_is_out_of_date(checkout):
 @pytest.mark.usefixtures("checkout")
 def test_the_python_of_another_environment(monkeypatch):
     monkeypatch.setattr(sys, "prefix", "elsewhere")
-    what, mend = find_fault(doctor.check_environment)
+    what, fix = find_fault(doctor.check_environment)
     assert what == f"{sys.executable} is not the Python of .venv"
-    assert mend == "make doctor"
+    assert fix == "make doctor"
 
 
 def test_packages_that_are_not_as_pinned(checkout):
@@ -123,9 +123,9 @@ def test_packages_that_are_not_as_pinned(checkout):
     lines = ["boto3==0.1 \\", "no-such-a==1 \\", "no-such-b==1 ; sys_platform == 'win32' \\"]
     (checkout / "requirements.txt").write_text("\n".join(lines))
     (checkout / ".venv" / ".runtime").touch()
-    what, mend = find_fault(doctor.check_environment)
+    what, fix = find_fault(doctor.check_environment)
     assert what == f"boto3 {found}, not 0.1; no-such-a missing, not 1"
-    assert mend == "make clean setup"
+    assert fix == "make clean setup"
     lines += ["no-such-c==1", "no-such-d[extra]==1"]
     (checkout / "requirements.txt").write_text("\n".join(lines))
     (checkout / ".venv" / ".runtime").touch()
@@ -153,8 +153,8 @@ def test_no_repository(tmp_path, monkeypatch):
 
 def test_no_name_for_commits(checkout, monkeypatch):
     (checkout / "gitconfig").write_text("[user]\n    email = test@example.org\n")
-    what, mend = find_fault(doctor.check_git)
-    assert (what, mend) == ("user.name is not set", "git config --global user.name ...")
+    what, fix = find_fault(doctor.check_git)
+    assert (what, fix) == ("user.name is not set", "git config --global user.name ...")
     monkeypatch.setenv("GIT_AUTHOR_NAME", "Test")
     assert doctor.check_git() == "main, clean"
 
@@ -162,9 +162,9 @@ def test_no_name_for_commits(checkout, monkeypatch):
 @pytest.mark.parametrize("name", ["dvc.lock", ".dvc/config"])
 def test_a_file_of_dvcs_that_is_not_there(checkout, name):
     (checkout / name).unlink()
-    what, mend = find_fault(doctor.check_dvc)
+    what, fix = find_fault(doctor.check_dvc)
     assert what == f"there is no {name}"
-    assert mend.startswith(f"git checkout {name}")
+    assert fix.startswith(f"git checkout {name}")
 
 
 @pytest.mark.usefixtures("checkout")
@@ -193,17 +193,17 @@ def test_the_remote_is_written_to_and_nothing_stays(remote):
 )
 def test_a_remote_that_cannot_be_used(monkeypatch, name, value, message):
     monkeypatch.setenv(name, value)
-    what, mend = find_fault(doctor.check_remote)
+    what, fix = find_fault(doctor.check_remote)
     assert message in what
-    assert mend
+    assert fix
 
 
 @pytest.mark.usefixtures("remote")
 def test_a_bucket_that_is_not_there(checkout):
     (checkout / ".dvc" / "config.local").write_text(CONFIG.replace("messages", "no-such-bucket"))
-    what, mend = find_fault(doctor.check_remote)
+    what, fix = find_fault(doctor.check_remote)
     assert what.endswith("there is no bucket no-such-bucket")
-    assert mend == "make remote creates it"
+    assert fix == "make remote creates it"
 
 
 def test_a_remote_that_is_not_in_s3(checkout):
@@ -230,9 +230,9 @@ def test_for_reading_only_the_remote_is_read(monkeypatch, capsys):
 def test_a_full_disk(monkeypatch):
     usage = namedtuple("usage", "free")
     monkeypatch.setattr("shutil.disk_usage", lambda _path: usage(1.5e9))
-    what, mend = find_fault(doctor.check_disk)
+    what, fix = find_fault(doctor.check_disk)
     assert what == "1.5 GB free, not 2"
-    assert mend.startswith("make room")
+    assert fix.startswith("make room")
 
 
 def test_a_check_that_hangs_does_not_hold_up_the_others(capsys):
@@ -243,7 +243,7 @@ def test_a_check_that_hangs_does_not_hold_up_the_others(capsys):
     end.set()
     assert not healthy
     out = capsys.readouterr().out
-    assert out == "FAIL slow: no answer in 0.2 s\n     mend: try again\nok   quick: done\n"
+    assert out == "FAIL slow: no answer in 0.2 s\n     fix: try again\nok   quick: done\n"
 
 
 def test_a_fault_of_ours_is_not_hidden():
@@ -286,7 +286,7 @@ def test_it_runs_before_anything_is_installed(tmp_path):
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert run.stderr == ""
-    assert "FAIL environment: there is no .venv\n     mend: make setup" in run.stdout
+    assert "FAIL environment: there is no .venv\n     fix: make setup" in run.stdout
     assert "ok   python" in run.stdout
 
 
@@ -294,4 +294,4 @@ def test_without_boto3_the_remote_is_not_tried(checkout):
     command = [sys.executable, "-S", SOURCE, "doctor", "--remote"]
     run = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert run.returncode == 1
-    assert run.stdout == "FAIL remote: not tried, boto3 is not installed\n     mend: make setup\n"
+    assert run.stdout == "FAIL remote: not tried, boto3 is not installed\n     fix: make setup\n"

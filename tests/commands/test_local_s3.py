@@ -162,7 +162,7 @@ def test_stop_ends_the_server_and_keeps_its_objects(folder, capsys):
 
 def test_stop_has_nothing_to_do_without_a_server(folder, capsys):
     local_s3.main(["stop"])
-    assert "no S3 server of ours is running" in capsys.readouterr().out
+    assert "the S3 server is not running" in capsys.readouterr().out
     assert not folder.exists()
 
 
@@ -174,7 +174,7 @@ def test_stop_spares_a_process_that_has_the_id_of_a_dead_server(folder, capsys):
         local_s3.main(["stop"])
         assert other.poll() is None
         other.kill()
-    assert "no S3 server of ours is running" in capsys.readouterr().out
+    assert "the S3 server is not running" in capsys.readouterr().out
     assert not (folder / "pid").exists()
 
 
@@ -239,5 +239,5 @@ def test_the_bucket_has_to_be_valid(folder, monkeypatch):
     start()
     settings = local_s3.read_settings(folder / "env")
     monkeypatch.setattr(local_s3, "SECONDS_TO_START", 0)
-    with pytest.raises(RemoteError, match="No_Bucket! is no name for a bucket"):
+    with pytest.raises(RemoteError, match="No_Bucket! is not a valid bucket name"):
         local_s3.create_bucket(settings, Remote("storage", "No_Bucket!", ""))

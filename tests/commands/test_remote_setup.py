@@ -307,7 +307,7 @@ def test_a_bucket_of_somebody_else_is_told(checkout, monkeypatch):
     [
         ("AWS_SECRET_ACCESS_KEY", "wrong", "the secret is not that of the access key"),
         ("AWS_ACCESS_KEY_ID", "an-unknown-access-key", "the access key is unknown"),
-        ("AWS_SECRET_ACCESS_KEY", "", "missing: AWS_SECRET_ACCESS_KEY: mend"),
+        ("AWS_SECRET_ACCESS_KEY", "", "missing: AWS_SECRET_ACCESS_KEY: fix"),
         ("AWS_PROFILE", "nobody", "The config profile (nobody) could not be found"),
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:9", "http://127.0.0.1:9 does not answer"),
         ("AWS_ENDPOINT_URL", "nonsense", "Invalid endpoint: nonsense"),
@@ -334,7 +334,7 @@ def test_what_goes_wrong_is_one_sentence_within_ten_seconds(checkout, name, valu
 @pytest.mark.usefixtures("rclone", "checkout")
 @pytest.mark.parametrize(
     ("url", "message"),
-    [("a-bucket/dvc", "not s3://BUCKET/PREFIX"), ("s3://A_b", "A_b is no name for a bucket")],
+    [("a-bucket/dvc", "not s3://BUCKET/PREFIX"), ("s3://A_b", "A_b is not a valid bucket name")],
 )
 def test_a_url_that_cannot_be_one_is_told(url, message):
     with pytest.raises((ValueError, RemoteError), match=message):
@@ -439,7 +439,7 @@ def test_in_the_first_region_a_bucket_needs_no_constraint(aws):
         ("list_objects_v2", "NoSuchBucket", asked),
         ("create_bucket", "BucketAlreadyExists", {"Bucket": "a-bucket"}),
     )
-    with pytest.raises(RemoteError, match="the bucket a-bucket belongs to somebody else"):
+    with pytest.raises(RemoteError, match="the bucket a-bucket belongs to someone else"):
         remote_setup.main([])
     stubber.assert_no_pending_responses()
 

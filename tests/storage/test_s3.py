@@ -58,8 +58,8 @@ def test_a_client_takes_its_region_from_the_environment(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("AWS_PROFILE", "nobody", r"The config profile \(nobody\) could not be found: mend"),
-        ("AWS_ENDPOINT_URL", "no url", "Invalid endpoint: no url: mend"),
+        ("AWS_PROFILE", "nobody", r"The config profile \(nobody\) could not be found: fix"),
+        ("AWS_ENDPOINT_URL", "no url", "Invalid endpoint: no url: fix"),
     ],
 )
 def test_settings_that_boto3_refuses_are_told(monkeypatch, name, value, message):
@@ -96,14 +96,14 @@ def make_error(code):
         (make_error("ExpiredToken"), "the session token has expired: get a new one"),
         (make_error("AccessDenied"), "these keys may not do that to the bucket a-bucket: ask"),
         (make_error("403"), "these keys may not do that to the bucket a-bucket: ask"),
-        (make_error("BucketAlreadyExists"), "the bucket a-bucket belongs to somebody else: name"),
+        (make_error("BucketAlreadyExists"), "the bucket a-bucket belongs to someone else: name"),
         (make_error("AuthorizationHeaderMalformed"), "the bucket a-bucket is in another region"),
-        (exceptions.ParamValidationError(report="r"), "a-bucket is no name for a bucket: use"),
+        (exceptions.ParamValidationError(report="r"), "a-bucket is not a valid bucket name: use"),
         (make_error("Odd"), "(Odd) when calling the GetObject operation: no way: ask whoever"),
         (exceptions.NoCredentialsError(), "there is no access key with its secret: name both"),
-        (exceptions.SSLError(endpoint_url="u", error="e"), "SSL validation failed for u e: mend"),
+        (exceptions.SSLError(endpoint_url="u", error="e"), "SSL validation failed for u e: fix"),
         (exceptions.ReadTimeoutError(endpoint_url="u"), " does not answer: start it"),
-        (ResponseParserError("invalid XML\nreceived"), "invalid XML received: mend"),
+        (ResponseParserError("invalid XML\nreceived"), "invalid XML received: fix"),
     ],
 )
 def test_each_error_is_a_sentence_with_the_mend(dead, error, message):
