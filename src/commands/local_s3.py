@@ -2,11 +2,15 @@
 
 By hand: python src local_s3 start
          python src local_s3 stop
+
+The checkouts of a user share one server for a bucket: the folder of each server is noted under
+``$XDG_STATE_HOME`` (default ``~/.local/state``), and ``start`` in another checkout links to it.
 """
 
 import argparse
 import contextlib
 import fcntl
+import hashlib
 import ipaddress
 import os
 import secrets
@@ -28,6 +32,8 @@ PORT = 9090
 PORTS_TO_TRY = 20
 SECONDS_TO_START = 10
 SECONDS_TO_STOP = 5
+# What a server's folder holds.
+FILES = {"env", "log", "objects", "pid"}
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 # Settings that servers other than AWS's need, and those that make a dead one fail soon.
 SETTINGS = {
@@ -105,6 +111,80 @@ def write_settings(settings: dict[str, str], path: Path) -> None:
         temporary.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
 
 
+def locate_notes() -> Path:
+    """Return the folder that holds a link to the folder of each server of this user."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state, "message-classification", "s3")
+
+
+def note_server(folder: Path) -> None:
+    """Link to a server's folder from where the user's other checkouts look for it.
+
+    Raises
+    ------
+    OSError
+        If that place cannot be written to.
+    """
+    notes, folder = locate_notes(), folder.resolve()
+    link = notes / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    try:
+        notes.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(folder)
+    except OSError as error:
+        raise OSError(
+            f"{notes} cannot be written to ({error.strerror}): "
+            "name another folder in XDG_STATE_HOME"
+        ) from error
+
+
+def is_running(folder: Path) -> bool:
+    """Return whether the server of a folder is running."""
+    if not (folder / "pid").is_file():
+        return False
+    lock = take_lock(folder / "pid")
+    if lock is not None:
+        lock.close()
+    return lock is None
+
+
+def has_objects(folder: Path) -> bool:
+    """Return whether a server's folder holds any object."""
+    return any(path.is_file() for path in (folder / "objects").rglob("*"))
+
+
+def find_server(bucket: str) -> Path | None:
+    """Return the folder of a server of this user with ``bucket``, one that runs if there is one."""
+    folders = []
+    for link in sorted(locate_notes().glob("*")):
+        if not link.exists():
+            # Its checkout was removed.
+            link.unlink(missing_ok=True)
+        elif (link / "objects" / bucket).is_dir():
+            folders.append(link.resolve())
+    return max(folders, key=lambda path: (is_running(path), has_objects(path)), default=None)
+
+
+def join_server(folder: Path, bucket: str) -> None:
+    """Make ``folder`` a link to the folder of another checkout's server that has ``bucket``.
+
+    Nothing happens without such a server, or if the server of ``folder`` is running or has objects.
+    """
+    if folder.is_symlink():
+        if folder.exists():
+            return
+        folder.unlink()
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if is_running(folder) or has_objects(folder) or not names <= FILES:
+        return
+    server = find_server(bucket)
+    if server is None or server == folder.resolve():
+        return
+    if folder.is_dir():
+        shutil.rmtree(folder)
+    folder.symlink_to(server)
+
+
 def launch(folder: Path, settings: dict[str, str], address: str, lock: TextIO) -> Popen:
     """Start rclone on the objects in ``folder`` and leave it the lock.
 
@@ -173,7 +253,8 @@ def create_bucket(settings: dict[str, str], remote: Remote, process: Popen | Non
 def start(folder: Path, remote: Remote, address: str, port: int | None) -> tuple[str, bool]:
     """Start the server unless it runs; return its URL, and whether it had to be started.
 
-    Keys, objects and, if it is still free, the port are those of the last time.
+    Keys, objects and, if it is still free, the port are those of the last time. Another checkout's
+    server is used if this one has none with objects.
 
     Raises
     ------
@@ -183,7 +264,9 @@ def start(folder: Path, remote: Remote, address: str, port: int | None) -> tuple
         If the server does not come up.
     """
     host = resolve_loopback(address)
+    join_server(folder, remote.bucket)
     folder.mkdir(mode=0o700, exist_ok=True)
+    note_server(folder)
     settings = read_settings(folder / "env")
     lock = take_lock(folder / "pid")
     if lock is None:
@@ -245,6 +328,8 @@ def main(argv: list[str] | None = None) -> None:
     url, started = start(args.folder, remote, args.address, args.port)
     state = "started an S3 server" if started else "an S3 server is running already"
     print(f"{state} at {url}: make push and make pull use it until make s3-stop")
+    if args.folder.is_symlink():
+        print(f"it is shared with another checkout, its files are in {args.folder.resolve()}")
     print(f"for dvc in a shell of your own: set -a; source {args.folder / 'env'}; set +a")
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-KEYS_FIX = "name both in .env (see .env.example); make s3 starts a server on this machine"
-SERVER_FIX = "start it, or fix AWS_ENDPOINT_URL; make s3 starts a server on this machine"
+LOCAL_FIX = "make s3 starts a server on this machine, or uses the one of another clone"
+KEYS_FIX = f"name both in .env (see .env.example); {LOCAL_FIX}"
+SERVER_FIX = f"start it, or fix AWS_ENDPOINT_URL; {LOCAL_FIX}"
 # What a server answers, in our words, and how to fix it.
 FAULTS = {
     "NoSuchBucket": ("there is no bucket {bucket}", "make remote creates it"),

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +27,7 @@ def folder(tmp_path, monkeypatch):
     config = "[core]\n    remote = storage\n['remote \"storage\"']\n    url = s3://a-bucket/dvc\n"
     (tmp_path / ".dvc" / "config").write_text(config)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     yield tmp_path / ".s3"
     local_s3.stop(tmp_path / ".s3")
@@ -241,3 +243,92 @@ def test_the_bucket_has_to_be_valid(folder, monkeypatch):
     monkeypatch.setattr(local_s3, "SECONDS_TO_START", 0)
     with pytest.raises(RemoteError, match="No_Bucket! is not a valid bucket name"):
         local_s3.create_bucket(settings, Remote("storage", "No_Bucket!", ""))
+
+
+@pytest.fixture
+def other(folder, tmp_path):
+    """Return the server's folder of another checkout, not made yet, of the same user."""
+    shutil.copytree(folder.parent / ".dvc", tmp_path / "other" / ".dvc")
+    yield tmp_path / "other" / ".s3"
+    local_s3.stop(tmp_path / "other" / ".s3")
+
+
+def put_object(folder, key):
+    with open_server(folder) as client:
+        client.put_object(Bucket="a-bucket", Key=key, Body=b"bytes")
+
+
+def test_another_checkout_uses_the_server_that_runs(folder, other, capsys):
+    start()
+    capsys.readouterr()
+    start("--folder", str(other))
+    lines = capsys.readouterr().out.splitlines()
+    assert re.match("an S3 server is running already at http://127.0.0.1:", lines[0])
+    assert lines[1] == f"it is shared with another checkout, its files are in {folder}"
+    assert f"source {other}/env" in lines[2]
+    assert local_s3.read_settings(other / "env") == local_s3.read_settings(folder / "env")
+    assert read_pid(other) == read_pid(folder)
+
+
+def test_another_checkout_starts_the_server_again_with_its_objects(folder, other):
+    start()
+    put_object(folder, "kept")
+    local_s3.main(["stop"])
+    start("--folder", str(other))
+    with open_server(other) as client:
+        assert client.get_object(Bucket="a-bucket", Key="kept")["Body"].read() == b"bytes"
+    local_s3.main(["stop", "--folder", str(other)])
+    assert not local_s3.is_running(folder)
+
+
+def test_a_server_without_objects_gives_way_to_that_of_another_checkout(folder, other, monkeypatch):
+    start("--folder", str(other))
+    local_s3.main(["stop", "--folder", str(other)])
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder.parent / "state-2"))
+    start()
+    start("--folder", str(other))
+    assert other.resolve() == folder
+
+
+@pytest.mark.parametrize("name", ["objects/a-bucket/key", "notes.txt"])
+def test_a_folder_that_holds_anything_of_its_own_stays(folder, other, name):
+    start()
+    (other / name).parent.mkdir(parents=True)
+    (other / name).write_text("kept")
+    start("--folder", str(other))
+    assert not other.is_symlink()
+    assert (other / name).read_text() == "kept"
+    assert read_pid(other) != read_pid(folder)
+
+
+def test_the_server_of_another_remote_is_not_used(folder, other, monkeypatch):
+    start()
+    monkeypatch.chdir(other.parent)
+    Path(".dvc/config.local").write_text("['remote \"storage\"']\n    url = s3://b-bucket/dvc\n")
+    start()
+    assert not other.is_symlink()
+    assert read_pid(other) != read_pid(folder)
+
+
+def test_a_server_whose_checkout_was_removed_is_forgotten(folder, other):
+    start("--folder", str(other))
+    local_s3.main(["stop", "--folder", str(other)])
+    folder.symlink_to(other)
+    shutil.rmtree(other)
+    start()
+    assert not folder.is_symlink()
+    assert [link.resolve() for link in local_s3.locate_notes().iterdir()] == [folder]
+
+
+def test_others_cannot_read_where_the_servers_are(folder):
+    start()
+    assert local_s3.locate_notes().is_relative_to(folder.parent / "state")
+    assert local_s3.locate_notes().stat().st_mode & 0o077 == 0
+
+
+def test_notes_that_cannot_be_written_are_told(folder, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with pytest.raises(OSError, match=r"Not a directory\): name another folder in XDG_STATE_HOME"):
+        start()
+    assert not (folder / "pid").exists()

@@ -53,16 +53,21 @@ def test_experiments(checkout):
 
 def test_sharing_through_a_server_on_this_machine(checkout):
     local, _ = read_blocks("Sharing")
-    start, push, pull, stop = local.splitlines()
+    *commands, stop = local.splitlines()
+    # The other clone has an environment, too.
+    installed = f"cp --archive {checkout.path}/requirements*.txt . && ln -s {ROOT}/.venv ."
+    script = "\n".join(commands).replace("cd ../other", f"cd ../other && {installed}")
+    other = Repository(checkout.path.with_name("other"))
     try:
-        run(checkout, f"{start}\n{push}")
-        for name in (".dvc/cache", "models", "data/raw"):
-            shutil.rmtree(checkout.path / name)
-        run(checkout, pull)
-        assert "up to date" in checkout.run("dvc", "status")
+        output = run(checkout, script)
+        assert "it is shared with another checkout" in output
+        assert "up to date" in other.run("dvc", "status")
+        assert other.run("git", "status", "--porcelain") == ""
+        assert "ok   remote" in other.try_run("make", "doctor").stdout
     finally:
-        run(checkout, stop)
-    assert checkout.try_run("make", "push").returncode != 0
+        run(other, stop)
+    for clone in (checkout, other):
+        assert clone.try_run("make", "push").returncode != 0
 
 
 def test_sharing_through_a_bucket(checkout, s3_server):

@@ -110,7 +110,7 @@ def test_what_was_run_elsewhere_need_not_run_again(shared, finished, tmp_path):
 
 def test_make_needs_no_more_than_its_own_server(repository):
     # The environment is that of the tests: nothing is installed.
-    make = ["make", "-o", ".venv/.runtime", "-o", ".venv/.development"]
+    make = ["make", "-o", ".venv/.runtime", "-o", ".venv/bin/rclone"]
     output = repository.run(*make, "s3", f"ARGS=--port={find_free_port()}")
     try:
         assert len(output.splitlines()) == 2
