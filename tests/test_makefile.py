@@ -130,9 +130,10 @@ def test_the_local_server_wins_over_all_for_commands_that_talk_to_the_remote(sho
 
 
 def test_doctor_needs_no_environment(make, tmp_path):
-    for name in ("src/__main__.py", "src/commands/doctor.py", "src/storage/s3.py"):
+    for name in ("src/__main__.py", "src/commands/doctor.py", "src/core", "src/storage"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
     run = make(f'exec {sys.executable} -S "$@"', "doctor")
     assert run.returncode != 0
     assert "FAIL environment: there is no .venv\n     fix: make setup" in run.stdout

@@ -84,9 +84,11 @@ def check_git() -> str:
         raise FaultError("it is not installed", "install Git")
     if run("git", "rev-parse", "--is-inside-work-tree") != "true":
         raise FaultError("this folder is no repository", "git init, or git clone one")
-    for name, variable in (("user.name", "GIT_AUTHOR_NAME"), ("user.email", "GIT_AUTHOR_EMAIL")):
-        if not (os.environ.get(variable) or run("git", "config", name)):
-            raise FaultError(f"{name} is not set", f"git config --global {name} ...")
+    from core.identity import explain_missing, find_missing_identity
+
+    missing = find_missing_identity()
+    if missing:
+        raise FaultError(*explain_missing(missing))
     changed = run("git", "status", "--porcelain").splitlines()
     branch = run("git", "branch", "--show-current") or "no branch"
     return f"{branch}, {f'{len(changed)} uncommitted changes' if changed else 'clean'}"

@@ -17,6 +17,7 @@ import pandas as pd
 from gto.exceptions import GTOException
 from pydantic import Field
 
+from core.identity import require_identity
 from core.log import run_stage
 from core.params import Params, read_params
 from core.processes import run, run_dvc
@@ -207,6 +208,7 @@ def main(argv: list[str] | None = None) -> None:
     command.add_argument("--force", action="store_true", help="even if worse; the tag records it")
     args = parser.parse_args(argv)
     version = normalise_version(args.version)
+    require_identity()
     if args.command == "release":
         release(version)
     else:

@@ -35,6 +35,7 @@ from dvc.utils.hydra import get_hydra_sweeps, to_hydra_overrides
 from hydra.errors import HydraException
 
 from core import processes
+from core.identity import require_identity
 from core.log import run_stage
 
 DVC = [sys.executable, "-m", "dvc"]
@@ -261,6 +262,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.jobs < 1:
         raise ValueError(f"--jobs is {args.jobs}: give at least 1")
     grid = expand_grid(args.set_param)
+    require_identity()
     root = Path(run_git(Path(), "rev-parse", "--show-toplevel").decode().strip())
     refuse_untracked_code(root)
     try:

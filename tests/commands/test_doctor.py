@@ -26,8 +26,9 @@ CONFIG = "[core]\n    remote = storage\n['remote \"storage\"']\n    url = s3://m
 def checkout(tmp_path, monkeypatch):
     """Make a folder in which everything but the remote works the current one."""
     monkeypatch.chdir(tmp_path)
-    for variable in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL"):
-        monkeypatch.delenv(variable, raising=False)
+    for variable in ("NAME", "EMAIL"):
+        monkeypatch.delenv(f"GIT_AUTHOR_{variable}", raising=False)
+        monkeypatch.delenv(f"GIT_COMMITTER_{variable}", raising=False)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     (tmp_path / "gitconfig").write_text("[user]\n    name = Test\n    email = test@example.org\n")
@@ -154,8 +155,10 @@ def test_no_repository(tmp_path, monkeypatch):
 def test_no_name_for_commits(checkout, monkeypatch):
     (checkout / "gitconfig").write_text("[user]\n    email = test@example.org\n")
     what, fix = find_fault(doctor.check_git)
-    assert (what, fix) == ("user.name is not set", "git config --global user.name ...")
+    assert what == "user.name is not set"
+    assert fix == "git config --global user.name 'Your Name'"
     monkeypatch.setenv("GIT_AUTHOR_NAME", "Test")
+    monkeypatch.setenv("GIT_COMMITTER_NAME", "Test")
     assert doctor.check_git() == "main, clean"
 
 
