@@ -17,6 +17,7 @@ def make(tmp_path):
     """Return a function that runs make in a folder with the Makefile and a python of our making."""
     for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
         shutil.copy(ROOT / name, tmp_path)
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
 
     def run(python, *arguments):
         fake = tmp_path / "fake-python"
@@ -68,6 +69,7 @@ def test_help_lists_every_target(make):
 def show(tmp_path):
     """Return a function that tells which AWS variables make passes to the commands of a target."""
     shutil.copy(ROOT / "Makefile", tmp_path)
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
 
     def run(target, **environment):
         # The target's own commands give way to one that prints.
@@ -157,6 +159,34 @@ case "$*" in *"-m pip install"*) cat >installed; touch .venv/bin/rclone;; *) ech
     (tmp_path / "installed").unlink()
     make("exit 1", "-o", ".venv/.runtime", "s3")
     assert not (tmp_path / "installed").exists()
+
+
+def test_a_folder_without_git_is_refused_before_anything_is_installed(make, tmp_path):
+    shutil.rmtree(tmp_path / ".git")
+    run = make("exit 1", "repro")
+    assert run.returncode != 0
+    assert run.stderr.splitlines()[0] == (
+        "this folder is not a Git repository, and DVC needs one: git clone the repository, "
+        "or git init && git add . here"
+    )
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_a_benchmark_that_misses_its_goal_does_not_stop_the_others(make, tmp_path):
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "$@"\ncase "$*" in */repro.py|*/predict.py) exit 1;; esac\n')
+    python.chmod(0o755)
+    bench = ("-o", ".venv/.runtime", "bench")
+    run = make("", *bench)
+    assert run.returncode != 0
+    assert "benchmarks/repro.py\n" in run.stdout
+    assert "benchmarks/serve.py\n" in run.stdout
+    assert "bench: 4 of 6 reached their goals, these did not: repro predict\n" in run.stderr
+    python.write_text("#!/bin/sh\n")
+    run = make("", *bench)
+    assert run.returncode == 0
+    assert run.stdout.splitlines()[-1] == "bench: 6 of 6 reached their goals"
 
 
 def test_what_holds_secrets_is_ignored_by_git():

@@ -48,6 +48,8 @@ def check_environment() -> str:
     if not (VENV / "bin" / "python").exists():
         raise FaultError("there is no .venv", "make setup")
     requirements, stamp = Path("requirements.txt"), VENV / ".runtime"
+    if not requirements.is_file():
+        raise FaultError(f"there is no {requirements}", f"git checkout {requirements}")
     if not stamp.exists() or stamp.stat().st_mtime < requirements.stat().st_mtime:
         raise FaultError("requirements.txt is newer than .venv", "make setup")
     if Path(sys.prefix).resolve() != VENV.resolve():

@@ -111,6 +111,12 @@ def test_an_environment_that_was_never_finished_or_is_out_of_date(checkout):
     assert find_fault(doctor.check_environment) == expected
 
 
+def test_no_file_of_pinned_packages(checkout):
+    (checkout / "requirements.txt").unlink()
+    expected = ("there is no requirements.txt", "git checkout requirements.txt")
+    assert find_fault(doctor.check_environment) == expected
+
+
 @pytest.mark.usefixtures("checkout")
 def test_the_python_of_another_environment(monkeypatch):
     monkeypatch.setattr(sys, "prefix", "elsewhere")
