@@ -30,6 +30,15 @@ from evaluation.scores import EvaluationParams, compute_metrics, score
 from features.matrices import load_matrix
 from models.store import load_model
 
+# The argument that names each output, and its name in the folder where all are written at first.
+OUTPUTS = {
+    "intervals": "intervals.json",
+    "errors": "errors.csv",
+    "report": "report.html",
+    "plots": "plots",
+    "metrics": "metrics.json",
+}
+
 logger = logging.getLogger(__name__)
 
 
@@ -61,7 +70,7 @@ def write_evaluation(
     Parameters
     ----------
     folder : Path
-        Gets ``metrics.json``, ``intervals.json``, ``plots``, ``errors.csv``, ``report.html``.
+        Gets what ``OUTPUTS`` lists.
     scored : dict of str to DataFrame
         What ``score`` returned for ``test`` and ``train``.
     model : Pipeline
@@ -118,9 +127,22 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def check_outputs(args: argparse.Namespace) -> None:
+    """Raise ``ValueError`` if writing one output would overwrite another, or an input."""
+    paths = {name: path.resolve() for name, path in vars(args).items()}
+    for output in OUTPUTS:
+        for name, path in paths.items():
+            if name != output and path.is_relative_to(paths[output]):
+                raise ValueError(
+                    f"--{output} {getattr(args, output)} would overwrite "
+                    f"--{name.replace('_', '-')} {getattr(args, name)}: name another"
+                )
+
+
 def main(argv: list[str] | None = None) -> None:
     """Evaluate the model on the files that ``argv`` names as the parameters say."""
     args = build_parser().parse_args(argv)
+    check_outputs(args)
     params = read_params(args.params, "model_evaluation", EvaluationParams)
     model = load_model(args.model)
 
@@ -132,8 +154,8 @@ def main(argv: list[str] | None = None) -> None:
             scored[name] = score(model, df, matrices[name])
     with empty_folder(args.metrics.with_name("evaluation.tmp")) as folder:
         metrics = write_evaluation(folder, scored, model, matrices["test"], params)
-        for path in (args.intervals, args.errors, args.report, args.plots, args.metrics):
-            replace(folder / path.name, path)
+        for argument, name in OUTPUTS.items():
+            replace(folder / name, getattr(args, argument))
     logger.info("test F1 %.4f, MCC %.4f", metrics["test"]["f1"], metrics["test"]["mcc"])
 
 

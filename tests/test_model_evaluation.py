@@ -32,7 +32,7 @@ def files(tmp_path):
 def evaluate(params_file, files):
     """Return a function that evaluates the model in ``files``."""
 
-    def run(**changes):
+    def run(outputs=None, **changes):
         params = params_file({f"model_evaluation.{key}": value for key, value in changes.items()})
         argv = [f"--params={params}", f"--model={files / 'model.skops'}"]
         for name in ("train", "test"):
@@ -40,6 +40,7 @@ def evaluate(params_file, files):
         reports = files / "reports"
         for name in ("metrics.json", "intervals.json", "plots", "errors.csv", "report.html"):
             argv += [f"--{name.partition('.')[0]}={reports / name}"]
+        argv += [f"--{name}={files / path}" for name, path in (outputs or {}).items()]
         model_evaluation.main(argv)
         return reports
 
@@ -117,6 +118,41 @@ def test_twice_gives_the_same_bytes(evaluate, files):
         paths = sorted(path for path in reports.rglob("*") if path.is_file())
         contents.append([(path.relative_to(files), path.read_bytes()) for path in paths])
     assert contents[0] == contents[1]
+
+
+def test_outputs_may_have_any_name_and_folder(evaluate, files):
+    names = {
+        "metrics": "a/m.json",
+        "intervals": "b/plots",
+        "report": "c/metrics.json",
+        "plots": "d/intervals.json",
+        "errors": "wrong",
+    }
+    evaluate(names)
+    assert json.loads((files / "a/m.json").read_text())["test"]["accuracy"] == 0.9
+    assert "low" in json.loads((files / "b/plots").read_text())["test"]["accuracy"]
+    assert (files / "c/metrics.json").read_text().startswith("<!doctype html>")
+    assert (files / "d/intervals.json/sklearn/roc.json").is_file()
+    assert pd.read_csv(files / "wrong")["row"].tolist() == [106]
+    assert list(files.rglob("*.tmp")) == []
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        ({"errors": "x", "report": "x"}, r"--errors \S+x would overwrite --report \S+x: name"),
+        ({"plots": "out", "report": "out/r.html"}, r"--plots \S+out would overwrite --report "),
+        ({"errors": "train.npz"}, r"--errors \S+train.npz would overwrite --train-features "),
+        ({"plots": "."}, r"--plots \S+ would overwrite --params "),
+    ],
+)
+def test_refuses_to_overwrite_another_file(evaluate, files, outputs, message):
+    before = sorted(files.rglob("*"))
+    with pytest.raises(ValueError, match=message):
+        evaluate(outputs)
+    assert sorted(path for path in files.rglob("*") if path.name != "params.yaml") == [
+        path for path in before if path.name != "params.yaml"
+    ]
 
 
 def test_leaves_no_temporary_file(evaluate):

@@ -75,13 +75,18 @@ def empty_folder(path: Path) -> Iterator[Path]:
 
 
 def replace(source: Path, target: Path) -> None:
-    """Move a file or folder to ``target``, in place of what stands there."""
-    if target.is_dir():
-        shutil.rmtree(target)
-    elif source.is_dir():
-        target.unlink(missing_ok=True)
+    """Move a file or folder to ``target``, which may be on another disk, and replace what is there.
+
+    A copy to another disk is complete before it gets its name.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    source.replace(target)
+    with empty_folder(target.with_name(f".{target.name}.tmp")) as folder:
+        moved = Path(shutil.move(source, folder / "moved"))
+        if target.is_dir():
+            shutil.rmtree(target)
+        elif moved.is_dir():
+            target.unlink(missing_ok=True)
+        moved.replace(target)
 
 
 def make_private_folder(path: Path) -> None:

@@ -171,3 +171,22 @@ def test_moves_into_a_folder_that_is_not_there_yet(tmp_path):
     source.write_text("new")
     replace(source, target)
     assert target.read_text() == "new"
+
+
+def test_moves_to_another_disk(tmp_path, monkeypatch):
+    source, target = tmp_path / "source", tmp_path / "target"
+    (source / "within").mkdir(parents=True)
+    (source / "within" / "new").write_text("new")
+    (target / "old").mkdir(parents=True)
+    rename = os.rename
+
+    def rename_on_one_disk(old, new):
+        if Path(old) == source:
+            raise OSError(errno.EXDEV, "Invalid cross-device link", old)
+        rename(old, new)
+
+    monkeypatch.setattr(os, "rename", rename_on_one_disk)
+    monkeypatch.setattr(os, "replace", rename_on_one_disk)
+    replace(source, target)
+    assert (target / "within" / "new").read_text() == "new"
+    assert sorted(tmp_path.iterdir()) == [target]

@@ -1,0 +1,188 @@
+"""The self-test of a model file: answers that today's code must give again.
+
+A model file names the functions that make text into features, but does not hold them. So it also
+holds what it made of some probe messages when it was built. If the code, or NLTK, makes something
+else of them now, the model would be used with features that it was not trained on.
+"""
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+# Kept as an attribute of the pipeline, which skops stores with it.
+ATTRIBUTE = "self_test_"
+# The last digits of a probability depend on the processor.
+TOLERANCE = 1e-6
+
+# Written for this purpose: every way in which text is normalised, cut into tokens and stemmed.
+PROBES = (
+    "See you at the station at six, I will wait outside",
+    "Running, runner, ran; easily generously national nationality relational conditional",
+    "Congratulations! You have WON a prize: reply YES to claim",
+    "FREE ENTRY!!! Txt WIN to 12345 now, cost 50p/msg T&Cs apply",
+    "I'm sure they'll say it's theirs, won't you? Don't; can't; shan't",
+    "ok",
+    "a",
+    "?",
+    "...",
+    "!!!!!!!!",
+    "soooooo coooool, nooooo waaaay",
+    "HeLLo WoRLD mIxEd CaSe iPhone eBay McDonald",
+    "one two  three   four\tfive\nsix\r\nseven",
+    "\u00a0no\u00a0break\u2003em\u3000ideographic space ",
+    "1 22 333 4444 55555 1,000 1.5 3/4 50% 0800-123-456",
+    "Call 0800 123 4567 or +44 20 7946 0000 or (555) 010-9999 today",
+    "07700900123 07700900123 07700900123",
+    "£500 $5 €20 ¥1000 ₹99 5p 10c",
+    "at 10:30am on 01/02/2024, 24-12-2023 or 3rd of May",
+    "http://example.com/path?query=1&more=2#part https://www.example.org",
+    "www.example.co.uk example.net/page mail me: name.surname+tag@example.com",
+    "@somebody #hashtag #Another_One @x RT @you: hi",
+    ":-) :) ;-) :D :P =) <3 :'( ^_^ (-: >:( :-/ xD",
+    "😀 😂😂 👍🏽 👨‍👩‍👧 ❤️ 🇬🇧 ☎️ 🎉🎉🎉",
+    "&amp; &lt;b&gt; &pound;5 &nbsp; &#32; &#x41; &unknown; &#55296;",
+    "<a href='x'>link</a> <br/> <not a tag",
+    "half-hearted re-entry co-operate well-known e-mail",
+    "snake_case camelCase under__score __dunder__",
+    "C++ C# .NET node.js a.b.c x=y a+b a*b a^b a|b a~b",
+    "'single' \"double\" ‘curly’ “curly” «guillemets» `tick`",
+    "(round) [square] {curly} <angle>",
+    "semi;colon, comma: colon. stop… ellipsis – dash — long",
+    "naïve café résumé Zürich smörgåsbord façade",
+    "e\u0301te\u0301 decomposed cafe\u0301",
+    "ＦＵＬＬ ｗｉｄｔｈ １２３ ！？",
+    "ﬁve ﬂowers ½ ² ³ ™ ℡ ㏂ ﷺ",
+    "𝐛𝐨𝐥𝐝 𝒊𝒕𝒂𝒍𝒊𝒄 𝔣𝔯𝔞𝔨𝔱𝔲𝔯 𝚖𝚘𝚗𝚘",
+    "z\u200bero w\u200cidth jo\u200diner \ufeffmark so\u00adft",
+    "right \u202eto left\u202c override",
+    "Привет, как дела? Жду тебя дома",
+    "Πού είσαι; Έρχομαι τώρα",
+    "你好，你在哪里？我们明天见面吧。",
+    "こんにちは、元気ですか？また明日",
+    "안녕하세요 내일 봐요",
+    "สวัสดีครับ พรุ่งนี้เจอกัน",
+    "नमस्ते, कल मिलते हैं",
+    "שלום, מה שלומך היום?",
+    "مرحبا، كيف حالك اليوم؟",
+    "İstanbul ıssız ß STRASSE straße ﬀ",
+    "раура1 cl1ck h3re fr33 m0n3y",
+    "f r e e   m o n e y",
+    "F.R.E.E m-o-n-e-y w_i_n",
+    "unsubscribe STOP end quit cancel 2 opt out",
+    "the and of to in is you that it he was for on are as with his they",
+    "not no never none nothing nowhere neither nor",
+    "happy happier happiest happiness happily",
+    "argue argued argues arguing argument",
+    "skis dying lying news innings outing cannings proceed",
+    "x" * 39,
+    "y" * 41,
+    "ab" * 40,
+    "word" * 30,
+    "a1." * 40,
+    "9" * 120,
+    "-" * 70,
+    "http://example.com/" + "a/" * 60,
+    "长" * 90,
+    "\u0300\u0316" * 40,
+    "a\u0300\u0316" * 40,
+    " ".join(["again"] * 30),
+    " ".join("abcdefghijklmnopqrstuvwxyz"),
+    " ".join(map(str, range(40))),
+    "Ur awarded a 4* holiday, call 09000000000 b4 midnight 18+",
+    "urgent urgent URGENT Urgent!!",
+    "lol haha hehe brb gr8 thx pls u r 2 l8",
+    "can u b there @ 8? i'll b l8r",
+    "love you lots xxx",
+    "sorry, I'll call later",
+    "what's up",
+    "good morning",
+    "win",
+    "cash",
+    "claim",
+    "mobile",
+    "txt",
+    "£",
+    "call",
+    "home",
+    "0",
+    "00",
+    "i",
+    "I",
+    ":)",
+    "gt;lt",
+    "tab\tseparated\tvalues",
+    "NUL \x00 bell \x07 escape \x1b[31m delete \x7f",
+    "\x1c\x1d\x1e\x1f separators \x85 next line",
+    "\U0010ffff last \ue000 private",
+)
+
+
+def digest_features(pipeline: Pipeline) -> str:
+    """Return the SHA-256 of the probes' tokens, and of which features each of them has."""
+    prepared = pipeline["messages"].transform(list(PROBES))
+    X = pipeline[1:-1].transform(prepared).tocsr()
+    X.sort_indices()
+    digest = hashlib.sha256("\n".join([*prepared["text"], *prepared["tokens"]]).encode())
+    # Which features, not their values: those depend on the processor in their last digits.
+    digest.update(X.indptr.astype("<i8").tobytes() + X.indices.astype("<i8").tobytes())
+    return digest.hexdigest()
+
+
+def add_self_test(pipeline: Pipeline) -> Pipeline:
+    """Return a fitted pipeline with the answers that it gives to the probes now."""
+    answers = {
+        "features": digest_features(pipeline),
+        "probabilities": pipeline.predict_proba(list(PROBES)).round(9),
+    }
+    setattr(pipeline, ATTRIBUTE, answers)
+    return pipeline
+
+
+def has_changed(pipeline: Pipeline) -> bool:
+    """Return whether today's code answers the probes otherwise than when the model was built.
+
+    A pipeline without a self-test, such as one that is not from ``model_building``, has none.
+    """
+    answers = getattr(pipeline, ATTRIBUTE, None)
+    if answers is None:
+        return False
+    if digest_features(pipeline) != answers["features"]:
+        return True
+    found = pipeline.predict_proba(list(PROBES))
+    return not np.allclose(found, answers["probabilities"], rtol=0, atol=TOLERANCE)
+
+
+def name_commit(path: Path) -> str:
+    """Return which commit's code fits a model file, as far as Git knows, for a message."""
+    md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    fits = f"the code of the commit whose dvc.lock names its MD5, {md5}"
+    log = ["git", "log", "--all", "--reverse", "--format=%h", f"-S{md5}", "--", "dvc.lock"]
+    try:
+        found = subprocess.run(log, capture_output=True, text=True, check=True).stdout.split()
+    except (OSError, subprocess.CalledProcessError):
+        return fits
+    return f"the code of commit {found[0]}" if found else fits
+
+
+def check_code(pipeline: Pipeline, path: Path, allow_changed_code: bool = False) -> None:
+    """Raise ``ValueError`` if the code is not that which a model was built with.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        As read from ``path``.
+    path : Path
+        The model's file, for the message.
+    allow_changed_code : bool
+        Do not look.
+    """
+    if allow_changed_code or not has_changed(pipeline):
+        return
+    raise ValueError(
+        f"{path} was built with other code: the same messages have other features or probabilities "
+        f"now. Take {name_commit(path)}, build the model again with 'dvc repro', or use it all the "
+        "same with --allow-changed-code"
+    )
