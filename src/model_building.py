@@ -85,8 +85,8 @@ def fit_classifier(
     -------
     classifier : fitted classifier with ``predict_proba``
     results : DataFrame
-        A row for each candidate, best first: parameters, mean and standard deviation of the score
-        over the folds, each fold's score.
+        A row for each candidate, best first: which score, parameters, mean and standard deviation
+        of the score over the folds, each fold's score.
     """
     folds = assign_folds(y == positive, groups, params.search.cv, params.random_state)
     search = build_search(build_estimator(params), folds, params, positive)
@@ -106,13 +106,14 @@ def fit_classifier(
         classifier.fit(X, y)
         # The folds served their purpose; the model file need not list them.
         classifier.set_params(cv=params.search.cv)
-    return classifier, tabulate_results(search.cv_results_)
+    return classifier, tabulate_results(search.cv_results_, params.search.scoring)
 
 
-def tabulate_results(cv_results: dict[str, Any]) -> pd.DataFrame:
+def tabulate_results(cv_results: dict[str, Any], scoring: str) -> pd.DataFrame:
     """Return scikit-learn's ``cv_results_`` without times, best candidate first."""
     results = pd.DataFrame(cv_results).sort_values("rank_test_score", kind="stable")
-    columns = ["rank_test_score", "params", "mean_test_score", "std_test_score"]
+    results = results.assign(scoring=scoring)
+    columns = ["rank_test_score", "params", "scoring", "mean_test_score", "std_test_score"]
     columns += [name for name in map(str, results) if name.startswith("split")]
     return results[columns].round(6)
 
@@ -140,8 +141,8 @@ def main(argv: list[str] | None = None) -> None:
             )
         except ValueError as error:
             raise ValueError(f"{args.params}: {error}") from error
-    best = results.iloc[0]
-    logger.info("%s %.4f ± %.4f over folds", params.search.scoring, *best.iloc[2:4])
+    score = results.loc[results.index[0], ["scoring", "mean_test_score", "std_test_score"]]
+    logger.info("%s %.4f ± %.4f over folds", *score)
     write_csv(results, args.cv_results)
     save_model(Pipeline([*features.steps, ("classifier", classifier)]), args.model)
 

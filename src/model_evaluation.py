@@ -3,6 +3,7 @@
 By hand: python src/model_evaluation.py --params params.yaml --model models/model.skops \
     --train data/interim/train.parquet --train-features data/processed/train.npz \
     --test data/interim/test.parquet --test-features data/processed/test.npz \
+    --cv-results reports/cv_results.csv \
     --metrics reports/metrics.json --intervals reports/intervals.json --plots reports/plots \
     --errors reports/errors.csv --report reports/report.html
 """
@@ -24,6 +25,7 @@ from core.log import run_stage, timed
 from core.params import read_params
 from core.tables import read_table, write_csv
 from evaluation import figures
+from evaluation.cv_scores import read_cv_scores
 from evaluation.plots import draw_figures, log_plots
 from evaluation.report import render_report
 from evaluation.scores import EvaluationParams, compute_metrics, score
@@ -61,6 +63,7 @@ def find_errors(df: pd.DataFrame, threshold: float) -> pd.DataFrame:
 def write_evaluation(
     folder: Path,
     scored: dict[str, pd.DataFrame],
+    cv_scores: dict[str, float],
     model: Pipeline,
     X: sp.csr_matrix,
     params: EvaluationParams,
@@ -73,6 +76,8 @@ def write_evaluation(
         Gets what ``OUTPUTS`` lists.
     scored : dict of str to DataFrame
         What ``score`` returned for ``test`` and ``train``.
+    cv_scores : dict of str to float
+        What ``read_cv_scores`` returned.
     model : Pipeline
         The model.
     X : csr_matrix of shape (n_rows, n_features)
@@ -83,11 +88,11 @@ def write_evaluation(
     Returns
     -------
     dict of str to dict
-        The metrics of each set.
+        The metrics of each set, and of cross-validation as ``cv``.
     """
     test = scored["test"]
     labels = list(test["label"].cat.categories)
-    metrics, intervals = {}, {}
+    metrics, intervals = {"cv": cv_scores}, {}
     with timed(logger, "computed metrics and intervals"):
         for name, df in scored.items():
             metrics[name], intervals[name] = compute_metrics(df, params)
@@ -119,6 +124,7 @@ def build_parser() -> argparse.ArgumentParser:
             f"--{name}", type=Path, required=True, help=f"Parquet of the {name} set"
         )
         parser.add_argument(f"--{name}-features", type=Path, required=True, help="its matrix")
+    parser.add_argument("--cv-results", type=Path, required=True, help="CSV of model_building")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON to write")
     parser.add_argument("--intervals", type=Path, required=True, help="JSON to write")
     parser.add_argument("--plots", type=Path, required=True, help="folder of plots to write")
@@ -145,6 +151,7 @@ def main(argv: list[str] | None = None) -> None:
     check_outputs(args)
     params = read_params(args.params, "model_evaluation", EvaluationParams)
     model = load_model(args.model)
+    cv_scores = read_cv_scores(args.cv_results)
 
     scored, matrices = {}, {}
     for name in ("test", "train"):
@@ -153,7 +160,7 @@ def main(argv: list[str] | None = None) -> None:
         with timed(logger, "scored %d %s rows", len(df), name):
             scored[name] = score(model, df, matrices[name])
     with empty_folder(args.metrics.with_name("evaluation.tmp")) as folder:
-        metrics = write_evaluation(folder, scored, model, matrices["test"], params)
+        metrics = write_evaluation(folder, scored, cv_scores, model, matrices["test"], params)
         for argument, name in OUTPUTS.items():
             replace(folder / name, getattr(args, argument))
     logger.info("test F1 %.4f, MCC %.4f", metrics["test"]["f1"], metrics["test"]["mcc"])

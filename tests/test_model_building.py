@@ -109,6 +109,7 @@ def test_random_search_tries_as_many_points_as_asked(build):
 )
 def test_every_score_can_choose(build, scoring):
     _, results = build(**{"search.scoring": scoring})
+    assert results["scoring"].item() == scoring
     assert 0.9 < results["mean_test_score"].item() <= 1
 
 

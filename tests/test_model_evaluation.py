@@ -16,6 +16,12 @@ from model_evaluation import find_errors
 from models.store import save_model
 from tests.support.word_counts import TEST, TRAIN, make_model
 
+CV_RESULTS = """\
+rank_test_score,params,scoring,mean_test_score,std_test_score,split0_test_score
+1,"{'C': 1}",f1,0.95,0.0125,0.96
+2,"{'C': 9}",f1,0.85,0.0225,0.86
+"""
+
 
 @pytest.fixture
 def files(tmp_path):
@@ -25,6 +31,7 @@ def files(tmp_path):
     for name, df, X in (("train", TRAIN, X_train), ("test", TEST, X_test)):
         df.to_parquet(tmp_path / f"{name}.parquet")
         save_matrix(X, tmp_path / f"{name}.npz")
+    (tmp_path / "cv.csv").write_text(CV_RESULTS)
     return tmp_path
 
 
@@ -37,6 +44,7 @@ def evaluate(params_file, files):
         argv = [f"--params={params}", f"--model={files / 'model.skops'}"]
         for name in ("train", "test"):
             argv += [f"--{name}={files / name}.parquet", f"--{name}-features={files / name}.npz"]
+        argv.append(f"--cv-results={files / 'cv.csv'}")
         reports = files / "reports"
         for name in ("metrics.json", "intervals.json", "plots", "errors.csv", "report.html"):
             argv += [f"--{name.partition('.')[0]}={reports / name}"]
@@ -58,6 +66,20 @@ def test_metrics_are_those_of_the_predictions(evaluate):
     assert found["test"]["ham_blocked"] == round(1 / 7, 6)
     assert found["train"]["accuracy"] == 1
     assert set(found["train"]) == set(found["test"])
+
+
+def test_the_metrics_hold_the_score_of_cross_validation(evaluate):
+    reports = evaluate()
+    found = json.loads((reports / "metrics.json").read_text())
+    assert found["cv"] == {"f1": 0.95, "f1_std": 0.0125}
+    assert "f1 0.9500 ± 0.0125" in (reports / "report.html").read_text()
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", CV_RESULTS.replace("0.95", "x"), "\0"])
+def test_refuses_other_results_of_cross_validation(evaluate, files, content):
+    (files / "cv.csv").write_text(content)
+    with pytest.raises(ValueError, match=r"cv\.csv is not a table of cross-validation results: "):
+        evaluate()
 
 
 def test_every_metric_has_an_interval_around_it(evaluate):

@@ -1,9 +1,11 @@
 """Print the experiments of a commit as a table: a readable ``dvc exp show``, best first.
 
-By hand: python src compare --sort-by mcc
+By hand: python src compare
 
-Of the parameters only those that differ are shown, of the metrics the headline ones of the test
-set, each with its 95% interval in brackets. The table is Markdown.
+The rows are sorted by their cross-validation score, shown with its standard deviation over the
+folds. A configuration that is chosen by the test set looks better than it is, so metrics of the
+test set are shown only with --test: the headline ones, each with its 95% interval in brackets. Of
+the parameters only those that differ are shown. The table is Markdown.
 """
 
 import argparse
@@ -16,22 +18,28 @@ from typing import Any
 from core.log import run_stage
 from core.markdown import align_table
 from core.processes import run_dvc
+from evaluation.cv_scores import pair_deviations
 
 # Names that begin with a label, such as spam_caught, are known by how they end.
-HEADLINES = ("f1", "mcc", "recall_at_max_fpr", "_caught", "_blocked")
+HEADLINES = (".f1", ".mcc", ".recall_at_max_fpr", "_caught", "_blocked")
+CROSS_VALIDATION, TEST = "cv.", "test."
 LOWER_IS_BETTER = ("brier_score", "_blocked")
 MISSING = "-"
 
 
 @dataclass(frozen=True)
 class Row:
-    """What ``dvc exp show`` says of one experiment, of the baseline, or of the workspace."""
+    """What ``dvc exp show`` says of one experiment, of the baseline, or of the workspace.
+
+    Metrics have DVC's names, such as cv.f1. The spread of one of cross-validation is its standard
+    deviation, that of one of the test set the two ends of its interval.
+    """
 
     name: str
     state: str  # success, running, queued, failed, unreadable
     params: dict[str, Any]
     metrics: dict[str, float]
-    intervals: dict[str, tuple[float, float]]
+    spreads: dict[str, tuple[float, ...]]
 
 
 def show_experiments(num: int) -> list[dict]:
@@ -68,14 +76,30 @@ def read_row(shown: dict, name: str, state: str = "success") -> Row:
     params: dict[str, Any] = {}
     for file in data["params"].values():
         params |= flatten(file.get("data") or {})
-    metrics, intervals = {}, {}
+    metrics: dict[str, float] = {}
+    spreads: dict[str, tuple[float, ...]] = {}
     for file in data["metrics"].values() if state == "success" else ():
-        for metric, value in (file.get("data") or {}).get("test", {}).items():
+        values = file.get("data") or {}
+        for metric, (mean, deviation) in pair_deviations(values.get("cv", {})).items():
+            metrics[CROSS_VALIDATION + metric] = mean
+            spreads[CROSS_VALIDATION + metric] = (deviation,)
+        for metric, value in values.get("test", {}).items():
             if isinstance(value, dict):
-                intervals[metric] = value["low"], value["high"]
+                spreads[TEST + metric] = value["low"], value["high"]
             else:
-                metrics[metric] = value
-    return Row(name, state, params, metrics, intervals)
+                metrics[TEST + metric] = value
+    return Row(name, state, params, metrics, spreads)
+
+
+def list_metrics(rows: list[Row], with_test: bool) -> list[str]:
+    """Return the names of the metrics of any row; those of the test set only if asked for."""
+    names = dict.fromkeys(name for row in rows for name in row.metrics)
+    return [name for name in sorted(names, key=is_of_test) if with_test or not is_of_test(name)]
+
+
+def is_of_test(name: str) -> bool:
+    """Tell whether a metric is of the test set."""
+    return name.startswith(TEST)
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -108,29 +132,32 @@ def shorten_names(names: list[str]) -> list[str]:
     return short
 
 
-def sort_rows(rows: list[Row], metric: str) -> list[Row]:
-    """Return the rows best first; those without the metric come last.
+def choose_metric(metrics: list[str], asked: str | None) -> str:
+    """Return the metric to sort by: the one asked for, or else that of cross-validation.
 
     Raises
     ------
     ValueError
-        If no row has the metric.
+        If there is no such metric.
     """
-    known = dict.fromkeys(name for row in rows for name in row.metrics)
-    if not known:
+    if not metrics:
         raise ValueError("there are no metrics to compare: run 'make repro' first")
-    if metric not in known:
-        raise ValueError(f"there is no metric {metric!r}, choose one of {', '.join(known)}")
+    if asked is None:
+        return metrics[0]
+    if asked not in metrics:
+        raise ValueError(
+            f"there is no metric {asked!r}, choose one of {', '.join(metrics)}; "
+            "--test adds those of the test set"
+        )
+    return asked
+
+
+def sort_rows(rows: list[Row], metric: str) -> list[Row]:
+    """Return the rows best first; those without the metric come last."""
     sign = 1 if metric.endswith(LOWER_IS_BETTER) else -1
     return sorted(
         rows, key=lambda row: (metric not in row.metrics, sign * row.metrics.get(metric, 0))
     )
-
-
-def choose_metrics(rows: list[Row], sorted_by: str) -> list[str]:
-    """Return the headline metrics, and the one that the rows are sorted by."""
-    names = dict.fromkeys(name for row in rows for name in row.metrics)
-    return [name for name in names if name.endswith(HEADLINES) or name == sorted_by]
 
 
 def format_param(row: Row, name: str) -> str:
@@ -142,41 +169,49 @@ def format_param(row: Row, name: str) -> str:
 
 
 def format_metric(row: Row, name: str) -> str:
-    """Return a metric, and its interval in brackets."""
+    """Return a metric with its deviation, or its interval in brackets."""
     if name not in row.metrics:
         return MISSING
-    interval = row.intervals.get(name, ())
-    brackets = f" [{', '.join(f'{end:.3f}' for end in interval)}]" if interval else ""
+    spread = row.spreads.get(name, ())
+    if len(spread) == 1:
+        return f"{row.metrics[name]:.4f} ± {spread[0]:.4f}"
+    brackets = f" [{', '.join(f'{end:.3f}' for end in spread)}]" if spread else ""
     return f"{row.metrics[name]:.4f}{brackets}"
 
 
-def make_table(rows: list[Row], sorted_by: str) -> str:
+def make_table(rows: list[Row], metrics: list[str], sorted_by: str) -> str:
     """Return the rows as a Markdown table, with a column of states if one is not done."""
-    rows = sort_rows(rows, sorted_by)
-    params, metrics = find_changed_params(rows), choose_metrics(rows, sorted_by)
+    params = find_changed_params(rows)
+    shown = [
+        name
+        for name in metrics
+        if not is_of_test(name) or name.endswith(HEADLINES) or name == sorted_by
+    ]
     has_states = any(row.state != "success" for row in rows)
     header = ["experiment", *["state"] * has_states, *shorten_names(params)]
-    table = [[*header, *(name.replace("_", " ") for name in metrics)]]
+    table = [[*header, *(name.replace(".", " ").replace("_", " ") for name in shown)]]
     for row in rows:
         cells = [row.name, *[row.state] * has_states]
         cells += [format_param(row, name) for name in params]
-        table.append(cells + [format_metric(row, name) for name in metrics])
+        table.append(cells + [format_metric(row, name) for name in shown])
     return align_table(table)
 
 
-def write_csv(rows: list[Row], sorted_by: str) -> None:
-    """Print the rows as CSV: whole names, every digit, every metric."""
-    rows = sort_rows(rows, sorted_by)
+def write_csv(rows: list[Row], metrics: list[str]) -> None:
+    """Print the rows as CSV: whole names, every digit, every one of the metrics."""
     params = find_changed_params(rows)
-    metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
-    ends = ("", "_low", "_high")
+    ends = {name: ("_low", "_high") if is_of_test(name) else ("_std",) for name in metrics}
+    columns = [name + end for name in metrics for end in ("", *ends[name])]
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["experiment", "state", *params, *(m + end for m in metrics for end in ends)])
+    writer.writerow(["experiment", "state", *params, *columns])
     for row in rows:
         figures = [
             figure
             for name in metrics
-            for figure in (row.metrics.get(name, ""), *row.intervals.get(name, ("", "")))
+            for figure in (
+                row.metrics.get(name, ""),
+                *row.spreads.get(name, ("",) * len(ends[name])),
+            )
         ]
         values = [format_param(row, name) for name in params]
         writer.writerow([row.name, row.state, *values, *figures])
@@ -185,15 +220,19 @@ def write_csv(rows: list[Row], sorted_by: str) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Print the table that ``argv`` asks for."""
     parser = argparse.ArgumentParser(description="Print a table of the experiments, best first.")
-    parser.add_argument("--sort-by", default="mcc", metavar="METRIC", help="mcc if not given")
+    parser.add_argument("--sort-by", metavar="METRIC", help="not by the cross-validation score")
+    parser.add_argument("--test", action="store_true", help="show metrics of the test set, too")
     parser.add_argument("--num", type=int, default=1, help="commits back whose experiments to show")
-    parser.add_argument("--csv", action="store_true", help="CSV with every metric instead")
+    parser.add_argument("--csv", action="store_true", help="CSV with every digit instead")
     args = parser.parse_args(argv)
     rows = read_rows(show_experiments(args.num))
+    metrics = list_metrics(rows, args.test)
+    metric = choose_metric(metrics, args.sort_by)
+    rows = sort_rows(rows, metric)
     if args.csv:
-        write_csv(rows, args.sort_by)
+        write_csv(rows, metrics)
     else:
-        print(make_table(rows, args.sort_by), flush=True)
+        print(make_table(rows, metrics, metric), flush=True)
 
 
 def run_program() -> None:

@@ -15,7 +15,7 @@ from core.processes import run_dvc
 
 PLOT = "Rates by threshold"
 # The columns of ``dvc exp show`` that are kept.
-HEADLINES = r"test\.(f1|mcc|.*_caught|.*_blocked)$"
+HEADLINES = r"(cv\..*|test\.(f1|mcc|.*_caught|.*_blocked))$"
 LINES = ["caught", "blocked"]
 # A comment's chart needs no more points.
 EVERY = 5

@@ -12,17 +12,19 @@ from pathlib import Path
 from core.files import write_text
 from core.markdown import align_table
 from core.params import read_sections
+from evaluation.cv_scores import format_cv_scores
 
 
-def make_results_table(metrics: dict, intervals: dict) -> str:
-    """Return the metrics as a Markdown table, columns aligned."""
+def describe_results(metrics: dict, intervals: dict) -> str:
+    """Return the metrics as a Markdown table, columns aligned, and the cross-validation score."""
     rows = [["metric", "test", "95% interval", "training"]]
     for name, value in metrics["test"].items():
         interval = intervals["test"][name]
         numbers = (value, interval["low"], interval["high"], metrics["train"][name])
         value_, low, high, train = (f"{number:.4f}" for number in numbers)
         rows.append([name.replace("_", " "), value_, f"{low} to {high}", train])
-    return align_table(rows)
+    scores = format_cv_scores(metrics["cv"])
+    return f"{align_table(rows)}\n\nCross-validation on the training set: {scores}."
 
 
 def make_stages_table(pipeline: dict) -> str:
@@ -80,7 +82,7 @@ def main(argv: list[str] | None = None) -> None:
     metrics, intervals = (
         json.loads(path.read_text(encoding="utf-8")) for path in (args.metrics, args.intervals)
     )
-    results = make_results_table(metrics, intervals)
+    results = describe_results(metrics, intervals)
     if args.readme is None:
         print(f"{results}\n\nReport with plots and errors: {args.report}")
         return

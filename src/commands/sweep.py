@@ -37,11 +37,11 @@ from hydra.errors import HydraException
 from core import processes
 from core.identity import require_identity
 from core.log import run_stage
+from evaluation.cv_scores import format_cv_scores
 
 DVC = [sys.executable, "-m", "dvc"]
 SOURCE = Path(__file__).parents[1]
 LOGS = Path("logs", "sweep")
-HEADLINE = "mcc"
 POLL_SECONDS = 0.05
 
 logger = logging.getLogger(__name__)
@@ -201,7 +201,7 @@ def run_grid(
 
 
 def collect_run(root: Path, run: Run, metrics: Path) -> str:
-    """Fetch an experiment that has ended into the checkout's repository; return its headline.
+    """Fetch an experiment that has ended into the checkout's repository; return its score.
 
     Raises
     ------
@@ -214,7 +214,7 @@ def collect_run(root: Path, run: Run, metrics: Path) -> str:
     ref = f"refs/exps/{head[:2]}/{head[2:]}/{run.name}"
     run_git(root, "fetch", "--quiet", "--no-write-fetch-head", str(run.clone), f"+{ref}:{ref}")
     values = json.loads((run.clone / metrics).read_text(encoding="utf-8"))
-    return f"{HEADLINE} {values['test'][HEADLINE]:.4f}"
+    return format_cv_scores(values["cv"])
 
 
 def find_error(log: str) -> str:
@@ -258,6 +258,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many at a time")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON of the metrics")
+    parser.add_argument("--test", action="store_true", help="show metrics of the test set, too")
     args = parser.parse_args(argv)
     if args.jobs < 1:
         raise ValueError(f"--jobs is {args.jobs}: give at least 1")
@@ -270,7 +271,8 @@ def main(argv: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         logger.warning("stopped; the experiments that had ended are kept")
         sys.exit(130)
-    print(processes.run(sys.executable, str(SOURCE), "compare"), end="", flush=True)
+    options = ["--test"] * args.test
+    print(processes.run(sys.executable, str(SOURCE), "compare", *options), end="", flush=True)
     if failed:
         names = "; ".join(" ".join(run.overrides) for run in failed)
         raise ValueError(f"{len(failed)} of {len(grid)} experiments failed, see {LOGS}: {names}")

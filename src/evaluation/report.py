@@ -6,6 +6,8 @@ from pathlib import Path
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from evaluation.cv_scores import format_cv_scores
+
 TEMPLATES = Path(__file__).parent
 
 
@@ -27,6 +29,7 @@ def render_report(
     )
     return environment.get_template("report.html").render(
         metrics=metrics,
+        cv_scores=format_cv_scores(metrics["cv"]),
         intervals=intervals,
         errors=errors.to_dict("records"),
         pictures={name: b64encode(content).decode() for name, content in pictures.items()},

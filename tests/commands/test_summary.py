@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def argv(tmp_path):
-    metrics = {"test": {"roc_auc": 0.5}, "train": {"roc_auc": 1.0}}
+    cv = {"roc_auc": 0.75, "roc_auc_std": 0.01}
+    metrics = {"cv": cv, "test": {"roc_auc": 0.5}, "train": {"roc_auc": 1.0}}
     intervals = {"test": {"roc_auc": {"low": 0.25, "high": 0.75}}}
     for name, content in (("metrics", metrics), ("intervals", intervals)):
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
@@ -25,6 +26,7 @@ def test_prints_metrics_and_where_the_report_is(argv, capsys):
     summary.main(argv)
     lines = capsys.readouterr().out.splitlines()
     assert lines[2] == "| roc auc | 0.5000 | 0.2500 to 0.7500 | 1.0000   |"
+    assert lines[4] == "Cross-validation on the training set: roc auc 0.7500 ± 0.0100."
     assert lines[-1] == "Report with plots and errors: reports/report.html"
 
 

@@ -79,20 +79,20 @@ def copy(swept, tmp_path):
 def test_a_sweep_ends_with_a_table_of_its_grid(swept):
     header, _, *rows = map(split_cells, swept[1].splitlines())
     assert header[:3] == ["experiment", "max_ngram", "C"]
-    assert header[3:] == ["f1", "mcc", "recall at max fpr", "spam caught", "ham blocked"]
+    assert header[3:] == ["cv matthews corrcoef"]
     values = {tuple(row[1:3]) for row in rows if row[0].startswith("sweep-")}
     assert values == {("1", "1"), ("1", "100"), ("2", "1"), ("2", "100")}
     assert "main (baseline)" in {row[0] for row in rows}
     assert len(rows) == 5
     for cell in (cell for row in rows for cell in row[3:]):
-        assert re.fullmatch(r"[01]\.\d{4} \[[01]\.\d{3}, [01]\.\d{3}\]", cell)
+        assert re.fullmatch(r"[01]\.\d{4} ± 0\.\d{4}", cell)
 
 
 def test_experiments_are_compared_best_first(swept, capsys):
     with work_in(swept[0]):
-        compare.main(["--sort-by=brier_score"])
+        compare.main(["--test", "--sort-by=test.brier_score"])
     header, _, *rows = map(split_cells, capsys.readouterr().out.splitlines())
-    scores = [float(row[header.index("brier score")].split()[0]) for row in rows]
+    scores = [float(row[header.index("test brier score")].split()[0]) for row in rows]
     assert scores == sorted(scores)
     assert len(set(scores)) > 1
 
@@ -119,7 +119,7 @@ def test_a_failing_experiment_fails_the_sweep_and_spares_the_others(copy):
     assert run.returncode == 1, run.stdout
     assert "threshold=2 failed: " in run.stdout
     assert "threshold: input should be less than 1, got 2" in run.stdout
-    assert re.search(r"threshold=0\.9999 in \d+\.\d s: mcc 0\.\d{4}", run.stdout)
+    assert re.search(r"threshold=0\.9999 in \d+\.\d s: matthews corrcoef [01]\.\d{4} ± 0\.\d{4}", run.stdout)
     assert run.stdout.splitlines()[-1].endswith(
         "1 of 2 experiments failed, see logs/sweep: model_evaluation.threshold=2"
     )

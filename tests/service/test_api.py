@@ -19,7 +19,7 @@ from models.store import load_model, save_model
 from service import api
 from service.schemas import BATCH_SIZE, BODY_BYTES, TEXT_LENGTH
 from tests.support.application import ask, make_settings
-from tests.support.running_service import METRICS, PNG, make_folder
+from tests.support.running_service import MEASURED, PNG, make_folder
 from tests.support.small_model import fit_model
 
 ROOT = Path(__file__).parents[2]
@@ -260,7 +260,7 @@ def test_the_card_tells_version_metrics_and_digests(get, model_folder):
     assert card["sha256"] == hashlib.sha256(content).hexdigest()
     assert card["version"] == card["sha256"][:12]
     assert card["labels"] == {"negative": "ham", "positive": "spam"}
-    assert card["metrics"] == {"test": METRICS, "train": METRICS}
+    assert card["metrics"] == MEASURED
     assert card["intervals"]["test"]["f1"] == {"low": 0.89, "high": 0.91}
     assert card["training"] == {"training_set_md5": "b" * 32}
     assert card["plots"] == ["confusion_matrix", "roc"]

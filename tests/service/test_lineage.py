@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from service.lineage import Lineage, read_lineage
-from tests.support.running_service import METRICS, make_folder, measure
+from tests.support.running_service import MEASURED, make_folder, measure
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def read(folder):
 
 def test_all_is_told_of_the_model_that_was_measured(folder):
     found = read(folder)
-    assert found.metrics == {"test": METRICS, "train": METRICS}
+    assert found.metrics == MEASURED
     assert found.intervals is not None
     assert found.training == {"training_set_md5": "b" * 32}
     assert found.plots == ("confusion_matrix", "roc")
