@@ -23,7 +23,7 @@ COPY src/feedback src/feedback
 COPY src/service src/service
 RUN python -m compileall -q src
 COPY params.yaml dvc.lock ./
-COPY models/model.skops models/
+COPY models/model.skops models/model.points.json models/
 COPY reports/metrics.json reports/intervals.json reports/
 COPY reports/plots reports/plots
 USER 10001

@@ -1,8 +1,9 @@
-"""Tune, fit and calibrate the classifier: features -> model, cross-validation results.
+"""Tune, fit and calibrate the classifier: features -> model, operating points, results of folds.
 
 By hand: python src/model_building.py --params params.yaml --train data/interim/train.parquet \
     --features data/processed/train.npz --transformer models/features.skops \
-    --model models/model.skops --cv-results reports/cv_results.csv
+    --model models/model.skops --points models/model.points.json \
+    --cv-results reports/cv_results.csv
 """
 
 import core.startup  # noqa: F401  (first: see there)
@@ -17,7 +18,12 @@ import pandas as pd
 import scipy.sparse as sp
 from sklearn.base import ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.model_selection import GridSearchCV, PredefinedSplit, RandomizedSearchCV
+from sklearn.model_selection import (
+    GridSearchCV,
+    PredefinedSplit,
+    RandomizedSearchCV,
+    cross_val_predict,
+)
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 
@@ -29,6 +35,7 @@ from models.estimators import ModelParams, build_estimator
 from models.folds import assign_folds
 from models.scorers import build_scorer
 from models.store import load_model, save_model
+from models.threshold import find_operating_points, write_points
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +72,7 @@ def build_search(
 
 def fit_classifier(
     X: sp.csr_matrix, y: np.ndarray, groups: np.ndarray, positive: str, params: ModelParams
-) -> tuple[ClassifierMixin, pd.DataFrame]:
+) -> tuple[ClassifierMixin, np.ndarray, pd.DataFrame]:
     """Tune, fit, and calibrate where the classifier gives no probabilities.
 
     Parameters
@@ -84,6 +91,8 @@ def fit_classifier(
     Returns
     -------
     classifier : fitted classifier with ``predict_proba``
+    probability : ndarray of float, shape (n_rows,)
+        Of the positive label, for each row by a classifier that was fitted on the other folds.
     results : DataFrame
         A row for each candidate, best first: which score, parameters, mean and standard deviation
         of the score over the folds, each fold's score.
@@ -95,7 +104,17 @@ def fit_classifier(
         weights["sample_weight"] = compute_sample_weight(params.class_weight, y)
     search.fit(X, y, **weights)
     classifier = search.best_estimator_
-    if not hasattr(classifier, "predict_proba"):
+    is_calibrated = hasattr(classifier, "predict_proba")
+    held_out = cross_val_predict(
+        classifier,
+        X,
+        y,
+        cv=search.cv,
+        n_jobs=search.n_jobs,
+        params=weights,
+        method="predict_proba" if is_calibrated else "decision_function",
+    )
+    if not is_calibrated:
         uncalibrated = clone(classifier)
         class_weight = uncalibrated.get_params().get("class_weight")
         if isinstance(class_weight, dict):
@@ -106,7 +125,11 @@ def fit_classifier(
         classifier.fit(X, y)
         # The folds served their purpose; the model file need not list them.
         classifier.set_params(cv=params.search.cv)
-    return classifier, tabulate_results(search.cv_results_, params.search.scoring)
+        [calibrated] = classifier.calibrated_classifiers_
+        of_second = calibrated.calibrators[0].predict(held_out)
+        held_out = np.column_stack([1 - of_second, of_second])
+    probability = held_out[:, list(classifier.classes_).index(positive)]
+    return classifier, probability, tabulate_results(search.cv_results_, params.search.scoring)
 
 
 def tabulate_results(cv_results: dict[str, Any], scoring: str) -> pd.DataFrame:
@@ -126,6 +149,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--features", type=Path, required=True, help="matrix of the training rows")
     parser.add_argument("--transformer", type=Path, required=True, help="fitted features")
     parser.add_argument("--model", type=Path, required=True, help="model to write")
+    parser.add_argument("--points", type=Path, required=True, help="its operating points, to write")
     parser.add_argument("--cv-results", type=Path, required=True, help="CSV to write")
     args = parser.parse_args(argv)
     params = read_params(args.params, "model_building", ModelParams)
@@ -134,17 +158,17 @@ def main(argv: list[str] | None = None) -> None:
     features = load_model(args.transformer)
 
     y, groups = train["label"].astype("str").to_numpy(object), train["group"].to_numpy()
+    positive = train["label"].cat.categories[1]
     with timed(logger, "cross-validated and fitted %s on %d rows", params.estimator, len(y)):
         try:
-            classifier, results = fit_classifier(
-                X, y, groups, train["label"].cat.categories[1], params
-            )
+            classifier, probability, results = fit_classifier(X, y, groups, positive, params)
         except ValueError as error:
             raise ValueError(f"{args.params}: {error}") from error
     score = results.loc[results.index[0], ["scoring", "mean_test_score", "std_test_score"]]
     logger.info("%s %.4f ± %.4f over folds", *score)
     write_csv(results, args.cv_results)
     save_model(Pipeline([*features.steps, ("classifier", classifier)]), args.model)
+    write_points(find_operating_points(y == positive, probability), args.model, args.points)
 
 
 if __name__ == "__main__":

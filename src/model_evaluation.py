@@ -1,6 +1,7 @@
 """Evaluate the model on the test and training sets: model, features -> metrics, plots, report.
 
 By hand: python src/model_evaluation.py --params params.yaml --model models/model.skops \
+    --points models/model.points.json \
     --train data/interim/train.parquet --train-features data/processed/train.npz \
     --test data/interim/test.parquet --test-features data/processed/test.npz \
     --cv-results reports/cv_results.csv \
@@ -30,7 +31,8 @@ from evaluation.plots import draw_figures, log_plots
 from evaluation.report import render_report
 from evaluation.scores import EvaluationParams, compute_metrics, score
 from features.matrices import load_matrix
-from models.store import load_model
+from models.store import load_model, read_digest
+from models.threshold import OperatingPoint, find_operating_point, read_points
 
 # The argument that names each output, and its name in the folder where all are written at first.
 OUTPUTS = {
@@ -60,10 +62,25 @@ def find_errors(df: pd.DataFrame, threshold: float) -> pd.DataFrame:
     return wrong.loc[order.index, ["row", "label", "predicted", "probability", "text"]]
 
 
+def measure_point(df: pd.DataFrame, point: OperatingPoint | None) -> dict[str, float]:
+    """Return what an operating point achieves, out of fold (``cv_...``) and on a scored set."""
+    if point is None:
+        logger.warning("no threshold has a false-positive rate of model_evaluation.max_fpr or less")
+        return {}
+    is_found = df["probability"] >= point.threshold
+    return {
+        "threshold": point.threshold,
+        "cv_recall": point.recall,
+        "cv_fpr": point.fpr,
+        "recall": round(float(is_found[df["is_positive"]].mean()), 6),
+        "fpr": round(float(is_found[~df["is_positive"]].mean()), 6),
+    }
+
+
 def write_evaluation(
     folder: Path,
     scored: dict[str, pd.DataFrame],
-    cv_scores: dict[str, float],
+    known: dict[str, dict[str, float]],
     model: Pipeline,
     X: sp.csr_matrix,
     params: EvaluationParams,
@@ -76,8 +93,8 @@ def write_evaluation(
         Gets what ``OUTPUTS`` lists.
     scored : dict of str to DataFrame
         What ``score`` returned for ``test`` and ``train``.
-    cv_scores : dict of str to float
-        What ``read_cv_scores`` returned.
+    known : dict of str to dict
+        Metrics that are computed already.
     model : Pipeline
         The model.
     X : csr_matrix of shape (n_rows, n_features)
@@ -88,11 +105,11 @@ def write_evaluation(
     Returns
     -------
     dict of str to dict
-        The metrics of each set, and of cross-validation as ``cv``.
+        Those metrics, and the metrics of each set.
     """
     test = scored["test"]
     labels = list(test["label"].cat.categories)
-    metrics, intervals = {"cv": cv_scores}, {}
+    metrics, intervals = dict(known), {}
     with timed(logger, "computed metrics and intervals"):
         for name, df in scored.items():
             metrics[name], intervals[name] = compute_metrics(df, params)
@@ -119,6 +136,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Evaluate the model, write metrics and report.")
     parser.add_argument("--params", type=Path, required=True, help="params.yaml")
     parser.add_argument("--model", type=Path, required=True, help="model to evaluate")
+    parser.add_argument("--points", type=Path, required=True, help="its operating points")
     for name in ("train", "test"):
         parser.add_argument(
             f"--{name}", type=Path, required=True, help=f"Parquet of the {name} set"
@@ -151,7 +169,8 @@ def main(argv: list[str] | None = None) -> None:
     check_outputs(args)
     params = read_params(args.params, "model_evaluation", EvaluationParams)
     model = load_model(args.model)
-    cv_scores = read_cv_scores(args.cv_results)
+    points = read_points(args.points, args.model, read_digest(args.model))
+    known = {"cv": read_cv_scores(args.cv_results)}
 
     scored, matrices = {}, {}
     for name in ("test", "train"):
@@ -159,8 +178,10 @@ def main(argv: list[str] | None = None) -> None:
         matrices[name] = load_matrix(getattr(args, f"{name}_features"), len(df))
         with timed(logger, "scored %d %s rows", len(df), name):
             scored[name] = score(model, df, matrices[name])
+    point = find_operating_point(points, params.max_fpr)
+    known["operating_point"] = measure_point(scored["test"], point)
     with empty_folder(args.metrics.with_name("evaluation.tmp")) as folder:
-        metrics = write_evaluation(folder, scored, cv_scores, model, matrices["test"], params)
+        metrics = write_evaluation(folder, scored, known, model, matrices["test"], params)
         for argument, name in OUTPUTS.items():
             replace(folder / name, getattr(args, argument))
     logger.info("test F1 %.4f, MCC %.4f", metrics["test"]["f1"], metrics["test"]["mcc"])

@@ -1,5 +1,6 @@
 """Tests of tuning and fitting the classifier."""
 
+import json
 import pickle
 
 import numpy as np
@@ -12,7 +13,8 @@ from sklearn.preprocessing import FunctionTransformer
 import model_building
 from features.matrices import save_matrix
 from models.estimators import ESTIMATORS
-from models.store import load_model, save_model
+from models.store import load_model, read_digest, save_model
+from models.threshold import read_points
 
 N_ROWS = 60
 
@@ -46,6 +48,7 @@ def build(params_file, inputs):
                 f"--features={inputs / 'train.npz'}",
                 f"--transformer={inputs / 'features.skops'}",
                 f"--model={inputs / 'model.skops'}",
+                f"--points={inputs / 'model.points.json'}",
                 f"--cv-results={inputs / 'cv.csv'}",
             ]
         )
@@ -72,6 +75,32 @@ def test_class_weights_reach_an_estimator_without_the_parameter(build):
     plain, _ = build(estimator="multinomial_nb", class_weight=None)
     weighted, _ = build(estimator="multinomial_nb", class_weight={"ham": 1.0, "spam": 9.0})
     assert weighted.predict_proba(CLEAR)[0, 1] > plain.predict_proba(CLEAR)[0, 1]
+
+
+@pytest.mark.parametrize("estimator", ["logistic_regression", "linear_svc", "multinomial_nb"])
+@pytest.mark.parametrize("names", [("ham", "spam"), ("wanted", "advert")])
+def test_operating_points_come_from_rows_that_were_held_out(build, inputs, estimator, names):
+    df = pd.read_parquet(inputs / "train.parquet")
+    label = df["label"].cat.rename_categories(dict(zip(("ham", "spam"), names, strict=True)))
+    df.assign(label=label).to_parquet(inputs / "train.parquet")
+    build(estimator=estimator)
+    path = inputs / "model.points.json"
+    first = path.read_bytes()
+    points = read_points(path, path, read_digest(inputs / "model.skops"))
+    assert points[0].recall > 0.5
+    assert points[-1].recall == 1
+    build(estimator=estimator)
+    assert path.read_bytes() == first
+
+
+def test_operating_points_do_not_know_the_labels_of_noise(build, inputs):
+    df = pd.read_parquet(inputs / "train.parquet")
+    shuffled = df["label"].sample(frac=1, random_state=0, ignore_index=True)
+    df.assign(label=shuffled).to_parquet(inputs / "train.parquet")
+    build(estimator="random_forest", class_weight=None)
+    points = json.loads((inputs / "model.points.json").read_text())["points"]
+    assert points[0]["recall"] < 0.5, "the forest has seen every row, and is right on all of them"
+    assert points[-1]["fpr"] > 0.5
 
 
 def test_the_model_holds_the_transformer_and_the_classifier(build):

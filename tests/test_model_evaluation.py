@@ -14,6 +14,7 @@ import model_evaluation
 from features.matrices import save_matrix
 from model_evaluation import find_errors
 from models.store import save_model
+from models.threshold import OperatingPoint, write_points
 from tests.support.word_counts import TEST, TRAIN, make_model
 
 CV_RESULTS = """\
@@ -32,6 +33,8 @@ def files(tmp_path):
         df.to_parquet(tmp_path / f"{name}.parquet")
         save_matrix(X, tmp_path / f"{name}.npz")
     (tmp_path / "cv.csv").write_text(CV_RESULTS)
+    point = OperatingPoint(threshold=0.25, recall=0.75, fpr=0.001)
+    write_points([point], tmp_path / "model.skops", tmp_path / "model.points.json")
     return tmp_path
 
 
@@ -42,6 +45,7 @@ def evaluate(params_file, files):
     def run(outputs=None, **changes):
         params = params_file({f"model_evaluation.{key}": value for key, value in changes.items()})
         argv = [f"--params={params}", f"--model={files / 'model.skops'}"]
+        argv.append(f"--points={files / 'model.points.json'}")
         for name in ("train", "test"):
             argv += [f"--{name}={files / name}.parquet", f"--{name}-features={files / name}.npz"]
         argv.append(f"--cv-results={files / 'cv.csv'}")
@@ -73,6 +77,25 @@ def test_the_metrics_hold_the_score_of_cross_validation(evaluate):
     found = json.loads((reports / "metrics.json").read_text())
     assert found["cv"] == {"f1": 0.95, "f1_std": 0.0125}
     assert "f1 0.9500 ± 0.0125" in (reports / "report.html").read_text()
+
+
+def test_the_test_set_measures_the_operating_point_of_cross_validation(evaluate):
+    found = json.loads((evaluate(max_fpr=0.001) / "metrics.json").read_text())
+    cross_validated = {"threshold": 0.25, "cv_recall": 0.75, "cv_fpr": 0.001}
+    assert found["operating_point"] == {**cross_validated, "recall": 1.0, "fpr": round(1 / 7, 6)}
+
+
+def test_no_operating_point_is_no_error(evaluate):
+    reports = evaluate(max_fpr=0.0001)
+    assert json.loads((reports / "metrics.json").read_text())["operating_point"] == {}
+    assert "is the lowest that keeps to" not in (reports / "report.html").read_text()
+
+
+def test_refuses_operating_points_of_another_model(evaluate, files):
+    model, _ = make_model(LogisticRegression(C=9), TRAIN)
+    save_model(model, files / "model.skops")
+    with pytest.raises(ValueError, match=r"points\.json holds the operating points of model "):
+        evaluate()
 
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", CV_RESULTS.replace("0.95", "x"), "\0"])

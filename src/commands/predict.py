@@ -29,7 +29,7 @@ from core.params import read_params
 from core.terminal import escape_unprintable, exit_on_closed_pipe
 from models.explanation import Explanation, explain
 from models.scoring import check_labels, read_version, score_chunks, score_texts
-from models.store import load_model
+from models.store import load_model, read_digest
 from models.threshold import choose_threshold
 from records.chunks import Rejection, inspect_text
 from records.files import (
@@ -45,7 +45,6 @@ from records.files import (
 from records.schema import FileParams, Labels, check_encoding
 
 MODEL = Path("models/model.skops")
-ROC = Path("reports/plots/sklearn/roc.json")
 ADDED = ("label", "probability", "model_version")
 TELLING_WORDS = 8
 # What a shell reports of a program that a signal ended: this and its number.
@@ -232,7 +231,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=1, help="processes that score")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     parser.add_argument("--model", type=Path, default=MODEL)
-    parser.add_argument("--roc", type=Path, help=f"test results of the model ({ROC})")
+    parser.add_argument(
+        "--points", type=Path, help="operating points of the model for --max-fpr (beside it)"
+    )
     return parser
 
 
@@ -246,11 +247,12 @@ def main(argv: list[str] | None = None) -> None:
         raise ValueError(f"--jobs is {args.jobs}: give 1 or more")
     if args.max_rejected is not None and not 0 <= args.max_rejected <= 1:
         raise ValueError(f"--max-rejected is {args.max_rejected:g}: give a number from 0 to 1")
-    if args.max_fpr is not None and args.roc is None and args.model != MODEL:
-        raise ValueError(f"--max-fpr needs the test results of {args.model}: name them with --roc")
     params = read_params(args.params, "data_validation", FileParams)
-    threshold = choose_threshold(args.threshold, args.max_fpr, args.roc or ROC, args.params)
     model = load_model(args.model)
+    digest = read_digest(args.model)
+    threshold = choose_threshold(
+        args.threshold, args.max_fpr, args.points, args.model, digest, args.params
+    )
     check_labels(model, [params.labels.negative, params.labels.positive], args.model)
     with exit_on_closed_pipe():
         if args.text is not None:

@@ -28,6 +28,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 from core.files import make_private_folder
 from core.log import run_stage
 from feedback.store import open_store
+from models.threshold import name_points
 from service import telemetry
 from service.app import create_app
 from service.connections import protocol
@@ -217,6 +218,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--timeout", type=float, default=10, help="seconds that a client may take to send a request"
     )
     parser.add_argument("--model", type=Path, default=Path("models/model.skops"))
+    parser.add_argument(
+        "--points", type=Path, help="operating points of the model for --max-fpr (beside it)"
+    )
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     parser.add_argument("--lock", type=Path, default=Path("dvc.lock"))
     parser.add_argument("--reports", type=Path, default=Path("reports"), help="of the evaluation")
@@ -228,7 +232,7 @@ def read_settings(args: argparse.Namespace, folder: Path) -> Settings:
     return Settings(
         model=args.model,
         params=args.params,
-        roc=args.reports / "plots/sklearn/roc.json",
+        points=args.points or name_points(args.model),
         metrics=args.reports / "metrics.json",
         intervals=args.reports / "intervals.json",
         plots=args.reports / "plots/images",

@@ -1,7 +1,6 @@
 """Score messages with a stored model, in one process or several."""
 
 import gc
-import hashlib
 import multiprocessing
 import os
 import signal
@@ -18,7 +17,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from models.probability import predict_positive
-from models.store import load_model
+from models.store import load_model, read_digest
 from records.chunks import Chunk
 
 DIGEST_LENGTH = 12
@@ -28,8 +27,8 @@ STOPPING = {signal.SIGINT, signal.SIGTERM}
 
 
 def read_version(path: Path) -> str:
-    """Return the first 12 hexadecimal digits of a model file's SHA-256."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:DIGEST_LENGTH]
+    """Return the first 12 digits of the SHA-256 of a model's file."""
+    return read_digest(path)[:DIGEST_LENGTH]
 
 
 def check_labels(model: Pipeline, labels: list[str], path: Path) -> None:

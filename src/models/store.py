@@ -1,5 +1,6 @@
 """Store fitted models as files that run no code when they are read."""
 
+import hashlib
 import json
 import re
 import zipfile
@@ -36,6 +37,11 @@ def save_model(model: BaseEstimator, path: Path) -> None:
     """Write a fitted estimator in skops's format; equal estimators give equal bytes."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(canonicalise(sio.dumps(model)))
+
+
+def read_digest(path: Path) -> str:
+    """Return the SHA-256 of a model's file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def canonicalise(dump: bytes) -> bytes:

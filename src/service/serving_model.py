@@ -50,17 +50,28 @@ class ServingModel:
         return self.sha256[:DIGEST_LENGTH]
 
 
-def load_serving_model(path: Path, labels: Labels, threshold: float) -> ServingModel:
+def load_serving_model(path: Path, labels: Labels, choose: Callable[[str], float]) -> ServingModel:
     """Load a model's file and try it on a message.
+
+    Parameters
+    ----------
+    path : Path
+        The file; nobody else writes to it.
+    labels : Labels
+        The labels that it must have.
+    choose : callable
+        Returns the threshold of the model whose file has the SHA-256 that it is given.
 
     Raises
     ------
     OSError
         If the file cannot be read.
     ValueError
-        If it is none of our models, or has other labels.
+        If it is none of our models, or has other labels, or there is no threshold for it.
     """
     content = path.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    threshold = choose(sha256)
     pipeline = load_model(path)
     check_labels(pipeline, [labels.negative, labels.positive], path)
     # The first message takes longer than others: NLTK is imported, patterns are compiled.
@@ -74,7 +85,7 @@ def load_serving_model(path: Path, labels: Labels, threshold: float) -> ServingM
     return ServingModel(
         pipeline,
         content,
-        hashlib.sha256(content).hexdigest(),
+        sha256,
         hashlib.md5(content, usedforsecurity=False).hexdigest(),
         labels,
         threshold,
@@ -105,14 +116,22 @@ def load_newest(settings: Settings) -> ServingModel:
     if not settings.model.is_file():
         raise FileNotFoundError(f"{settings.model} does not exist: run 'dvc repro' to make it")
     labels = read_params(settings.params, "data_validation", DataParams).labels
-    threshold = choose_threshold(
-        settings.threshold, settings.max_fpr, settings.roc, settings.params
-    )
     make_private_folder(settings.folder)
     copy = settings.folder / f"model.{os.getpid()}.skops"
     try:
         shutil.copyfile(settings.model, copy)
-        loaded = load_serving_model(copy, labels, threshold)
+        loaded = load_serving_model(
+            copy,
+            labels,
+            lambda sha256: choose_threshold(
+                settings.threshold,
+                settings.max_fpr,
+                settings.points,
+                settings.model,
+                sha256,
+                settings.params,
+            ),
+        )
     except ValueError as error:
         # The copy's name says nothing to anyone.
         raise ValueError(str(error).replace(str(copy), str(settings.model))) from error
@@ -132,14 +151,14 @@ def load_at_start(settings: Settings) -> ServingModel:
         logger.error("%s; the model before it is served", error)
         point = json.loads((settings.folder / LAST_POINT).read_text(encoding="utf-8"))
         labels = Labels(**point["labels"])
-        return load_serving_model(settings.folder / LAST_GOOD, labels, point["threshold"])
+        return load_serving_model(settings.folder / LAST_GOOD, labels, lambda _: point["threshold"])
 
 
 def read_signature(settings: Settings) -> tuple[int, ...]:
     """Return what changes when a file of the model does, or () if one is missing."""
     files = [settings.model, settings.params]
     if settings.max_fpr is not None:
-        files.append(settings.roc)
+        files.append(settings.points)
     try:
         found = [path.stat() for path in files]
     except OSError:

@@ -10,9 +10,9 @@ class Settings:
 
     Attributes
     ----------
-    model, params, roc, metrics, intervals, plots, lock : Path
-        The model, the parameters, what the evaluation measured, and dvc.lock, which tells whether
-        these belong together.
+    model, points, params, metrics, intervals, plots, lock : Path
+        The model, its operating points, the parameters, what the evaluation measured, and dvc.lock,
+        which tells whether these belong together.
     folder : Path
         Private and writable; holds the last model that could be loaded.
     threshold, max_fpr : float or None
@@ -30,8 +30,8 @@ class Settings:
     """
 
     model: Path
+    points: Path
     params: Path
-    roc: Path
     metrics: Path
     intervals: Path
     plots: Path

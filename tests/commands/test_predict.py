@@ -1,7 +1,6 @@
 """Tests of predicting, in this process, with a small model."""
 
 import gzip
-import json
 import os
 import re
 import resource
@@ -16,6 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 from commands import predict
 from models.scoring import read_version
 from models.store import save_model
+from models.threshold import OperatingPoint, write_points
 from tests.support.small_model import fit_model
 
 ROOT = Path(__file__).parents[2]
@@ -105,10 +105,10 @@ def test_the_threshold_decides(run, capsys):
     assert "label        ham" in capsys.readouterr().out
 
 
-def test_a_rate_chooses_the_threshold(run, tmp_path, capsys):
-    roc = tmp_path / "roc.json"
-    roc.write_text(json.dumps({"roc": [{"fpr": 0, "tpr": 0.5, "threshold": 0.25}]}))
-    run("free prize", "--max-fpr", "0.01", "--roc", roc)
+def test_a_rate_chooses_the_threshold(run, model_file, tmp_path, capsys):
+    points = tmp_path / "points.json"
+    write_points([OperatingPoint(threshold=0.25, recall=0.5, fpr=0)], model_file, points)
+    run("free prize", "--max-fpr", "0.01", "--points", points)
     assert "which it is from 0.25" in capsys.readouterr().out
 
 
@@ -299,7 +299,7 @@ def test_refuses_to_replace_what_is_no_file(run, messages):
         (["hello", "--threshold", "1.5"], "--threshold is 1.5: give a number from 0 to 1"),
         (["hello", "--max-rejected", "nan"], "--max-rejected is nan: give a number from 0 to 1"),
         (["hello", "--jobs", "0"], "--jobs is 0: give 1 or more"),
-        (["hello", "--max-fpr", "0.1"], r"needs the test results of .*model\.skops: .*--roc"),
+        (["hello", "--max-fpr", "0.1"], r"model\.points\.json does not exist, --max-fpr needs it"),
         ([" "], "the message cannot be scored: empty text"),
         (["\udcff"], "the message cannot be scored: not valid Unicode"),
         (["x" * 100_001], r"cannot be scored: text too long \(100,001 characters, at most"),

@@ -119,7 +119,8 @@ def test_a_failing_experiment_fails_the_sweep_and_spares_the_others(copy):
     assert run.returncode == 1, run.stdout
     assert "threshold=2 failed: " in run.stdout
     assert "threshold: input should be less than 1, got 2" in run.stdout
-    assert re.search(r"threshold=0\.9999 in \d+\.\d s: matthews corrcoef [01]\.\d{4} ± 0\.\d{4}", run.stdout)
+    score = r"matthews corrcoef [01]\.\d{4} ± 0\.\d{4}"
+    assert re.search(rf"threshold=0\.9999 in \d+\.\d s: {score}", run.stdout)
     assert run.stdout.splitlines()[-1].endswith(
         "1 of 2 experiments failed, see logs/sweep: model_evaluation.threshold=2"
     )

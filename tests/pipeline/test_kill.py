@@ -34,7 +34,7 @@ def forget_outputs(repository):
     """Remove every output and DVC's cache, so that nothing can be restored from there."""
     for folder in ("data/raw", "data/interim", "data/processed", ".dvc/cache", "reports/plots"):
         shutil.rmtree(repository.path / folder)
-    for pattern in ("models/*.skops", "reports/*.*"):
+    for pattern in ("models/*.*", "reports/*.*"):
         for path in repository.path.glob(pattern):
             if path.stem != "study":
                 path.unlink()

@@ -103,7 +103,7 @@ def test_predicts_what_the_evaluation_measured(finished, evaluated, raw, tmp_pat
     assert round(is_right.mean(), 6) == reported["accuracy"]
 
 
-def test_a_rate_gives_the_recall_that_the_evaluation_reports(finished, evaluated, raw, tmp_path):
+def test_a_rate_gives_the_operating_point_of_the_evaluation(finished, evaluated, raw, tmp_path):
     source, target = tmp_path / "test.csv", tmp_path / "scored.csv"
     raw.to_csv(source, index=False)
     params = read_params(finished.path / "params.yaml", "model_evaluation", EvaluationParams)
@@ -111,9 +111,11 @@ def test_a_rate_gives_the_recall_that_the_evaluation_reports(finished, evaluated
     finished.run("python", "src", "predict", *arguments)
     is_caught = (pd.read_csv(target)["label"] == "spam").to_numpy()
     is_spam = evaluated["is_positive"].to_numpy()
-    reported = json.loads((finished.path / "reports" / "metrics.json").read_text())["test"]
-    assert is_caught[~is_spam].mean() <= params.max_fpr
-    assert round(is_caught[is_spam].mean(), 6) == reported["recall_at_max_fpr"]
+    reported = json.loads((finished.path / "reports" / "metrics.json").read_text())
+    point = reported["operating_point"]
+    assert point["cv_fpr"] <= params.max_fpr
+    assert round(is_caught[~is_spam].mean(), 6) == point["fpr"]
+    assert round(is_caught[is_spam].mean(), 6) == point["recall"]
 
 
 def test_is_a_filter(finished):

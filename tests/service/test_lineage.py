@@ -37,7 +37,7 @@ def test_reads_a_path_that_yaml_1_1_would_take_for_a_truth_value(folder):
     lines = lock.read_text().split("model_evaluation:")
     lines[1] = lines[1].replace("outs:\n", "outs:\n    - path: no\n      md5: abc\n", 1)
     lock.write_text("model_evaluation:".join(lines))
-    assert read(folder).metrics == {"test": METRICS, "train": METRICS}
+    assert read(folder).metrics == MEASURED
 
 
 def test_metrics_that_were_changed_are_not_told(folder):

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -21,7 +22,8 @@ from sklearn.pipeline import Pipeline
 
 from models.scoring import read_version
 from models.store import save_model
-from service.serving_model import read_signature
+from models.threshold import OperatingPoint, write_points
+from service.serving_model import load_newest, read_signature
 from tests.support.application import make_settings
 from tests.support.running_service import make_folder, run_service
 from tests.support.small_model import fit_model
@@ -263,15 +265,39 @@ def test_the_parameters_are_taken_with_a_hangup_or_without(reloading_service, mo
         params.write_text(content)
 
 
-def test_a_new_evaluation_is_taken_if_the_threshold_comes_from_it(model_folder, tmp_path):
-    settings = make_settings(model_folder, tmp_path, max_fpr=0.1, roc=tmp_path / "roc.json")
+def write_threshold(settings, threshold):
+    point = OperatingPoint(threshold=threshold, recall=1, fpr=0)
+    write_points([point], settings.model, settings.points)
+
+
+def test_a_new_operating_point_is_taken_if_the_threshold_comes_from_it(model_folder, tmp_path):
+    settings = make_settings(model_folder, tmp_path, max_fpr=0.1, points=tmp_path / "points.json")
     # As long as it is not there, as while `dvc repro` makes it, nothing is to be loaded.
     assert read_signature(settings) == ()
-    settings.roc.write_text(json.dumps({"roc": [{"fpr": 0, "tpr": 1, "threshold": 0.5}]}))
+    write_threshold(settings, 0.5)
     before = read_signature(settings)
-    settings.roc.write_text(json.dumps({"roc": [{"fpr": 0, "tpr": 1, "threshold": 0.25}]}))
+    write_threshold(settings, 0.25)
     assert read_signature(settings) != before
     unneeded = replace(settings, max_fpr=None)
     before = read_signature(unneeded)
-    settings.roc.unlink()
+    settings.points.unlink()
     assert read_signature(unneeded) == before
+
+
+def test_a_new_model_never_gets_the_operating_points_of_the_one_before(model_folder, tmp_path):
+    model = shutil.copy(model_folder / "models" / "model.skops", tmp_path)
+    settings = make_settings(
+        model_folder,
+        tmp_path / "private",
+        model=Path(model),
+        points=tmp_path / "points.json",
+        max_fpr=0.1,
+    )
+    write_threshold(settings, 0.5)
+    assert load_newest(settings).threshold == 0.5
+    save_model(fit_model(LogisticRegression(C=3)), settings.model)
+    message = r"points\.json holds the operating points of \w+ \w{12}, but \S+/model\.skops is"
+    with pytest.raises(ValueError, match=message):
+        load_newest(settings)
+    write_threshold(settings, 0.25)
+    assert load_newest(settings).threshold == 0.25

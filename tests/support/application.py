@@ -20,7 +20,7 @@ def make_settings(folder: Path, private: Path, **changes: object) -> Settings:
         **{
             "model": folder / "models/model.skops",
             "params": folder / "params.yaml",
-            "roc": reports / "plots/sklearn/roc.json",
+            "points": folder / "models/model.points.json",
             "metrics": reports / "metrics.json",
             "intervals": reports / "intervals.json",
             "plots": reports / "plots/images",

@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from models.store import save_model
+from models.threshold import OperatingPoint, name_points, write_points
 from tests.conftest import find_free_port
 from tests.support.small_model import fit_model
 
@@ -60,6 +61,8 @@ def make_folder(folder: Path) -> Path:
     shutil.copy(ROOT / "params.yaml", folder)
     model = folder / "models" / "model.skops"
     save_model(fit_model(), model)
+    point = OperatingPoint(threshold=0.25, recall=0.5, fpr=0.0)
+    write_points([point], model, name_points(model))
     plots = folder / "reports" / "plots" / "images"
     plots.mkdir(parents=True)
     for name in ("confusion_matrix", "roc"):
