@@ -24,7 +24,7 @@ from core.files import write_json
 from core.log import run_stage, timed
 from core.params import read_params
 from core.tables import write_csv, write_table
-from records.raw import Record, ValidationParams, decode, find_fault, split_records
+from records.raw import Record, ValidationParams, check_record, decode, split_records
 from records.schema import find_repeated
 from text.normalise import normalise_text
 
@@ -110,7 +110,7 @@ def strip_labels(
     return stripped, n_stripped
 
 
-def sort_records(
+def partition_records(
     columns: list[str], records: list[Record], params: ValidationParams
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Part the records into those that keep the contract and those that do not.
@@ -126,7 +126,7 @@ def sort_records(
         ``row``, ``reason``, ``detail``, ``line``.
     """
     label, text = columns.index(params.label_column), columns.index(params.text_column)
-    faults = [find_fault(record, label, text, len(columns), params) for record in records]
+    faults = [check_record(record, label, text, len(columns), params) for record in records]
     labels_of = defaultdict(set)
     keys = [
         "" if reason or record.is_added else normalise_text(record.fields[text])
@@ -239,7 +239,7 @@ def main(argv: list[str] | None = None) -> None:
         columns, records = read_records(args.input, args.additions, params)
     with timed(logger, "checked %d rows", len(records)):
         records, n_stripped = strip_labels(columns, records, params)
-        accepted, rejected = sort_records(columns, records, params)
+        accepted, rejected = partition_records(columns, records, params)
     report = summarise(accepted, rejected, n_stripped)
     write_csv(rejected, args.rejected)
     write_json(report, args.report)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import data_validation
 from core.params import read_params
-from data_validation import parse, parse_additions, sort_records
+from data_validation import parse, parse_additions, partition_records
 from records.raw import ValidationParams
 
 LENIENT = {"max_rejected_share": 1, "min_rows_per_label": 1}
@@ -350,7 +350,7 @@ def test_accepted_and_rejected_are_all_that_was_read(params_file, lines, added, 
     columns, records = parse(text, params)
     more = "\n".join(added)
     additions = parse_additions(more, records[-1], params)
-    accepted, rejected = sort_records(columns, [*records, *additions], params)
+    accepted, rejected = partition_records(columns, [*records, *additions], params)
     rows = [record.row for record in (*records, *additions)]
     assert sorted([*accepted["row"], *rejected["row"]]) == rows
     n_lines = text.removesuffix("\n").count("\n") + 1

@@ -93,7 +93,7 @@ def measure(model: Path, test_set: Path, params: EvaluationParams) -> dict[str, 
     return compute_metrics(score(pipeline, df, X), params)[0]
 
 
-def compare(
+def compare_guarded(
     candidate: dict[str, float], current: dict[str, float], guards: list[Guard]
 ) -> pd.DataFrame:
     """Return a row for each guarded metric.
@@ -145,7 +145,7 @@ def find_complaints(
             n_known,
             len(texts),
         )
-    table = compare(candidate, incumbent, promotion.guards)
+    table = compare_guarded(candidate, incumbent, promotion.guards)
     for row in table.to_dict("records"):
         logger.info("%(metric)s: %(candidate)s, in stage %(current)s, tolerance %(tolerance)s", row)
     return [

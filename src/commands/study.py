@@ -63,7 +63,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     },
     "no stemming": {"preprocessing.stemmer": "none"},
     "Porter stemmer": {"preprocessing.stemmer": "porter"},
-    "no stop words": {"preprocessing.stop_words": "english"},
+    "stop words removed": {"preprocessing.stop_words": "english"},
     "case kept": {"preprocessing.lowercase": False},
     "linear SVM": {"model_building.estimator": "linear_svc", "model_building.params": {"C": 1}},
     "SGD": {"model_building.estimator": "sgd", "model_building.params": {}},

@@ -12,7 +12,7 @@ import yaml
 from core.files import atomic_path
 from core.terminal import escape_unprintable
 from feedback.store import Correction
-from records.raw import ValidationParams, decode, find_fault, split_records
+from records.raw import ValidationParams, check_record, decode, split_records
 from text.normalise import normalise_text
 
 logger = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ def render(
     fields[text] = " ".join(correction.text.split())
     line = write_row(fields, params)
     record = next(split_records(line, params))
-    reason, detail = find_fault(record, label, text, len(columns), params)
+    reason, detail = check_record(record, label, text, len(columns), params)
     if not reason and record.fields != tuple(fields):
         reason = "cannot be written in this format"
     try:

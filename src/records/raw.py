@@ -152,7 +152,7 @@ def split_records(text: str, params: ValidationParams) -> Iterator[Record]:
     return split_plain(text, params.separator)
 
 
-def find_fault(
+def check_record(
     record: Record, label: int, text: int, n_columns: int, params: ValidationParams
 ) -> tuple[str, str]:
     """Return why a record cannot be accepted, and its particulars; ('', '') if it can.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from commands.registry import Guard, compare, normalise_version
+from commands.registry import Guard, compare_guarded, normalise_version
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_only_what_is_worse_beyond_the_tolerance_is_refused(
     direction, candidate, current, is_refused
 ):
     guard = Guard(metric="x", direction=direction, tolerance=0.01)
-    row = compare({"x": candidate}, {"x": current}, [guard]).loc[0]
+    row = compare_guarded({"x": candidate}, {"x": current}, [guard]).loc[0]
     assert row["is_refused"] == is_refused
 
 
