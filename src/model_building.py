@@ -34,6 +34,7 @@ from features.matrices import load_matrix
 from models.estimators import ModelParams, build_estimator
 from models.folds import assign_folds
 from models.scorers import build_scorer
+from models.self_test import add_self_test
 from models.store import load_model, save_model
 from models.threshold import find_operating_points, write_points
 
@@ -167,7 +168,8 @@ def main(argv: list[str] | None = None) -> None:
     score = results.loc[results.index[0], ["scoring", "mean_test_score", "std_test_score"]]
     logger.info("%s %.4f ± %.4f over folds", *score)
     write_csv(results, args.cv_results)
-    save_model(Pipeline([*features.steps, ("classifier", classifier)]), args.model)
+    model = Pipeline([*features.steps, ("classifier", classifier)])
+    save_model(add_self_test(model), args.model)
     write_points(find_operating_points(y == positive, probability), args.model, args.points)
 
 

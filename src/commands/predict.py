@@ -9,6 +9,7 @@ import core.interrupts  # noqa: F401  (first: see there)
 
 import argparse
 import csv
+import hashlib
 import logging
 import signal
 import sys
@@ -28,8 +29,9 @@ from core.log import run_stage
 from core.params import read_params
 from core.terminal import escape_unprintable, exit_on_closed_pipe
 from models.explanation import Explanation, explain
-from models.scoring import check_labels, read_version, score_chunks, score_texts
-from models.store import load_model, read_digest
+from models.scoring import check_labels, name_version, score_chunks, score_texts
+from models.self_test import check_code
+from models.store import parse_model, read_model_file
 from models.threshold import choose_threshold
 from records.chunks import Rejection, inspect_text
 from records.files import (
@@ -165,7 +167,11 @@ def choose_encoding(kind: str, chosen: str | None, usual: str) -> str:
 
 
 def predict_file(
-    args: argparse.Namespace, model: Pipeline, threshold: float, params: FileParams
+    args: argparse.Namespace,
+    model: Pipeline,
+    content: bytes,
+    threshold: float,
+    params: FileParams,
 ) -> tuple[int, Counter[str]]:
     """Score the messages of a file; return how many were, and the reasons of rejected rows."""
     kind = choose_format(args.input, args.output, args.format)
@@ -174,7 +180,7 @@ def predict_file(
     rejected = name_rejects(args)
     check_paths(args.input, args.output, rejected)
     added = [args.prefix + name for name in ADDED]
-    version, positive = read_version(args.model), params.labels.positive
+    version, positive = name_version(content), params.labels.positive
     n_scored, reasons = 0, Counter[str]()
     with ExitStack() as stack:
         enter = stack.enter_context
@@ -188,7 +194,9 @@ def predict_file(
         bar = enter(
             tqdm(total=source.size, disable=None, bar_format=BAR if source.size else COUNTER)
         )
-        for chunk, found in score_chunks(source.chunks, model, args.model, positive, args.jobs):
+        for chunk, found in score_chunks(
+            source.chunks, model, content, args.model, positive, args.jobs
+        ):
             labels = np.where(found >= threshold, positive, params.labels.negative)
             write(chunk.rows, [labels.tolist(), found.tolist(), [version] * len(found)])
             for row in chunk.rejected:
@@ -232,6 +240,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     parser.add_argument("--model", type=Path, default=MODEL)
     parser.add_argument(
+        "--allow-changed-code", action="store_true", help="use a model of other code all the same"
+    )
+    parser.add_argument(
         "--points", type=Path, help="operating points of the model for --max-fpr (beside it)"
     )
     return parser
@@ -248,18 +259,20 @@ def main(argv: list[str] | None = None) -> None:
     if args.max_rejected is not None and not 0 <= args.max_rejected <= 1:
         raise ValueError(f"--max-rejected is {args.max_rejected:g}: give a number from 0 to 1")
     params = read_params(args.params, "data_validation", FileParams)
-    model = load_model(args.model)
-    digest = read_digest(args.model)
+    content = read_model_file(args.model)
+    model = parse_model(content, args.model)
+    digest = hashlib.sha256(content).hexdigest()
     threshold = choose_threshold(
         args.threshold, args.max_fpr, args.points, args.model, digest, args.params
     )
     check_labels(model, [params.labels.negative, params.labels.positive], args.model)
+    check_code(model, args.model, args.allow_changed_code)
     with exit_on_closed_pipe():
         if args.text is not None:
             predict_message(args.text, model, threshold, params.labels)
             return
         start = time.perf_counter()
-        n_scored, reasons = predict_file(args, model, threshold, params)
+        n_scored, reasons = predict_file(args, model, content, threshold, params)
     speed = n_scored / (time.perf_counter() - start)
     logger.info("%d rows scored, %d rejected, %.0f messages/s", n_scored, reasons.total(), speed)
     limit = params.max_rejected_share if args.max_rejected is None else args.max_rejected

@@ -8,6 +8,7 @@ Versions and stages are Git tags in GTO's format, which ``dvc artifacts get`` un
 
 import argparse
 import logging
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Literal
@@ -22,9 +23,7 @@ from core.log import run_stage
 from core.params import Params, read_params
 from core.processes import run, run_dvc
 from core.tables import read_table
-from evaluation.scores import EvaluationParams, compute_metrics, score
-from features.matrices import as_float32
-from models.store import load_model
+from evaluation.scores import EvaluationParams, compute_metrics
 
 ARTIFACT = "sms-spam"
 MODEL = "models/model.skops"
@@ -85,12 +84,30 @@ def fetch(path: str, revision: str, folder: Path) -> Path:
     return target
 
 
-def measure(model: Path, test_set: Path, params: EvaluationParams) -> dict[str, Any]:
-    """Return the metrics of a stored model on a test set, from the messages as they are."""
-    pipeline = load_model(model)
-    df = read_table(test_set, ["label", "text", "group"])
-    X = as_float32(pipeline[:-1].transform(df["text"]))
-    return compute_metrics(score(pipeline, df, X), params)[0]
+def measure(
+    tag: str, model: Path, test_set: Path, params: EvaluationParams, folder: Path
+) -> dict[str, Any]:
+    """Return the metrics of a released model on a test set.
+
+    It is scored by the code of its own release, in a clone of that tag: other code might make
+    features that it was not trained on.
+
+    Raises
+    ------
+    OSError
+        If that code cannot score the test set.
+    """
+    clone = folder / f"{tag.replace('/', '-')}-code"
+    scored = folder / f"{clone.name}.parquet"
+    run("git", "clone", "--quiet", "--shared", ".", str(clone))
+    run("git", "-C", str(clone), "checkout", "--quiet", tag)
+    paths = ("--input", str(test_set), "--output", str(scored), "--model", str(model))
+    program = (sys.executable, str(clone / "src"), "predict")
+    run(*program, *paths, "--params", str(clone / "params.yaml"), "--prefix", "given_")
+    df = read_table(scored, ["label", "group", "given_probability"])
+    is_positive = df["label"] == df["label"].cat.categories[1]
+    scores = {"is_positive": is_positive, "probability": df["given_probability"]}
+    return compute_metrics(df.assign(**scores), params)[0]
 
 
 def compare_guarded(
@@ -132,9 +149,13 @@ def find_complaints(
         folder = Path(temporary)
         tags = {name: f"{ARTIFACT}@{name}" for name in (version, current)}
         test_set = fetch(TEST_SET, tags[version], folder)
-        candidate, incumbent = (
-            measure(fetch(MODEL, tag, folder), test_set, params) for tag in tags.values()
-        )
+        measured = {}
+        for name, tag in tags.items():
+            try:
+                model = fetch(MODEL, tag, folder)
+                measured[name] = measure(tag, model, test_set, params, folder)
+            except OSError as error:
+                return [f"{name} cannot be measured with the code of its release ({error})"]
         training_set = fetch(TRAINING_SET, tags[current], folder)
         texts = read_table(test_set, ["text"])["text"]
         n_known = texts.isin(read_table(training_set, ["text"])["text"]).sum()
@@ -145,7 +166,7 @@ def find_complaints(
             n_known,
             len(texts),
         )
-    table = compare_guarded(candidate, incumbent, promotion.guards)
+    table = compare_guarded(measured[version], measured[current], promotion.guards)
     for row in table.to_dict("records"):
         logger.info("%(metric)s: %(candidate)s, in stage %(current)s, tolerance %(tolerance)s", row)
     return [

@@ -221,6 +221,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--points", type=Path, help="operating points of the model for --max-fpr (beside it)"
     )
+    parser.add_argument(
+        "--allow-changed-code", action="store_true", help="serve a model of other code all the same"
+    )
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     parser.add_argument("--lock", type=Path, default=Path("dvc.lock"))
     parser.add_argument("--reports", type=Path, default=Path("reports"), help="of the evaluation")
@@ -242,6 +245,7 @@ def read_settings(args: argparse.Namespace, folder: Path) -> Settings:
         max_fpr=args.max_fpr,
         token=os.environ.get("SERVICE_TOKEN", ""),
         feedback_url=os.environ.get("FEEDBACK_URL", ""),
+        allow_changed_code=args.allow_changed_code,
         logs_messages=args.log_messages,
         seconds=args.timeout,
         hosts=name_hosts(args.host, args.allow_host),

@@ -1,6 +1,7 @@
 """Score messages with a stored model, in one process or several."""
 
 import gc
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -17,7 +18,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from models.probability import predict_positive
-from models.store import load_model, read_digest
+from models.store import parse_model
 from records.chunks import Chunk
 
 DIGEST_LENGTH = 12
@@ -26,9 +27,9 @@ QUEUED = 2
 STOPPING = {signal.SIGINT, signal.SIGTERM}
 
 
-def read_version(path: Path) -> str:
-    """Return the first 12 digits of the SHA-256 of a model's file."""
-    return read_digest(path)[:DIGEST_LENGTH]
+def name_version(content: bytes) -> str:
+    """Return the first 12 hexadecimal digits of the SHA-256 of a model file's content."""
+    return hashlib.sha256(content).hexdigest()[:DIGEST_LENGTH]
 
 
 def check_labels(model: Pipeline, labels: list[str], path: Path) -> None:
@@ -52,14 +53,14 @@ def score_texts(model: Pipeline, positive: str, texts: list[str]) -> np.ndarray:
 worker_model: Pipeline | None = None
 
 
-def start_worker(path: Path) -> None:
+def start_worker(content: bytes, path: Path) -> None:
     """Load the model once for all that this process will score."""
     global worker_model
     # Both are blocked since `hold_signals`. The parent alone answers an interrupt.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     # Should the parent be killed, nobody else would end this process.
     threading.Thread(target=leave_with_parent, daemon=True).start()
-    worker_model = load_model(path)
+    worker_model = parse_model(content, path)
     gc.freeze()
     gc.enable()
 
@@ -92,7 +93,12 @@ def score_in_worker(positive: str, texts: list[str]) -> np.ndarray:
 
 
 def score_chunks(
-    chunks: Iterator[Chunk], model: Pipeline, path: Path, positive: str, n_jobs: int
+    chunks: Iterator[Chunk],
+    model: Pipeline,
+    content: bytes,
+    path: Path,
+    positive: str,
+    n_jobs: int,
 ) -> Iterator[tuple[Chunk, np.ndarray]]:
     """Yield each chunk with its probabilities, in their order.
 
@@ -105,8 +111,10 @@ def score_chunks(
         What to score.
     model : Pipeline
         Scores in this process if ``n_jobs`` is 1.
+    content : bytes
+        Of the model's file, from which every other process loads it.
     path : Path
-        The model's file, which every other process reads.
+        That file, for messages.
     positive : str
         The label whose probability is wanted.
     n_jobs : int
@@ -124,7 +132,7 @@ def score_chunks(
     # Else it would be started with the first process, and let signals through.
     resource_tracker.ensure_running()
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(n_jobs, context, start_worker, (path,))
+    pool = ProcessPoolExecutor(n_jobs, context, start_worker, (content, path))
     running: deque[tuple[Chunk, Future]] = deque()
     try:
         for chunk in chunks:

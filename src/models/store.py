@@ -94,43 +94,62 @@ def clear_padding(content: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def check_unpacked_size(path: Path) -> None:
+def check_unpacked_size(content: bytes) -> None:
     """Raise ``ValueError`` if a zip file says that it unpacks to far more than any model does."""
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(BytesIO(content)) as archive:
         n_bytes = sum(member.file_size for member in archive.infolist())
-    if n_bytes > max(ALWAYS_ALLOWED_BYTES, MAX_RATIO * path.stat().st_size):
+    if n_bytes > max(ALWAYS_ALLOWED_BYTES, MAX_RATIO * len(content)):
         raise ValueError(f"it would unpack to {n_bytes / 1e6:,.0f} MB")
 
 
-def load_model(path: Path) -> BaseEstimator:
-    """Read an estimator written by ``save_model``, and nothing else.
+def read_model_file(path: Path) -> bytes:
+    """Return the content of a model's file: what is loaded and hashed, should it be replaced.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
-    ValueError
-        If the file is a pickle, is damaged, or holds a type that is not ours.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: run 'dvc repro' to make it")
-    with path.open("rb") as file:
-        start = file.read(2)
-    if PICKLE_START.match(start):
+    return path.read_bytes()
+
+
+def load_model(path: Path) -> BaseEstimator:
+    """Read an estimator written by ``save_model``, as ``parse_model`` does."""
+    return parse_model(read_model_file(path), path)
+
+
+def parse_model(content: bytes, path: Path) -> BaseEstimator:
+    """Return the estimator that ``save_model`` wrote, and nothing else.
+
+    Parameters
+    ----------
+    content : bytes
+        Of the file.
+    path : Path
+        The file, for messages.
+
+    Raises
+    ------
+    ValueError
+        If the file is a pickle, is damaged, or holds a type that is not ours.
+    """
+    if PICKLE_START.match(content):
         raise ValueError(
             f"{path} is a pickle, which can run any code when it is read: "
             "take the model that 'dvc repro' or 'dvc pull' makes"
         )
     try:
-        check_unpacked_size(path)
-        model = sio.load(path, trusted=TRUSTED_TYPES)
+        check_unpacked_size(content)
+        model = sio.loads(content, trusted=TRUSTED_TYPES)
     except UntrustedTypesFoundException as error:
         raise ValueError(f"{path} is not one of our models: {error}") from error
     except Exception as error:  # a damaged file can fail anywhere in zipfile, json or numpy
         raise ValueError(
             f"{path} is damaged or no model ({type(error).__name__}: {error}): "
-            "make it anew with 'dvc repro' or 'dvc pull'"
+            "make it again with 'dvc repro' or 'dvc pull'"
         ) from error
     if not isinstance(model, BaseEstimator):
-        raise ValueError(f"{path} holds a {type(model).__name__}, no model: make it anew")
+        raise ValueError(f"{path} holds a {type(model).__name__}, no model: make it again")
     return model

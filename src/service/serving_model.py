@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +16,8 @@ from sklearn.pipeline import Pipeline
 from core.files import make_private_folder
 from core.params import read_params
 from models.scoring import DIGEST_LENGTH, check_labels, score_texts
-from models.store import load_model
+from models.self_test import check_code
+from models.store import parse_model, read_model_file
 from models.threshold import choose_threshold
 from records.schema import DataParams, Labels
 from service import telemetry
@@ -50,29 +50,36 @@ class ServingModel:
         return self.sha256[:DIGEST_LENGTH]
 
 
-def load_serving_model(path: Path, labels: Labels, choose: Callable[[str], float]) -> ServingModel:
-    """Load a model's file and try it on a message.
+def load_serving_model(
+    content: bytes,
+    path: Path,
+    labels: Labels,
+    choose_point: Callable[[str], float],
+    allow_changed_code: bool,
+) -> ServingModel:
+    """Load the content of a model's file and try it on a message.
 
     Parameters
     ----------
+    content : bytes
+        Of the file.
     path : Path
-        The file; nobody else writes to it.
+        The file, for messages.
     labels : Labels
-        The labels that it must have.
-    choose : callable
-        Returns the threshold of the model whose file has the SHA-256 that it is given.
+        Which the model must have.
+    choose_point : callable
+        Returns the threshold for the SHA-256 of the file.
+    allow_changed_code : bool
+        Whether a model that answers its self-test otherwise is served all the same.
 
     Raises
     ------
     OSError
-        If the file cannot be read.
+        If the file of the operating points cannot be read.
     ValueError
-        If it is none of our models, or has other labels, or there is no threshold for it.
+        If it is none of our models, has other labels, or was built with other code.
     """
-    content = path.read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
-    threshold = choose(sha256)
-    pipeline = load_model(path)
+    pipeline = parse_model(content, path)
     check_labels(pipeline, [labels.negative, labels.positive], path)
     # The first message takes longer than others: NLTK is imported, patterns are compiled.
     try:
@@ -82,13 +89,15 @@ def load_serving_model(path: Path, labels: Labels, choose: Callable[[str], float
             f"{path} cannot score a message ({type(error).__name__}): "
             "take the model that 'dvc repro' or 'dvc pull' makes"
         ) from error
+    check_code(pipeline, path, allow_changed_code)
+    sha256 = hashlib.sha256(content).hexdigest()
     return ServingModel(
         pipeline,
         content,
         sha256,
         hashlib.md5(content, usedforsecurity=False).hexdigest(),
         labels,
-        threshold,
+        choose_point(sha256),
         datetime.now(UTC).replace(microsecond=0),
     )
 
@@ -104,39 +113,30 @@ def keep_last_good(model: ServingModel, folder: Path) -> None:
 
 
 def load_newest(settings: Settings) -> ServingModel:
-    """Load the model from a copy of its file, which is kept if it can be served.
-
-    What is loaded is what is hashed, even if the file is replaced meanwhile.
+    """Load the model from what its file holds now, and keep that for processes that start later.
 
     Raises
     ------
     OSError, ValueError
         If the model or the parameters are missing or not what they should be.
     """
-    if not settings.model.is_file():
-        raise FileNotFoundError(f"{settings.model} does not exist: run 'dvc repro' to make it")
+    content = read_model_file(settings.model)
     labels = read_params(settings.params, "data_validation", DataParams).labels
     make_private_folder(settings.folder)
-    copy = settings.folder / f"model.{os.getpid()}.skops"
-    try:
-        shutil.copyfile(settings.model, copy)
-        loaded = load_serving_model(
-            copy,
-            labels,
-            lambda sha256: choose_threshold(
-                settings.threshold,
-                settings.max_fpr,
-                settings.points,
-                settings.model,
-                sha256,
-                settings.params,
-            ),
-        )
-    except ValueError as error:
-        # The copy's name says nothing to anyone.
-        raise ValueError(str(error).replace(str(copy), str(settings.model))) from error
-    finally:
-        copy.unlink(missing_ok=True)
+    loaded = load_serving_model(
+        content,
+        settings.model,
+        labels,
+        lambda sha256: choose_threshold(
+            settings.threshold,
+            settings.max_fpr,
+            settings.points,
+            settings.model,
+            sha256,
+            settings.params,
+        ),
+        settings.allow_changed_code,
+    )
     keep_last_good(loaded, settings.folder)
     return loaded
 
@@ -150,8 +150,14 @@ def load_at_start(settings: Settings) -> ServingModel:
             raise
         logger.error("%s; the model before it is served", error)
         point = json.loads((settings.folder / LAST_POINT).read_text(encoding="utf-8"))
-        labels = Labels(**point["labels"])
-        return load_serving_model(settings.folder / LAST_GOOD, labels, lambda _: point["threshold"])
+        labels, path = Labels(**point["labels"]), settings.folder / LAST_GOOD
+        return load_serving_model(
+            path.read_bytes(),
+            path,
+            labels,
+            lambda _: point["threshold"],
+            settings.allow_changed_code,
+        )
 
 
 def read_signature(settings: Settings) -> tuple[int, ...]:

@@ -21,6 +21,8 @@ class Settings:
         What a client must send as bearer token; empty: nothing.
     feedback_url : str
         SQLAlchemy URL of the database for feedback; empty: none is taken.
+    allow_changed_code : bool
+        Whether a model that answers its self-test otherwise is served all the same.
     logs_messages : bool
         Whether the log may hold the messages that are scored.
     seconds : float
@@ -41,6 +43,7 @@ class Settings:
     max_fpr: float | None = None
     token: str = field(default="", repr=False)
     feedback_url: str = field(default="", repr=False)
+    allow_changed_code: bool = False
     logs_messages: bool = False
     seconds: float = 10.0
     hosts: frozenset[str] = frozenset()

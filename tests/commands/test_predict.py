@@ -13,10 +13,9 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from commands import predict
-from models.scoring import read_version
 from models.store import save_model
 from models.threshold import OperatingPoint, write_points
-from tests.support.small_model import fit_model
+from tests.support.small_model import fit_model, read_version
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models import scoring
-from models.scoring import check_labels, read_version, score_chunks, score_texts
+from models.scoring import check_labels, name_version, score_chunks, score_texts
 from models.store import save_model
 from records.chunks import Chunk
 from tests.support.small_model import HAM, SPAM, fit_model
@@ -30,7 +30,7 @@ def make_chunks(n):
 
 
 def test_the_version_is_the_digest_of_the_file(path):
-    assert read_version(path) == hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    assert name_version(path.read_bytes()) == hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def test_scores_the_positive_label(model):
@@ -50,8 +50,8 @@ def test_refuses_other_labels(model, path):
 
 
 def test_two_processes_score_as_one_does_in_the_same_order(model, path):
-    expected = list(score_chunks(make_chunks(20), model, path, "spam", 1))
-    found = list(score_chunks(make_chunks(20), model, path, "spam", 2))
+    expected = list(score_chunks(make_chunks(20), model, path.read_bytes(), path, "spam", 1))
+    found = list(score_chunks(make_chunks(20), model, path.read_bytes(), path, "spam", 2))
     assert [chunk.rows for chunk, _ in found] == list(range(20))
     for (_, scores), (_, others) in zip(expected, found, strict=True):
         assert np.array_equal(scores, others)
@@ -59,7 +59,7 @@ def test_two_processes_score_as_one_does_in_the_same_order(model, path):
 
 def test_a_worker_scores_with_the_model_of_the_file(model, path, monkeypatch):
     monkeypatch.setattr(scoring, "worker_model", None)
-    scoring.start_worker(path)
+    scoring.start_worker(path.read_bytes(), path)
     expected = score_texts(model, "spam", SPAM)
     assert np.array_equal(scoring.score_in_worker("spam", SPAM), expected)
 
@@ -67,7 +67,7 @@ def test_a_worker_scores_with_the_model_of_the_file(model, path, monkeypatch):
 def test_reads_no_more_chunks_than_processes_need(model, path):
     read = []
     chunks = (read.append(chunk) or chunk for chunk in make_chunks(50))
-    scored = score_chunks(chunks, model, path, "spam", 2)
+    scored = score_chunks(chunks, model, path.read_bytes(), path, "spam", 2)
     next(scored)
     assert len(read) <= 2 * scoring.QUEUED + 1
     scored.close()
@@ -76,11 +76,13 @@ def test_reads_no_more_chunks_than_processes_need(model, path):
 def test_an_urgent_chunk_waits_for_no_other(model, path):
     read = []
     chunks = (read.append(n) or Chunk(["a"], n, [], is_urgent=n > 1) for n in range(4))
-    found = [(chunk.rows, len(read)) for chunk, _ in score_chunks(chunks, model, path, "spam", 2)]
+    found = [
+        (chunk.rows, len(read))
+        for chunk, _ in score_chunks(chunks, model, path.read_bytes(), path, "spam", 2)
+    ]
     assert found == [(0, 3), (1, 3), (2, 3), (3, 4)]
 
 
 def test_says_so_if_a_process_dies(model, path):
-    missing = path.with_name("no.skops")
     with pytest.raises(OSError, match=r"a scoring process died, .*--jobs"):
-        list(score_chunks(make_chunks(2), model, missing, "spam", 2))
+        list(score_chunks(make_chunks(2), model, b"no model", path, "spam", 2))

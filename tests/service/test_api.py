@@ -14,13 +14,13 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from models.explanation import explain
-from models.scoring import read_version, score_texts
+from models.scoring import score_texts
 from models.store import load_model, save_model
 from service import api
 from service.schemas import BATCH_SIZE, BODY_BYTES, TEXT_LENGTH
 from tests.support.application import ask, make_settings
 from tests.support.running_service import MEASURED, PNG, make_folder
-from tests.support.small_model import fit_model
+from tests.support.small_model import fit_model, read_version
 
 ROOT = Path(__file__).parents[2]
 SPAM = "WIN cash now, claim your prize"

@@ -20,13 +20,12 @@ import skops.io as sio
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from models.scoring import read_version
 from models.store import save_model
 from models.threshold import OperatingPoint, write_points
 from service.serving_model import load_newest, read_signature
 from tests.support.application import make_settings
 from tests.support.running_service import make_folder, run_service
-from tests.support.small_model import fit_model
+from tests.support.small_model import fit_model, read_version
 
 SPAM = "WIN cash now, claim your free PRIZE"
 # The file is looked at twice a second, and a model is loaded in less.

@@ -20,10 +20,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from commands import serve
-from models.scoring import read_version
 from models.store import save_model
 from tests.support.running_service import make_folder, run_service
-from tests.support.small_model import fit_model
+from tests.support.small_model import fit_model, read_version
 
 SPAM = "WIN cash now, claim your free PRIZE"
 PATIENCE = 60

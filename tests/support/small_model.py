@@ -1,5 +1,7 @@
 """A model that is fitted in milliseconds, by the functions that fit the pipeline's."""
 
+from pathlib import Path
+
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
@@ -7,6 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from features.branches import FeatureParams, assemble, build_columns, freeze_vocabularies
 from features.matrices import as_float32
+from models.scoring import name_version
 from text.tokens import TextParams, prepare_messages
 
 HAM = ["see you at home", "lunch today?", "ok thanks a lot", "how are you mum", "home by 6"]
@@ -35,3 +38,8 @@ def fit_model(
     if classifier is None:
         classifier = LogisticRegression(C=100)
     return Pipeline([*assemble(columns, text).steps, ("classifier", classifier.fit(X, y))])
+
+
+def read_version(path: Path) -> str:
+    """Return the version of a model's file."""
+    return name_version(path.read_bytes())

@@ -1,0 +1,82 @@
+"""Tests of the self-test that a model file carries."""
+
+import hashlib
+import subprocess
+
+import pytest
+
+from models.self_test import PROBES, add_self_test, check_code, has_changed
+from models.store import load_model, save_model
+from tests.support.small_model import fit_model
+from text import tokens
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """Return the path of a stored model with a self-test."""
+    path = tmp_path / "model.skops"
+    save_model(add_self_test(fit_model()), path)
+    return path
+
+
+@pytest.fixture
+def _changed_tokens(monkeypatch):
+    """Let the tokeniser leave out what it did not before."""
+    build = tokens.build_tokeniser
+
+    def build_other(*options):
+        tokenise = build(*options)
+        return lambda text: tokenise(text).replace(" !", "")
+
+    monkeypatch.setattr(tokens, "build_tokeniser", build_other)
+
+
+def test_the_probes_are_about_a_hundred_and_all_different():
+    assert 90 <= len(PROBES) == len(set(PROBES)) <= 150
+
+
+def test_a_model_answers_as_when_it_was_built(stored):
+    model = load_model(stored)
+    assert not has_changed(model)
+    check_code(model, stored)
+
+
+def test_equal_models_are_stored_in_equal_bytes(stored, tmp_path):
+    save_model(add_self_test(fit_model()), tmp_path / "again.skops")
+    assert (tmp_path / "again.skops").read_bytes() == stored.read_bytes()
+
+
+@pytest.mark.usefixtures("_changed_tokens")
+def test_another_tokeniser_is_noticed(stored):
+    model = load_model(stored)
+    assert has_changed(model)
+    with pytest.raises(ValueError, match=r"was built with other code: .* --allow-changed-code"):
+        check_code(model, stored)
+    check_code(model, stored, allow_changed_code=True)
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(1.001, True), (1 + 1e-12, False)])
+def test_other_probabilities_are_noticed_but_for_the_last_digits(stored, factor, expected):
+    model = load_model(stored)
+    model[-1].coef_ = model[-1].coef_ * factor
+    assert has_changed(model) is expected
+
+
+def test_a_model_without_a_self_test_is_used(tmp_path):
+    check_code(fit_model(), tmp_path)
+
+
+@pytest.mark.usefixtures("_changed_tokens")
+def test_the_sentence_names_the_commit_whose_code_fits(stored, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"whose dvc\.lock names its MD5, [0-9a-f]{32}, build"):
+        check_code(load_model(stored), stored)
+    digest = hashlib.md5(stored.read_bytes()).hexdigest()
+    (tmp_path / "dvc.lock").write_text(f"md5: {digest}\n")
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for arguments in (["init", "-q"], ["add", "dvc.lock"], [*identity, "commit", "-qm", "a"]):
+        subprocess.run(["git", *arguments], check=True)
+    head = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
+    with pytest.raises(ValueError, match=f"the code of commit {commit}, build"):
+        check_code(load_model(stored), stored)
