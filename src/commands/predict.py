@@ -16,7 +16,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -55,6 +55,10 @@ BAR = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 COUNTER = "{elapsed}{postfix}"
 
 logger = logging.getLogger(__name__)
+
+
+class NothingScoredError(Exception):
+    """All rows of a file were rejected."""
 
 
 def describe(
@@ -187,6 +191,8 @@ def predict_file(
         column = args.text_column or params.text_column
         source = enter(open_source(args.input, kind, column, added, encoding))
         rejects = enter(atomic_path(rejected)) if rejected else None
+        # The old output stays then, and the rejected rows are written, which say why.
+        enter(suppress(NothingScoredError))
         output = enter(nullcontext(STREAM) if is_stream else atomic_path(args.output))
         # Opened after both have a name, so that both are whole before one gets it.
         reject = enter(open_rejected(rejects, rejected is not None and is_packed(rejected)))
@@ -205,6 +211,8 @@ def predict_file(
             reasons.update(row.reason for row in chunk.rejected)
             bar.set_postfix_str(f"{n_scored:,} messages", refresh=False)
             bar.update(source.tell() - bar.n)
+        if reasons and not n_scored:
+            raise NothingScoredError
     return n_scored, reasons
 
 

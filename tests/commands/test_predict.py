@@ -258,12 +258,16 @@ def test_an_empty_table_stays_empty(run, messages):
     assert target.read_text() == "text,label,probability,model_version\n"
 
 
-def test_writes_the_rejects_even_if_there_is_nothing_else(run, messages):
+def test_without_a_scored_row_it_writes_the_rejects_alone(run, messages):
     messages.write_text("text\n\n \n")
+    target = messages.with_name("scored.csv")
+    target.write_text("old")
     with pytest.raises(
         ValueError, match=r"no row of .*messages\.csv could be scored, 1 for"
     ) as told:
-        run("--input", messages, "--output", messages.with_name("scored.csv"))
+        run("--input", messages, "--output", target)
+    assert target.read_text() == "old"
+    assert not list(messages.parent.glob(".*"))
     rejected = messages.with_name("scored.rejected.csv").read_text()
     assert rejected.splitlines()[1:] == ["2,empty line,", "3,empty text,"]
     assert str(told.value).endswith("; check --text-column")
