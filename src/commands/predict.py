@@ -194,9 +194,10 @@ def predict_file(
         # The old output stays then, and the rejected rows are written, which say why.
         enter(suppress(NothingScoredError))
         output = enter(nullcontext(STREAM) if is_stream else atomic_path(args.output))
-        # Opened after both have a name, so that both are whole before one gets it.
-        reject = enter(open_rejected(rejects, rejected is not None and is_packed(rejected)))
+        # Opened after both have a name, so that both are whole before one gets it; the output
+        # first, so that it is named if there is no room for either.
         write = enter(open_target(output, kind, source.header, added, is_packed(args.output)))
+        reject = enter(open_rejected(rejects, rejected is not None and is_packed(rejected)))
         bar = enter(
             tqdm(total=source.size, disable=None, bar_format=BAR if source.size else COUNTER)
         )

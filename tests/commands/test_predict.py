@@ -3,7 +3,6 @@
 import gzip
 import os
 import re
-import resource
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,6 +14,8 @@ from sklearn.ensemble import RandomForestClassifier
 from commands import predict
 from models.store import save_model
 from models.threshold import OperatingPoint, write_points
+from records.chunks import CHUNK_ROWS
+from tests.support.full_disk import full_disk
 from tests.support.small_model import fit_model, read_version
 
 ROOT = Path(__file__).parents[2]
@@ -240,15 +241,21 @@ def test_a_hostile_row_costs_itself_alone(run, messages):
 def test_names_the_rejected_file_that_there_is_no_room_for(run, messages):
     messages.write_text("text\nhello\n" + "\n" * 20_000)
     target = messages.with_name("scored.csv")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
-    try:
-        with pytest.raises(OSError, match="File too large") as caught:
-            run("--input", messages, "--output", target)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with full_disk(50_000), pytest.raises(OSError, match="File too large") as caught:
+        run("--input", messages, "--output", target)
     assert caught.value.filename == str(messages.with_name("scored.rejected.csv"))
     assert {path.name for path in messages.parent.iterdir()} == {messages.name, "params.yaml"}
+
+
+def test_names_the_output_if_there_is_no_room_for_either_file(run, messages):
+    target = messages.with_name("scored.csv")
+    messages.write_text("text\n" + "\n" * CHUNK_ROWS + "hello\n" * 10_000)
+    run("--input", messages, "--output", target)
+    # What is left of the rejected rows is written when the output has failed.
+    size = messages.with_name("scored.rejected.csv").stat().st_size
+    with full_disk(size - 1), pytest.raises(OSError, match="File too large") as caught:
+        run("--input", messages, "--output", target)
+    assert caught.value.filename == str(target)
 
 
 def test_an_empty_table_stays_empty(run, messages):

@@ -6,9 +6,7 @@ import io
 import json
 import os
 import re
-import resource
 import threading
-from contextlib import contextmanager
 
 import pandas as pd
 import pyarrow as pa
@@ -31,6 +29,7 @@ from records.lines import (
     split_csv,
     split_tsv,
 )
+from tests.support.full_disk import full_disk
 
 ADDED = ["label", "probability", "model_version"]
 VALUES = ["ham", 0.25, "abc"]
@@ -67,17 +66,6 @@ def read_whole(lines, kind):
 def short_lines(monkeypatch):
     """Make lines of more than twenty characters too long."""
     monkeypatch.setattr(message_lines, "MAX_LINE", 20)
-
-
-@contextmanager
-def full_disk(n_bytes):
-    """Let no file grow beyond so many bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def write_csv(rows):
