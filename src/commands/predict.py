@@ -170,6 +170,16 @@ def choose_encoding(kind: str, chosen: str | None, usual: str) -> str:
         raise ValueError(f"--encoding is {chosen!r}: {error}") from error
 
 
+def check_streams(args: argparse.Namespace) -> None:
+    """Raise ``ValueError`` if a standard stream that is read or written is closed."""
+    if args.input == STREAM and sys.stdin is None:
+        raise ValueError("standard input is closed: open it, or name a file with --input")
+    if args.output == STREAM and sys.stdout is None:
+        raise ValueError("standard output is closed: open it, or name a file with --output")
+    if args.text is not None and sys.stdout is None:
+        raise ValueError("standard output is closed: open it to see the result")
+
+
 def predict_file(
     args: argparse.Namespace,
     model: Pipeline,
@@ -263,6 +273,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if (args.text is None) == (args.input is None) or (args.input is None) != (args.output is None):
         parser.error("give one message, or --input and --output")
+    check_streams(args)
     if args.jobs < 1:
         raise ValueError(f"--jobs is {args.jobs}: give 1 or more")
     if args.max_rejected is not None and not 0 <= args.max_rejected <= 1:

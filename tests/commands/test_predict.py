@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -295,6 +296,20 @@ def test_refuses_to_write_over_its_input(run, messages):
         run("--input", messages, "--output", messages)
     with pytest.raises(ValueError, match="must be different files"):
         run("--input", messages, "--output", messages.with_name("o.csv"), "--rejected", messages)
+
+
+@pytest.mark.parametrize(
+    ("stream", "arguments", "message"),
+    [
+        ("stdin", ["--input", "-", "--output", "a.csv"], "standard input is closed: .* --input"),
+        ("stdout", ["--input", "a.csv", "--output", "-"], "standard output is closed: .* --output"),
+        ("stdout", ["hello"], "standard output is closed: open it"),
+    ],
+)
+def test_refuses_a_closed_stream(run, monkeypatch, stream, arguments, message):
+    monkeypatch.setattr(sys, stream, None)
+    with pytest.raises(ValueError, match=message):
+        run(*arguments)
 
 
 def test_refuses_to_replace_what_is_no_file(run, messages):

@@ -130,6 +130,27 @@ def test_is_a_filter(finished):
     assert "line 3 rejected: empty text" in err
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_does_without_the_standard_streams_it_does_not_need(finished, tmp_path, closed):
+    source, target = tmp_path / "messages.csv", tmp_path / "scored.csv"
+    source.write_text("text\nhello\n")
+    command = f'exec python src/predict.py --input "$1" --output "$2" --jobs 2 {closed}'
+    ran = finished.try_run("sh", "-c", command, "sh", str(source), str(target))
+    assert ran.returncode == 0
+    assert len(target.read_text().splitlines()) == 2
+    assert "1 rows scored" in ran.stdout or "2>&-" in closed
+
+
+def test_writes_no_result_into_the_log(finished, tmp_path):
+    source = tmp_path / "messages.csv"
+    source.write_text("text\nhello\n")
+    command = 'exec python src/predict.py --input "$1" --output - >&-'
+    ran = finished.try_run("sh", "-c", command, "sh", str(source))
+    assert ran.returncode == 1
+    assert ran.stdout.endswith("standard output is closed: open it, or name a file with --output\n")
+    assert "hello" not in (finished.path / "logs" / "pipeline.log").read_text()
+
+
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_closed_pipe_ends_it_without_a_word(finished, many, n_jobs):
     arguments = ["--input", many, "--output", "-", "--jobs", n_jobs]
