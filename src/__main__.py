@@ -5,7 +5,6 @@ Only the standard library is imported here, since some commands run before anyth
 
 from __future__ import annotations
 
-import gc
 import importlib
 import sys
 from pathlib import Path
@@ -36,8 +35,7 @@ def main() -> None:
         sys.exit(f"python src: there is no command {name!r}, only {', '.join(commands)}")
     # What argparse and the log call the program.
     sys.argv[:2] = [f"python src {name}"]
-    # Imports are a tenth quicker without the garbage collector; core.log switches it on again.
-    gc.disable()
+    importlib.import_module("core.startup")
     importlib.import_module(f"commands.{name}").run_program()
 
 

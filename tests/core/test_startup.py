@@ -1,31 +1,46 @@
 """Tests of what every program does before anything else, in processes of their own."""
 
+import gc
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from common import startup
-
-SOURCE = Path(startup.__file__).parents[1]
+from core import startup
 
 
-def run_script(script, closed="", **environment):
-    """Run Python code after ``import common.startup``, some standard streams closed."""
-    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-c"]
-    return subprocess.run(
-        [*command, f"import common.startup\n{script}"],
-        env={**os.environ, "PYTHONPATH": str(SOURCE), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def run_script(tmp_path):
+    """Return a function that runs code in a stage's place, some standard streams closed."""
+    shutil.copytree(Path(startup.__file__).parent, tmp_path / "src" / "core")
+    program = tmp_path / "src" / "stage.py"
+
+    def run(script, closed="", **environment):
+        program.write_text(f"import core.startup\n{script}")
+        return subprocess.run(
+            ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, str(program)],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_a_test_that_imports_a_stage_keeps_the_garbage_collector():
+    assert gc.isenabled()
+
+
+def test_a_stage_starts_without_the_garbage_collector(run_script):
+    assert run_script("import gc\nprint(gc.isenabled())").stdout == "False\n"
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])
-def test_no_file_takes_the_place_of_a_closed_stream(tmp_path, closed):
+def test_no_file_takes_the_place_of_a_closed_stream(run_script, tmp_path, closed):
     path = tmp_path / "a.txt"
     script = (
         "import os, subprocess, sys\n"
@@ -42,11 +57,11 @@ def test_no_file_takes_the_place_of_a_closed_stream(tmp_path, closed):
     assert ran.stderr == ("" if "2>&-" in closed.split() else "errchild\n")
 
 
-def test_a_closed_stream_can_be_told():
+def test_a_closed_stream_can_be_told(run_script):
     script = "import sys\nsys.stderr.write(f'{sys.stdin} {sys.stdout}')"
     assert run_script(script, "<&- >&-").stderr == "None None"
 
 
-def test_prints_what_the_encoding_of_the_output_lacks():
+def test_prints_what_the_encoding_of_the_output_lacks(run_script):
     ran = run_script("print('caf\\xe9 £')", PYTHONIOENCODING="ascii")
     assert ran.stdout == "caf\\xe9 \\xa3\n"
