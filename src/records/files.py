@@ -111,6 +111,8 @@ def open_source(
     if path != STREAM and not path.exists():
         raise FileNotFoundError(f"{path} does not exist: mend --input")
     if kind == "parquet":
+        if not path.is_file():
+            raise ValueError(f"{path} is a folder or a pipe, not a file: name a file with --input")
         from records.parquet import open_parquet
 
         return open_parquet(path, text_column, added)
@@ -124,7 +126,10 @@ def open_lines(
     """Open CSV, TSV or JSON lines, compressed by gzip or not."""
     is_stream = path == STREAM
     name = "standard input" if is_stream else path
-    raw = io.FileIO(0 if is_stream else path, closefd=not is_stream)
+    try:
+        raw = io.FileIO(0 if is_stream else path, closefd=not is_stream)
+    except IsADirectoryError as error:
+        raise ValueError(f"{name} is a folder, not a file: name a file with --input") from error
     is_live = not raw.seekable()
     size = None if is_live else os.fstat(raw.fileno()).st_size
     buffered = io.BufferedReader(raw)

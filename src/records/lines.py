@@ -166,7 +166,7 @@ def check_json(
         if not isinstance(row, dict):
             yield number, None, None, "not a JSON object", ""
             continue
-        refuse_taken(row, added, f"line {number}")
+        refuse_taken(row, added, f"line {number} of {name}")
         text = row.get(text_column)
         yield number, line, text, *inspect_text(text)
 

@@ -285,7 +285,9 @@ def test_leaves_the_old_output_if_it_fails(run, tmp_path):
     source, target = tmp_path / "messages.jsonl", tmp_path / "scored.jsonl"
     target.write_text("old")
     source.write_text('{"text": "a"}\n' * 5000 + '{"text": "a", "label": 1}\n')
-    with pytest.raises(ValueError, match="line 5001 has a column 'label' already"):
+    with pytest.raises(
+        ValueError, match=r"line 5001 of .*messages\.jsonl has a column 'label' already"
+    ):
         run("--input", source, "--output", target)
     assert target.read_text() == "old"
     assert {path.name for path in tmp_path.iterdir()} == {source.name, target.name, "params.yaml"}

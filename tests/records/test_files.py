@@ -509,13 +509,42 @@ def test_refuses_a_header(tmp_path, kind, header, message):
 def test_refuses_a_line_of_json_that_has_a_key_to_add(tmp_path):
     path = tmp_path / "messages.jsonl"
     path.write_text('{"text": "a"}\n{"text": "a", "label": 1}\n')
-    with pytest.raises(ValueError, match="line 2 has a column 'label' already"):
+    with pytest.raises(
+        ValueError, match=r"line 2 of .*messages\.jsonl has a column 'label' already"
+    ):
         copy(path, "jsonl")
 
 
 def test_names_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no\.csv does not exist: mend --input"):
         copy(tmp_path / "no.csv", "csv")
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet"])
+def test_refuses_a_folder(tmp_path, kind):
+    with pytest.raises(
+        ValueError, match=r"^.* is a folder.*, not a file: name a file with --input$"
+    ):
+        copy(tmp_path, kind)
+
+
+def test_refuses_a_folder_as_standard_input(tmp_path):
+    before, folder = os.dup(0), os.open(tmp_path, os.O_RDONLY)
+    os.dup2(folder, 0)
+    try:
+        with pytest.raises(ValueError, match="standard input is a folder, not a file"):
+            copy(STREAM, "csv")
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        os.close(folder)
+
+
+def test_refuses_parquet_from_a_pipe_with_a_name(tmp_path):
+    path = tmp_path / "messages.parquet"
+    os.mkfifo(path)
+    with pytest.raises(ValueError, match=r"messages\.parquet is a folder or a pipe, not a file"):
+        copy(path, "parquet")
 
 
 def test_tells_how_much_is_read(tmp_path):
