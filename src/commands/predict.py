@@ -121,6 +121,9 @@ def check_paths(source: Path, target: Path, rejected: Path | None) -> None:
     for path in (target, rejected):
         if path not in (None, STREAM) and path.exists() and not path.is_file():
             raise ValueError(f"{path} is there and is no file: write to another, or to '-'")
+        # DVC links to the files of its cache, which must stay as they are.
+        if path and path.is_symlink() and path.exists() and not path.stat().st_mode & 0o222:
+            raise ValueError(f"{path} is a link to a read-only file: remove the link")
 
 
 def name_rejects(args: argparse.Namespace) -> Path | None:
@@ -200,10 +203,10 @@ def predict_file(
         enter = stack.enter_context
         column = args.text_column or params.text_column
         source = enter(open_source(args.input, kind, column, added, encoding))
-        rejects = enter(atomic_path(rejected)) if rejected else None
+        rejects = enter(atomic_path(rejected.resolve())) if rejected else None
         # The old output stays then, and the rejected rows are written, which say why.
         enter(suppress(NothingScoredError))
-        output = enter(nullcontext(STREAM) if is_stream else atomic_path(args.output))
+        output = enter(nullcontext(STREAM) if is_stream else atomic_path(args.output.resolve()))
         # Opened after both have a name, so that both are whole before one gets it; the output
         # first, so that it is named if there is no room for either.
         write = enter(open_target(output, kind, source.header, added, is_packed(args.output)))
@@ -278,6 +281,8 @@ def main(argv: list[str] | None = None) -> None:
         raise ValueError(f"--jobs is {args.jobs}: give 1 or more")
     if args.max_rejected is not None and not 0 <= args.max_rejected <= 1:
         raise ValueError(f"--max-rejected is {args.max_rejected:g}: give a number from 0 to 1")
+    if not args.prefix.isprintable():
+        raise ValueError(f"--prefix is {args.prefix!r}: give printable characters")
     params = read_params(args.params, "data_validation", FileParams)
     content = read_model_file(args.model)
     model = parse_model(content, args.model)

@@ -319,6 +319,34 @@ def test_refuses_to_replace_what_is_no_file(run, messages):
         run("--input", messages, "--output", "/dev/null", "--format", "csv")
 
 
+def test_writes_the_file_that_a_link_names(run, messages, tmp_path):
+    folder, link = tmp_path / "folder", messages.with_name("scored.csv")
+    folder.mkdir()
+    link.symlink_to("folder/real.csv")
+    for _ in range(2):
+        run("--input", messages, "--output", link)
+        assert link.is_symlink()
+        assert len((folder / "real.csv").read_text().splitlines()) == 3
+        (folder / "real.csv").write_text("old")
+    assert [path.name for path in folder.iterdir()] == ["real.csv"]
+
+
+def test_refuses_a_link_to_a_file_that_is_not_to_be_written(run, messages):
+    cached, link = messages.with_name("cached"), messages.with_name("scored.csv")
+    cached.write_text("old")
+    cached.chmod(0o444)
+    link.symlink_to(cached)
+    with pytest.raises(ValueError, match=r"scored\.csv is a link to a read-only file: remove"):
+        run("--input", messages, "--output", link)
+    assert cached.read_text() == "old"
+
+
+@pytest.mark.parametrize("prefix", ["a\tb", "a\nb", "\x1b", "\udcff"])
+def test_refuses_a_prefix_that_cannot_be_printed(run, messages, prefix):
+    with pytest.raises(ValueError, match=r"^--prefix is '.*\\.*': give printable characters$"):
+        run("--input", messages, "--output", messages.with_name("b.csv"), "--prefix", prefix)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
