@@ -1,0 +1,96 @@
+"""Tests of the raw file: its encoding, its records and their contract."""
+
+import pytest
+
+from core.params import read_params
+from records.raw import ValidationParams, decode, find_fault, looks_like_utf16, split_records
+
+QUOTED = {"separator": ",", "quoting": True}
+
+
+@pytest.fixture
+def read(params_file):
+    """Return a function that splits a text into records."""
+
+    def call(text, **changes):
+        path = params_file({f"data_validation.{key}": value for key, value in changes.items()})
+        return list(split_records(text, read_params(path, "data_validation", ValidationParams)))
+
+    return call
+
+
+def test_a_line_is_a_record_without_quoting(read):
+    records = read('ham\t"quoted\nspam\tnot closed"\r\nham\ta\u2028b\x0cc\n')
+    assert [record.fields for record in records] == [
+        ("ham", '"quoted'),
+        ("spam", 'not closed"'),
+        ("ham", "a\u2028b\x0cc"),
+    ]
+    assert [record.row for record in records] == [1, 2, 3]
+
+
+def test_a_quoted_record_may_have_several_lines(read):
+    records = read('ham,"hi, ""you""\nsecond line"\nspam,win\n', **QUOTED)
+    assert [record.fields for record in records] == [
+        ("ham", 'hi, "you"\nsecond line'),
+        ("spam", "win"),
+    ]
+    assert [record.row for record in records] == [1, 3]
+    assert records[0].line == 'ham,"hi, ""you""\nsecond line"'
+
+
+def test_broken_quoting_and_quotes_that_swallow_lines_are_reasons(read):
+    records = read('ham,"a" b\nham,"oh\nspam,win\nham,no"\nham,fine\n', **QUOTED)
+    reasons = [record.reason for record in records]
+    assert reasons == ["broken quoting", "quotes swallow lines", ""]
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("ham\thello", ("", "")),
+        ("eggs\thello", ("unknown label", "'eggs'")),
+        ("ham\t \xa0 ", ("empty text", "")),
+        ("ham\t" + "x" * 2001, ("text too long", "2001 characters, at most 2000")),
+        ("ham\tcaf\udce9", ("undecodable bytes", "not utf-8")),
+        ("ham\ta\tb", ("wrong number of fields", "3, expected 2")),
+        ("ham\ta\0b", ("NUL character", "")),
+    ],
+)
+def test_finds_the_fault_of_a_record(read, params_file, line, fault):
+    params = read_params(params_file(), "data_validation", ValidationParams)
+    (record,) = read(line)
+    assert find_fault(record, 0, 1, 2, params) == fault
+
+
+@pytest.mark.parametrize(
+    ("raw", "encoding", "text"),
+    [
+        (b"\xef\xbb\xbfham", "utf-8", "ham"),
+        (b"see you at the caf\xe9", "utf-8", "see you at the caf\udce9"),
+        (b"caf\xe9", "latin-1", "café"),
+        ("ham".encode("utf-16"), "utf-16", "ham"),
+    ],
+)
+def test_decodes(raw, encoding, text):
+    assert decode(raw, encoding) == text
+
+
+@pytest.mark.parametrize(
+    ("raw", "encoding", "message"),
+    [
+        (b" \n\n", "utf-8", "the file is empty"),
+        ("ham\thello".encode("utf-16"), "utf-8", "in UTF-16, not in utf-8: set data_validation"),
+        (b"abc", "utf-16", "the file is not in utf-16"),
+        (b"PK\x03\x04" + bytes(200), "utf-8", "the file is binary"),
+    ],
+)
+def test_refuses_bytes_that_are_no_text(raw, encoding, message):
+    with pytest.raises(ValueError, match=message):
+        decode(raw, encoding)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_told_with_and_without_its_mark(encoding):
+    assert looks_like_utf16("ham\thello there".encode(encoding))
+    assert not looks_like_utf16(b"ham\thello there")
