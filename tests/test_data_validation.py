@@ -183,6 +183,32 @@ def test_rejects_broken_quoting_and_goes_on(validate):
     assert set(rejected["reason"]) == {"broken quoting"}
 
 
+def test_a_quote_that_never_closes_costs_its_line_alone(validate):
+    raw = b'label,message\nham,"never closed\nspam,win\nham,fine\nspam,"so is this\nham,bye\n'
+    accepted, rejected, _ = validate(raw, **CSV)
+    assert accepted["row"].tolist() == [3, 4, 6]
+    assert rejected[["row", "line"]].to_numpy().tolist() == [
+        [2, 'ham,"never closed'],
+        [5, 'spam,"so is this'],
+    ]
+    assert set(rejected["reason"]) == {"broken quoting"}
+
+
+@pytest.mark.parametrize("quoting", [True, False])
+def test_a_line_of_more_than_a_megabyte_is_rejected_and_cut(validate, quoting):
+    raw = b"label,message\nham," + b"x" * 3_000_000 + b"\nspam,win\nham,fine\n"
+    accepted, rejected, _ = validate(raw, **{**CSV, "quoting": quoting})
+    assert accepted["row"].tolist() == [3, 4]
+    assert rejected[["row", "reason"]].to_numpy().tolist() == [[2, "line too long"]]
+    assert len(rejected["line"][0]) < 1_100_000
+
+
+def test_a_quoted_text_may_be_as_long_as_the_parameters_say(validate):
+    raw = b'label,message\nham,"' + b"x" * 200_000 + b'"\nspam,win\n'
+    accepted, _, _ = validate(raw, **CSV, max_length=300_000)
+    assert accepted["text"].str.len().tolist() == [200_000, 3]
+
+
 def test_rejects_a_quote_that_swallows_lines(validate):
     raw = b'label,message\nham,"oh\nspam,win\nham,no"\nham,fine\nspam,claim\n'
     accepted, rejected, _ = validate(raw, **CSV)
@@ -200,10 +226,11 @@ def test_refuses_a_header_without_rows(validate):
         validate(b"label,message\n", **CSV)
 
 
-@pytest.mark.parametrize("raw", [b"", b" \n\n"])
-def test_refuses_an_empty_file(validate, raw):
+@pytest.mark.parametrize("raw", [b"", b" \n\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"])
+@pytest.mark.parametrize("columns", [["label", "text"], None])
+def test_refuses_an_empty_file(validate, raw, columns):
     with pytest.raises(ValueError, match=r"messages\.tsv: the file is empty"):
-        validate(raw)
+        validate(raw, columns=columns)
 
 
 def test_refuses_a_binary_file(validate):
@@ -354,7 +381,8 @@ def test_accepted_and_rejected_are_all_that_was_read(params_file, lines, added, 
     rows = [record.row for record in (*records, *additions)]
     assert sorted([*accepted["row"], *rejected["row"]]) == rows
     n_lines = text.removesuffix("\n").count("\n") + 1
-    assert additions[0].row == n_lines + 1
+    if more:
+        assert additions[0].row == n_lines + 1
     if not quoting:
         assert len(records) == n_lines
-        assert len(additions) == more.removesuffix("\n").count("\n") + 1
+        assert len(additions) == more.removesuffix("\n").count("\n") + bool(more)

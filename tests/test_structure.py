@@ -73,7 +73,7 @@ def test_a_module_imports_only_what_stands_before_it(path):
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("core/log.py", "from records.lines import split_csv"),
+        ("core/log.py", "from records.splitting import split_csv"),
         ("text/tokens.py", "import records.lines"),
         ("feedback/store.py", "from service import api"),
         ("models/store.py", "def f():\n    from evaluation import metrics"),

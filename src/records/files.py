@@ -11,7 +11,8 @@ from typing import Any, TextIO
 
 from core.files import NamedOutput
 from records.chunks import Source, Write
-from records.lines import LINE_ENDS, make_writer, read_lines
+from records.lines import make_writer, read_lines
+from records.splitting import LINE_ENDS
 
 SUFFIXES = {
     ".csv": "csv",

@@ -3,10 +3,8 @@
 What is written is what was read: fields stay strings, and a line of JSON keeps its characters.
 """
 
-import csv
 import json
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NoReturn, TextIO
 
@@ -19,97 +17,24 @@ from records.chunks import (
     is_encodable,
     refuse_taken,
 )
+from records.splitting import (
+    LINE_ENDS,
+    TOO_LONG,
+    Record,
+    bound_lines,
+    is_too_long,
+    split_csv,
+    split_tsv,
+)
 
-# Characters of a line with its end, and of a record of CSV that spans lines.
-MAX_LINE = 1_000_000
-TOO_LONG = f"more than {MAX_LINE:,} characters"
-# Records are bounded, so fields need not be: this is for the whole process.
-csv.field_size_limit(MAX_LINE)
-
-# A carriage return alone ends a line of CSV, and none of the others.
-LINE_ENDS: dict[str, tuple[str, ...]] = {"csv": ("\n", "\r"), "tsv": ("\n",), "jsonl": ("\n",)}
 NEEDS_QUOTES = re.compile('[",\r\n]')
 # What a JSON array of objects starts with.
 ARRAY_START = re.compile(r"\s*\[\s*(\{|$)")
 
-# The first line's number, fields, why there are none and the particulars.
-Record = tuple[int, list[str], str, str]
-
-
-def bound_lines(file: TextIO, ends: tuple[str, ...]) -> Iterator[str]:
-    """Yield the lines of a file; of one that is too long, a character more than the limit.
-
-    Its rest is read too, but never held as a whole. ``ends`` are the characters that end a line.
-    """
-    line = file.readline(MAX_LINE + 1)
-    while line:
-        yield line
-        while len(line) > MAX_LINE and not line.endswith(ends):
-            line = file.readline(MAX_LINE + 1)
-        following = file.readline(MAX_LINE + 1)
-        # The limit can fall between a carriage return and its line feed.
-        is_split = following == "\n" and line.endswith("\r")
-        line = file.readline(MAX_LINE + 1) if is_split else following
-
-
-def split_csv(lines: Iterator[str]) -> Iterator[Record]:
-    """Yield the records of CSV (RFC 4180).
-
-    A stray quote makes the reader run on, to the next quote or the limit. It costs the record's
-    first line alone: the lines after it are read again. Within them all were between quotes, so
-    another record that goes on there would fail where the first one did: it is not tried.
-    """
-    again: deque[str] = deque()
-    used: list[str] = []
-    length, fault = 0, ""
-
-    def feed() -> Iterator[str]:
-        nonlocal length
-        while not (used and again):
-            line = again.popleft() if again else next(lines, None)
-            if line is None:
-                return
-            used.append(line)
-            length += len(line)
-            if length > MAX_LINE:
-                raise csv.Error(f"no end within {MAX_LINE:,} characters")
-            yield line
-        raise csv.Error(fault)
-
-    number = 1
-    reader = csv.reader(feed(), strict=True)
-    while True:
-        used.clear()
-        length = 0
-        fields, reason, detail = [], "", ""
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            fault = str(error)
-            is_long = len(used[0]) > MAX_LINE
-            reason, detail = ("line too long", TOO_LONG) if is_long else ("broken quoting", fault)
-            again.extendleft(reversed(used[1:]))
-            del used[1:]
-            reader = csv.reader(feed(), strict=True)
-        yield number, fields, reason, detail
-        number += len(used)
-
-
-def split_tsv(lines: Iterator[str]) -> Iterator[Record]:
-    """Yield the records of TSV, one a line, in which quotes mean nothing."""
-    for number, line in enumerate(lines, start=1):
-        if len(line) > MAX_LINE:
-            yield number, [], "line too long", TOO_LONG
-            continue
-        line = line.removesuffix("\n").removesuffix("\r")
-        yield number, line.split("\t") if line else [], "", ""
-
 
 def check_records(records: Iterable[Record], place: int, n_columns: int) -> Iterator[Row]:
     """Check records of CSV or TSV, whose column of number ``place`` holds the text."""
-    for number, fields, reason, detail in records:
+    for number, fields, reason, detail, _ in records:
         if reason:
             yield number, None, None, reason, detail
         elif not fields:
@@ -148,7 +73,7 @@ def check_json(
                 f"{name} is a JSON array, not JSON lines: write one object a line, as with "
                 "jq --compact-output '.[]'"
             )
-        if len(line) > MAX_LINE:
+        if is_too_long(line):
             yield number, None, None, "line too long", TOO_LONG
             continue
         line = line.strip()
@@ -206,7 +131,7 @@ def read_lines(
     if kind == "jsonl":
         return None, collect(check_json(lines, text_column, added, name))
     records = split_csv(lines) if kind == "csv" else split_tsv(lines)
-    _, header, *fault = next(records, (1, [], "", ""))
+    _, header, *fault, _ = next(records, (1, [], "", "", ""))
     if not header:
         raise ValueError(
             f"{name} does not start with a header: "

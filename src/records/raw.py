@@ -1,15 +1,16 @@
 """The raw file: its encoding, its records, and the contract that each of them keeps."""
 
 import codecs
-import csv
+import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pydantic import Field, PositiveInt, model_validator
 
 from core.params import Params
 from records.schema import Encoding, Labels, Name, Share, find_repeated
+from records.splitting import bound_lines, split_csv, split_tsv
 
 # Tells text from binary files: real text has next to none of these characters.
 MAX_UNREADABLE_SHARE = 0.1
@@ -92,6 +93,8 @@ def decode(raw: bytes, encoding: str) -> str:
             f"the file is not in {encoding} ({error.reason} at byte {error.start}): "
             "set data_validation.encoding to what it is"
         ) from error
+    if not text.strip():
+        raise ValueError("the file is empty: fetch it again")
     unreadable = len(UNREADABLE.findall(text)) / max(1, len(text))
     if unreadable > MAX_UNREADABLE_SHARE:
         raise ValueError(
@@ -111,45 +114,22 @@ def looks_like_utf16(raw: bytes) -> bool:
     return zeros[0] < 0.1 and zeros[1] > 0.4
 
 
-def split_plain(text: str, separator: str) -> Iterator[Record]:
-    """Yield a record for each line of a file without quoting."""
-    for row, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
-        line = line.removesuffix("\r")
-        yield Record(row, line, tuple(line.split(separator)))
-
-
-def split_quoted(text: str, separator: str, labels: Labels) -> Iterator[Record]:
-    """Yield a record for each record of a file with quoting (RFC 4180).
-
-    A record whose quoting is broken, or swallows lines that look like records, gets a reason.
-    """
-    lines = text.removesuffix("\n").split("\n")
-    swallowed = re.compile(
-        rf"\n({re.escape(labels.negative)}|{re.escape(labels.positive)}){re.escape(separator)}"
-    )
-    reader = csv.reader((f"{line}\n" for line in lines), delimiter=separator, strict=True)
-    while True:
-        start = reader.line_num
-        record = Record(start + 1, "")
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            record = replace(record, reason="broken quoting", detail=str(error))
-        else:
-            record = replace(record, fields=tuple(fields))
-        line = "\n".join(lines[start : reader.line_num]).removesuffix("\r")
-        if any(swallowed.search(field) for field in record.fields):
-            record = replace(record, reason="quotes swallow lines")
-        yield replace(record, line=line)
-
-
 def split_records(text: str, params: ValidationParams) -> Iterator[Record]:
-    """Yield a record for each line, or for each that quoting makes of several."""
-    if params.quoting:
-        return split_quoted(text, params.separator, params.labels)
-    return split_plain(text, params.separator)
+    """Yield a record for each line, or for each that quoting makes of several (RFC 4180).
+
+    A line or record that is too long gets a reason, and one whose quoting is broken, or swallows
+    lines that look like records.
+    """
+    labels = "|".join(map(re.escape, (params.labels.negative, params.labels.positive)))
+    swallowed = re.compile(rf"\n({labels}){re.escape(params.separator)}")
+    split = split_csv if params.quoting else split_tsv
+    # A carriage return alone ends no line.
+    lines = bound_lines(io.StringIO(text, newline="\n"), ("\n",))
+    for row, fields, reason, detail, written in split(lines, params.separator):
+        if any(swallowed.search(field) for field in fields):
+            reason = "quotes swallow lines"
+        line = written.removesuffix("\n").removesuffix("\r")
+        yield Record(row, line, tuple(fields), reason, detail)
 
 
 def check_record(

@@ -15,20 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records import lines as message_lines
+from records import splitting
 from records.batches import CHUNK_LENGTH, Inbox, gather, gather_live
 from records.chunks import CHUNK_ROWS, MAX_LENGTH
 from records.files import STREAM, choose_format, open_source, open_target
-from records.lines import (
-    LINE_ENDS,
-    MAX_LINE,
-    bound_lines,
-    check_json,
-    make_writer,
-    read_lines,
-    split_csv,
-    split_tsv,
-)
+from records.lines import check_json, make_writer, read_lines
+from records.splitting import LINE_ENDS, MAX_LINE, bound_lines, split_csv, split_tsv
 from tests.support.full_disk import full_disk
 
 ADDED = ["label", "probability", "model_version"]
@@ -65,7 +57,7 @@ def read_whole(lines, kind):
 @pytest.fixture
 def short_lines(monkeypatch):
     """Make lines of more than twenty characters too long."""
-    monkeypatch.setattr(message_lines, "MAX_LINE", 20)
+    monkeypatch.setattr(splitting, "MAX_LINE", 20)
 
 
 def write_csv(rows):
@@ -139,7 +131,7 @@ def test_broken_csv_loses_no_line(lines):
     assert numbers == sorted(set(numbers))
     assert all(1 <= number <= len(physical) for number in numbers)
     # A broken record is its first line alone, so the next one starts right after it.
-    for (number, _, fault, _), following in zip(records, [*numbers, None][1:], strict=True):
+    for (number, _, fault, *_), following in zip(records, [*numbers, None][1:], strict=True):
         if fault and following is not None:
             assert following == number + 1
 
@@ -148,7 +140,7 @@ def test_broken_csv_loses_no_line(lines):
 def test_accepted_and_rejected_lines_are_all_lines(lines):
     for rows in (
         check_json(iter(lines), "a", [], "it"),
-        ((number, fields, "", *fault) for number, fields, *fault in split_tsv(iter(lines))),
+        ((number, fields, "", *fault) for number, fields, *fault, _ in split_tsv(iter(lines))),
     ):
         chunks = list(gather(rows))
         assert sum(len(c.texts) + len(c.rejected) for c in chunks) == len(lines)
@@ -221,7 +213,7 @@ def test_no_line_is_longer_than_the_limit_and_none_is_lost(kind, end, lines):
     text = "".join(line + end for line in lines)
     newline = "" if kind == "csv" else "\n"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(message_lines, "MAX_LINE", 20)
+        patch.setattr(splitting, "MAX_LINE", 20)
         found = list(bound_lines(io.StringIO(text, newline=newline), LINE_ENDS[kind]))
     assert found == [(line + end)[:21] for line in lines]
 
@@ -270,7 +262,7 @@ def test_quotes_that_never_close_are_read_once():
     lines = [f'x","{n}\n' for n in range(20_000)]
     read = []
     records = list(split_csv(read.append(line) or line for line in lines))
-    assert [fault for _, _, fault, _ in records] == ["broken quoting"] * len(lines)
+    assert [fault for _, _, fault, *_ in records] == ["broken quoting"] * len(lines)
 
 
 @pytest.mark.parametrize(
