@@ -143,11 +143,12 @@ def check_share(
     source = "standard input" if args.input == STREAM else args.input
     rejects = name_rejects(args)
     (reason, count), *_ = reasons.most_common(1)
-    found = f"{count} for {reason}: " + (f"see {rejects}" if rejects else "each is named above")
+    where = f"see {rejects}" if rejects else "each is named above"
+    found = f"most often for {reason} ({count}): {where}"
     if not n_scored:
         raise ValueError(f"no row of {source} could be scored, {found}; check --text-column")
     n_rows = n_scored + n_rejected
-    if n_rejected > limit * n_rows:
+    if n_rejected / n_rows > limit:
         raise ValueError(
             f"{n_rejected} of {n_rows} rows of {source} rejected, more than {limit:.1%}, "
             f"{found}; if that is right, run it again with --max-rejected 1"
