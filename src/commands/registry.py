@@ -20,13 +20,14 @@ from pydantic import Field
 
 from core.identity import require_identity
 from core.log import run_stage
-from core.params import Params, read_params
+from core.params import Params, read_params, read_sections
 from core.processes import run, run_dvc
 from core.tables import read_table
 from evaluation.scores import EvaluationParams, compute_metrics
 
-ARTIFACT = "sms-spam"
 MODEL = "models/model.skops"
+# Of the columns that predicting adds to the test set.
+PREFIX = "given_"
 TRAINING_SET = "data/interim/train.parquet"
 TEST_SET = "data/interim/test.parquet"
 
@@ -52,6 +53,46 @@ def normalise_version(version: str) -> str:
     return f"v{version.removeprefix('v')}"
 
 
+def read_artifact(path: Path = Path("dvc.yaml")) -> str:
+    """Return the name under which ``dvc.yaml`` registers the model.
+
+    Raises
+    ------
+    ValueError
+        If it registers none.
+    """
+    artifacts = read_sections(path).get("artifacts") or {}
+    for name, artifact in artifacts.items():
+        if artifact.get("path") == MODEL:
+            return name
+    raise ValueError(f"{path}: no artifact has the path {MODEL}: add one under 'artifacts'")
+
+
+def list_versions(artifact: str) -> list[str]:
+    """Return the registered versions of an artifact, the oldest first."""
+    tags = run("git", "tag", "--sort=version:refname", "--list", f"{artifact}@*").split()
+    versions = [tag.removeprefix(f"{artifact}@") for tag in tags]
+    # GTO marks a version as deprecated by another tag, which ends in an exclamation mark.
+    return [name for name in versions if "!" not in name and f"{name}!" not in versions]
+
+
+def require_version(version: str, artifact: str) -> None:
+    """Return if an artifact has that version.
+
+    Raises
+    ------
+    ValueError
+        If it does not; the message names those that it has.
+    """
+    versions = list_versions(artifact)
+    if version not in versions:
+        known = f"only {', '.join(versions)}" if versions else "none was released yet"
+        raise ValueError(
+            f"there is no version {version} of {artifact}, {known}: 'git fetch --tags' gets those "
+            "of others, 'make release' makes one"
+        )
+
+
 def release(version: str) -> None:
     """Push the model of the current commit to the remote and register it as a version.
 
@@ -62,17 +103,18 @@ def release(version: str) -> None:
     OSError
         If the remote cannot be reached, or GTO refuses the version.
     """
+    artifact = read_artifact()
     if changed := run("git", "status", "--porcelain").split("\n")[0]:
         raise ValueError(f"the checkout is not clean ({changed.strip()}): commit, then release")
     if "up to date" not in run_dvc("status"):
         raise ValueError("the results are not up to date: run 'make repro', commit, then release")
     run_dvc("push")
     try:
-        gto.api.register(".", ARTIFACT, "HEAD", version=version)
+        gto.api.register(".", artifact, "HEAD", version=version)
     except GTOException as error:
         raise OSError(f"{version} was not registered: {error}") from error
     logger.info(
-        "%s is %s of %s", run("git", "rev-parse", "--short", "HEAD").strip(), version, ARTIFACT
+        "%s is %s of %s", run("git", "rev-parse", "--short", "HEAD").strip(), version, artifact
     )
     logger.info("'git push --tags' shares it")
 
@@ -84,13 +126,11 @@ def fetch(path: str, revision: str, folder: Path) -> Path:
     return target
 
 
-def measure(
-    tag: str, model: Path, test_set: Path, params: EvaluationParams, folder: Path
-) -> dict[str, Any]:
-    """Return the metrics of a released model on a test set.
+def score_with_release(tag: str, model: Path, test_set: Path, folder: Path) -> Path:
+    """Score a test set by a released model, and return the file with the probabilities.
 
-    It is scored by the code of its own release, in a clone of that tag: other code might make
-    features that it was not trained on.
+    The code is that of the release, in a clone of its tag: other code might make features that the
+    model was not trained on.
 
     Raises
     ------
@@ -103,11 +143,20 @@ def measure(
     run("git", "-C", str(clone), "checkout", "--quiet", tag)
     paths = ("--input", str(test_set), "--output", str(scored), "--model", str(model))
     program = (sys.executable, str(clone / "src"), "predict")
-    run(*program, *paths, "--params", str(clone / "params.yaml"), "--prefix", "given_")
-    df = read_table(scored, ["label", "group", "given_probability"])
-    is_positive = df["label"] == df["label"].cat.categories[1]
-    scores = {"is_positive": is_positive, "probability": df["given_probability"]}
-    return compute_metrics(df.assign(**scores), params)[0]
+    run(*program, *paths, "--params", str(clone / "params.yaml"), "--prefix", PREFIX)
+    return scored
+
+
+def measure(scored: Path, params: EvaluationParams) -> dict[str, Any]:
+    """Return the metrics of what ``score_with_release`` wrote.
+
+    The false-positive rate stands under ``fpr``, too, whatever the labels are.
+    """
+    df = read_table(scored, ["label", "group", f"{PREFIX}probability"])
+    negative, positive = df["label"].cat.categories
+    scores = {"is_positive": df["label"] == positive, "probability": df[f"{PREFIX}probability"]}
+    metrics, _ = compute_metrics(df.assign(**scores), params)
+    return {**metrics, "fpr": metrics[f"{negative}_blocked"]}
 
 
 def compare_guarded(
@@ -124,7 +173,8 @@ def compare_guarded(
     for guard in guards:
         if guard.metric not in candidate:
             raise ValueError(
-                f"promotion.guards: no metric {guard.metric!r}, choose of {', '.join(candidate)}"
+                f"promotion.guards: there is no metric {guard.metric!r}, "
+                f"choose one of {', '.join(candidate)}"
             )
         change = round(candidate[guard.metric] - current[guard.metric], 6)
         worse = -change if guard.direction == "higher" else change
@@ -142,18 +192,24 @@ def compare_guarded(
 
 
 def find_complaints(
-    version: str, current: str, stage: str, promotion: PromotionParams, params: EvaluationParams
+    artifact: str,
+    version: str,
+    current: str,
+    stage: str,
+    promotion: PromotionParams,
+    params: EvaluationParams,
 ) -> list[str]:
     """Measure both versions on the candidate's test set; return why not to promote it."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        tags = {name: f"{ARTIFACT}@{name}" for name in (version, current)}
+        tags = {name: f"{artifact}@{name}" for name in (version, current)}
         test_set = fetch(TEST_SET, tags[version], folder)
         measured = {}
         for name, tag in tags.items():
             try:
                 model = fetch(MODEL, tag, folder)
-                measured[name] = measure(tag, model, test_set, params, folder)
+                scored = score_with_release(tag, model, test_set, folder)
+                measured[name] = measure(scored, params)
             except OSError as error:
                 return [f"{name} cannot be measured with the code of its release ({error})"]
         training_set = fetch(TRAINING_SET, tags[current], folder)
@@ -183,14 +239,16 @@ def promote(version: str, stage: str, params_file: Path, is_forced: bool) -> Non
     Raises
     ------
     ValueError
-        If it is worse, and ``is_forced`` is not set.
+        If there is no such version, or it is worse and ``is_forced`` is not set.
     OSError
-        If there is no such version, or a model cannot be fetched.
+        If a model cannot be fetched.
     """
+    artifact = read_artifact()
+    require_version(version, artifact)
     promotion = read_params(params_file, "promotion", PromotionParams)
     params = read_params(params_file, "model_evaluation", EvaluationParams)
     try:
-        holders = gto.api.find_versions_in_stage(".", ARTIFACT, stage) or []
+        holders = gto.api.find_versions_in_stage(".", artifact, stage) or []
     except GTOException:
         # GTO's way to say that nothing was released yet.
         holders = []
@@ -201,7 +259,7 @@ def promote(version: str, stage: str, params_file: Path, is_forced: bool) -> Non
     elif current == version:
         raise ValueError(f"{version} is in {stage} already")
     else:
-        complaints = find_complaints(version, current, stage, promotion, params)
+        complaints = find_complaints(artifact, version, current, stage, promotion, params)
     if complaints and not is_forced:
         raise ValueError(f"{version} is not promoted: {'; '.join(complaints)}; --force overrules")
     message = f"Promote {version} to {stage}"
@@ -209,7 +267,7 @@ def promote(version: str, stage: str, params_file: Path, is_forced: bool) -> Non
         message += f", forced although {'; '.join(complaints)}"
     try:
         gto.api.assign(
-            ".", ARTIFACT, stage, version=version, message=message, skip_registration=True
+            ".", artifact, stage, version=version, message=message, skip_registration=True
         )
     except GTOException as error:
         raise OSError(f"{version} was not promoted: {error}") from error

@@ -1,8 +1,24 @@
 """Tests of comparing a candidate with the model in a stage."""
 
+from pathlib import Path
+
+import pandas as pd
 import pytest
 
-from commands.registry import Guard, compare_guarded, normalise_version
+from commands.registry import (
+    PREFIX,
+    Guard,
+    PromotionParams,
+    compare_guarded,
+    measure,
+    normalise_version,
+    read_artifact,
+)
+from core.params import read_params
+from core.tables import write_table
+from evaluation.scores import EvaluationParams
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -28,3 +44,46 @@ def test_only_what_is_worse_beyond_the_tolerance_is_refused(
 @pytest.mark.parametrize("version", ["1.2.3", "v1.2.3"])
 def test_versions_start_with_a_v(version):
     assert normalise_version(version) == "v1.2.3"
+
+
+def test_the_guards_hold_for_any_labels(tmp_path):
+    labels = ["question", "complaint"] * 5
+    df = pd.DataFrame(
+        {
+            "label": pd.Categorical(labels, categories=["question", "complaint"]),
+            f"{PREFIX}probability": [0.1, 0.9] * 4 + [0.8, 0.2],
+            "group": range(len(labels)),
+        }
+    )
+    write_table(df, tmp_path / "scored.parquet")
+    params = EvaluationParams(threshold=0.5, max_fpr=0.1, bootstrap_samples=100, random_state=0)
+    metrics = measure(tmp_path / "scored.parquet", params)
+    assert (metrics["recall"], metrics["fpr"]) == (0.8, 0.2)
+    guards = read_params(ROOT / "params.yaml", "promotion", PromotionParams).guards
+    assert {"mcc", "recall", "fpr"} == {guard.metric for guard in guards}
+    assert not compare_guarded(metrics, metrics, guards)["is_refused"].any()
+
+
+def test_an_unknown_metric_is_refused_with_those_that_are_known():
+    guard = Guard(metric="luck", direction="higher", tolerance=0)
+    message = "^promotion.guards: there is no metric 'luck', choose one of mcc, fpr$"
+    with pytest.raises(ValueError, match=message):
+        compare_guarded({"mcc": 1, "fpr": 0}, {"mcc": 1, "fpr": 0}, [guard])
+
+
+def test_the_artifact_is_the_one_that_has_the_models_path(tmp_path):
+    path = tmp_path / "dvc.yaml"
+    path.write_text(
+        "artifacts:\n"
+        "  tickets: {path: data/raw/messages.tsv}\n"
+        "  complaints: {path: models/model.skops}\n"
+    )
+    assert read_artifact(path) == "complaints"
+
+
+@pytest.mark.parametrize("text", ["", "stages: {}\n", "artifacts:\n  a: {path: b}\n"])
+def test_a_pipeline_without_that_artifact_is_refused(tmp_path, text):
+    path = tmp_path / "dvc.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"dvc.yaml: no artifact has the path models/model.skops"):
+        read_artifact(path)

@@ -68,7 +68,7 @@ def test_a_worse_model_is_refused_with_the_reason(released):
         ValueError, match=r"v2\.0\.0 is not promoted: mcc is .* worse than"
     ) as caught:
         promote("v2.0.0")
-    assert "spam_caught is 1 worse than that of v1.0.0 in prod (0, 1), the tolerance is" in str(
+    assert "recall is 1 worse than that of v1.0.0 in prod (0, 1), the tolerance is" in str(
         caught.value
     )
     assert "sms-spam#prod#2" not in released.run("git", "tag")
@@ -112,7 +112,8 @@ def test_a_version_cannot_be_released_twice(released):
 
 
 def test_a_version_that_was_never_released_is_refused(released):
-    with pytest.raises(OSError, match=r"v9\.9\.9 was not promoted"):
+    there_are = r"there is no version v9\.9\.9 of sms-spam, only v1\.0\.0, v2\.0\.0"
+    with pytest.raises(ValueError, match=there_are):
         promote("v9.9.9")
     assert "prod" not in released.run("git", "tag")
 
@@ -135,5 +136,28 @@ def test_a_guard_for_an_unknown_metric_is_refused(released):
     guard = {"metric": "luck", "direction": "higher", "tolerance": 0.0}
     promote("v1.0.0")
     released.set_params({"promotion.guards": [guard]})
-    with pytest.raises(ValueError, match="no metric 'luck', choose of accuracy"):
+    with pytest.raises(ValueError, match=r"no metric 'luck', choose one of accuracy, .*, fpr$"):
         promote("v2.0.0")
+
+
+def test_before_the_first_release_there_is_nothing_to_promote(released):
+    released.run("git", "tag", "--delete", "sms-spam@v1.0.0", "sms-spam@v2.0.0")
+    with pytest.raises(ValueError, match=r"no version v1\.0\.0 of sms-spam, none was released yet"):
+        promote("v1.0.0")
+
+
+def test_a_version_that_was_deregistered_is_not_named(released):
+    released.run("gto", "deprecate", "sms-spam", "v1.0.0")
+    with pytest.raises(ValueError, match=r"only v2\.0\.0: "):
+        promote("v1.0.0")
+
+
+def test_another_artifact_can_be_released_and_promoted(released):
+    path = released.path / "dvc.yaml"
+    path.write_text(path.read_text().replace("  sms-spam:", "  complaints:"))
+    released.run("dvc", "pull")
+    released.commit()
+    registry.main(["release", "v1.0.0"])
+    promote("v1.0.0")
+    tags = released.run("git", "tag").split()
+    assert {"complaints@v1.0.0", "complaints#prod#1"} <= set(tags)
