@@ -31,6 +31,7 @@ from tqdm import tqdm
 from core.files import empty_folder, replace
 from core.log import run_stage, timed
 from core.params import Params, read_params
+from records.additions import FIRST_LINE
 
 CHUNK_BYTES = 1 << 18
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -291,7 +292,7 @@ def fetch_additions(params: IngestionParams, source: Path, folder: Path) -> Path
     Returns
     -------
     Path
-        A file that is empty if there are none.
+        A file of ``FIRST_LINE`` and the additions, if there are any.
 
     Raises
     ------
@@ -299,7 +300,7 @@ def fetch_additions(params: IngestionParams, source: Path, folder: Path) -> Path
         If one cannot be had, is not as pinned, or its bytes cannot stand after other ones.
     """
     whole = folder / "additions"
-    whole.touch()
+    whole.write_bytes(FIRST_LINE)
     for i, addition in enumerate(params.additions):
         key = f"data_ingestion.additions[{i}]"
         logger.info("adding %s", addition.source)
@@ -326,7 +327,7 @@ def has_mark(path: Path, marks: tuple[bytes, ...]) -> bool:
 
 
 def append(path: Path, target: Path) -> None:
-    """Append one file to another, with a line end in between if that lacks one.
+    """Append one file to another that is not empty, with a line end in between if it lacks one.
 
     Raises
     ------
@@ -336,10 +337,9 @@ def append(path: Path, target: Path) -> None:
     if has_mark(path, (codecs.BOM_UTF8, *UTF_16_MARKS)):
         raise ValueError("it starts with a byte order mark: write it without one")
     with target.open("rb+") as whole, path.open("rb") as part:
-        if whole.seek(0, os.SEEK_END):
-            whole.seek(-1, os.SEEK_END)
-            if whole.read(1) != b"\n":
-                whole.write(b"\n")
+        whole.seek(-1, os.SEEK_END)
+        if whole.read(1) != b"\n":
+            whole.write(b"\n")
         shutil.copyfileobj(part, whole)
 
 

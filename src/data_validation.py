@@ -24,6 +24,7 @@ from core.files import write_json
 from core.log import run_stage, timed
 from core.params import read_params
 from core.tables import write_csv, write_table
+from records.additions import read_added
 from records.raw import Record, ValidationParams, check_record, decode, split_records
 from records.schema import find_repeated
 from text.normalise import normalise_text
@@ -86,7 +87,7 @@ def read_records(
     try:
         columns, records = parse(decode(path.read_bytes(), params.encoding), params)
         path = additions
-        if raw := path.read_bytes():
+        if raw := read_added(path.read_bytes()):
             records += parse_additions(decode(raw, params.encoding), records[-1], params)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
@@ -228,7 +229,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Part valid rows from invalid ones.")
     parser.add_argument("--params", type=Path, required=True, help="params.yaml")
     parser.add_argument("--input", type=Path, required=True, help="raw data")
-    parser.add_argument("--additions", type=Path, required=True, help="more rows, or an empty file")
+    parser.add_argument("--additions", type=Path, required=True, help="more rows of data_ingestion")
     parser.add_argument("--output", type=Path, required=True, help="Parquet of the accepted rows")
     parser.add_argument("--rejected", type=Path, required=True, help="CSV of the rejected rows")
     parser.add_argument("--report", type=Path, required=True, help="JSON of counts")

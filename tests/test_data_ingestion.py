@@ -12,6 +12,7 @@ import boto3
 import pytest
 
 import data_ingestion
+from records.additions import FIRST_LINE, read_added
 
 CONTENT = b"ham\thello\nspam\twin cash now\n"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -150,7 +151,7 @@ def test_leaves_what_was_there_when_all_sources_fail(ingest, local_file, tmp_pat
         ingest(str(tmp_path / "missing.tsv"))
     assert {path.name: path.read_bytes() for path in (tmp_path / "raw").iterdir()} == {
         "messages.tsv": CONTENT,
-        "additions.tsv": b"",
+        "additions.tsv": FIRST_LINE,
     }
 
 
@@ -338,7 +339,7 @@ def add(ingest, local_file, tmp_path):
 
     def run(additions, source=local_file):
         assert ingest(str(source), additions=additions) == CONTENT
-        return (tmp_path / "raw" / "additions.tsv").read_bytes()
+        return read_added((tmp_path / "raw" / "additions.tsv").read_bytes())
 
     return run
 
@@ -349,9 +350,10 @@ def test_additions_stand_in_a_file_of_their_own_in_order(add, add_file):
     assert add(additions[::-1]) == b"ham\tsecond\nspam\tfirst\n"
 
 
-def test_without_additions_their_file_is_empty(add, add_file):
+def test_without_additions_their_file_says_what_it_is(add, add_file, tmp_path):
     add([add_file(b"ham\ta\n")])
     assert add([]) == b""
+    assert (tmp_path / "raw" / "additions.tsv").read_bytes() == FIRST_LINE
 
 
 def test_a_line_end_is_put_where_one_is_lacking(add, add_file):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import data_validation
 from core.params import read_params
 from data_validation import parse, parse_additions, partition_records
+from records.additions import FIRST_LINE
 from records.raw import ValidationParams
 
 LENIENT = {"max_rejected_share": 1, "min_rows_per_label": 1}
@@ -27,7 +28,7 @@ def validate(params_file, tmp_path):
         params = params_file({f"data_validation.{key}": value for key, value in changes.items()})
         source, added = tmp_path / "messages.tsv", tmp_path / "additions.tsv"
         source.write_bytes(raw)
-        added.write_bytes(additions)
+        added.write_bytes(FIRST_LINE + additions)
         paths = {name: tmp_path / name for name in ("output", "rejected", "report")}
         argv = ["--params", str(params), "--input", str(source), "--additions", str(added)]
         data_validation.main(argv + [f"--{name}={path}" for name, path in paths.items()])
@@ -132,6 +133,16 @@ def test_an_added_row_settles_what_the_source_contradicts(validate):
 def test_names_the_additions_when_they_are_at_fault(validate, added, message):
     with pytest.raises(ValueError, match=message):
         validate(GOOD, added, max_rejected_share=0.5)
+
+
+def test_refuses_a_file_of_additions_that_does_not_say_so(validate, tmp_path):
+    validate(GOOD)
+    (tmp_path / "added").write_bytes(GOOD)
+    files = {"params": "params.yaml", "input": "messages.tsv", "additions": "added"}
+    outputs = {name: name for name in ("output", "rejected", "report")}
+    arguments = [f"--{name}={tmp_path / file}" for name, file in (files | outputs).items()]
+    with pytest.raises(ValueError, match=r"added: its first line is not '# Rows that are added"):
+        data_validation.main(arguments)
 
 
 def test_keeps_undecodable_bytes_readable_in_the_rejects(validate):

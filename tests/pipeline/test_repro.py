@@ -30,7 +30,10 @@ def test_nothing_runs_when_nothing_changed(repository):
 
 
 def test_every_stage_runs_again_to_the_same_lock(repository, finished):
-    assert find_runs(repository.run("dvc", "repro", "--force")) == STAGES
+    output = repository.run("dvc", "repro", "--force")
+    assert find_runs(output) == STAGES
+    assert "WARNING" not in output
+    assert "is empty" not in output
     assert repository.read_lock() == finished.read_lock()
     assert repository.run("git", "status", "--porcelain") == ""
 
