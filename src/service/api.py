@@ -25,7 +25,7 @@ from service.batching import (
     OverloadError,
     never,
 )
-from service.lineage import read_lineage
+from service.lineage import Lineage, read_lineage
 from service.problems import describe_problems
 from service.schemas import (
     REQUEST_CHARACTERS,
@@ -230,14 +230,19 @@ def list_words(model: ServingModel, text: str) -> list[Word] | None:
     return [Word(word=word, contribution=round(c, 6)) for word, c in explanation.words]
 
 
+def find_lineage(model: ServingModel, settings: Settings) -> Lineage:
+    """Return what dvc.lock knows of a model."""
+    return read_lineage(
+        model.md5, settings.lock, settings.metrics, settings.intervals, settings.plots
+    )
+
+
 @guarded.get("/v1/model", tags=["Model"], summary="Describe the model")
 def describe_model(request: Request) -> ModelCard:
     """Return which model is served, what it was made from and how good it is."""
     service: Service = request.app.state.service
-    model, settings = service.models.current, service.settings
-    lineage = read_lineage(
-        model.md5, settings.lock, settings.metrics, settings.intervals, settings.plots
-    )
+    model = service.models.current
+    lineage = find_lineage(model, service.settings)
     return ModelCard(
         version=model.version,
         sha256=model.sha256,
@@ -263,12 +268,11 @@ def describe_model(request: Request) -> ModelCard:
 )
 def show_plot(request: Request, name: str) -> FileResponse:
     """Return one of the plots that `GET /v1/model` lists, as a PNG."""
-    plots = request.app.state.service.settings.plots
-    path = plots / f"{name}.png"
+    service: Service = request.app.state.service
     # A listing, so that a name with dots or slashes leads nowhere.
-    if path not in plots.glob("*.png"):
+    if name not in find_lineage(service.models.current, service.settings).plots:
         raise HTTPException(404, "there is no such plot: GET /v1/model lists them")
-    return FileResponse(path, media_type="image/png")
+    return FileResponse(service.settings.plots / f"{name}.png", media_type="image/png")
 
 
 @guarded.post(

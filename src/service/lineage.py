@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,30 @@ def read_measured(path: Path, md5: str) -> dict[str, Any] | None:
     return json.loads(content)
 
 
+def compute_folder_digest(folder: Path) -> str:
+    """Return what dvc.lock calls the MD5 of a folder: that of the list of its files, and '.dir'."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    listed = [
+        {
+            "md5": hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest(),
+            "relpath": path.relative_to(folder).as_posix(),
+        }
+        for path in files
+    ]
+    content = json.dumps(sorted(listed, key=itemgetter("relpath")), sort_keys=True)
+    return f"{hashlib.md5(content.encode(), usedforsecurity=False).hexdigest()}.dir"
+
+
+def list_plots(folder: Path, md5: str) -> tuple[str, ...]:
+    """Return the names of the pictures in a folder, if that with all plots has this MD5."""
+    try:
+        if compute_folder_digest(folder.parent) != md5:
+            return ()
+    except OSError:
+        return ()
+    return tuple(sorted(path.stem for path in folder.glob("*.png")))
+
+
 def read_lineage(md5: str, lock: Path, metrics: Path, intervals: Path, plots: Path) -> Lineage:
     """Return what is known of the model with this MD5.
 
@@ -50,7 +75,7 @@ def read_lineage(md5: str, lock: Path, metrics: Path, intervals: Path, plots: Pa
     metrics, intervals : Path
         JSON files that the evaluation wrote.
     plots : Path
-        Folder of its pictures.
+        Folder of its pictures, in that of all its plots.
     """
     try:
         stages = read_sections(lock)["stages"]
@@ -73,5 +98,5 @@ def read_lineage(md5: str, lock: Path, metrics: Path, intervals: Path, plots: Pa
         training,
         found,
         read_measured(intervals, outs.get(intervals.name, "")),
-        tuple(sorted(path.stem for path in plots.glob("*.png"))),
+        list_plots(plots, outs.get(plots.parent.name, "")),
     )

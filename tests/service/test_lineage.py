@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from service.lineage import Lineage, read_lineage
+from service.lineage import Lineage, compute_folder_digest, read_lineage
 from tests.support.running_service import MEASURED, make_folder, measure
 
 
@@ -46,6 +46,30 @@ def test_metrics_that_were_changed_are_not_told(folder):
     assert found.metrics is None
     assert found.plots == ()
     assert found.training is not None
+
+
+@pytest.mark.parametrize("name", ["images/roc.png", "images/new.png", "sklearn/roc.json"])
+def test_plots_are_not_told_if_one_of_them_was_changed(folder, name):
+    path = folder / "reports/plots" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"changed")
+    assert read(folder).plots == ()
+    assert read(folder).metrics is not None
+
+
+def test_plots_that_the_lock_does_not_name_are_not_told(folder):
+    lock = yaml.safe_load((folder / "dvc.lock").read_text())
+    del lock["stages"]["model_evaluation"]["outs"][2]
+    (folder / "dvc.lock").write_text(yaml.safe_dump(lock))
+    assert read(folder).plots == ()
+
+
+def test_the_digest_of_a_folder_is_that_of_dvc(tmp_path):
+    for name in ("a.json", "deep/b.png", "deep/ü"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    # What `dvc add` notes of this folder.
+    assert compute_folder_digest(tmp_path) == "28cab4283153aea08b77f2b4a44bd10c.dir"
 
 
 def test_metrics_of_the_model_before_are_not_told_of_one_that_was_just_built(folder):

@@ -55,6 +55,16 @@ def measure(path: Path) -> dict[str, str]:
     }
 
 
+def measure_folder(path: Path) -> dict[str, str]:
+    """Return a folder's entry in dvc.lock."""
+    listed = [
+        {"md5": measure(file)["md5"], "relpath": file.relative_to(path).as_posix()}
+        for file in sorted(path.rglob("*.*"))
+    ]
+    digest = hashlib.md5(json.dumps(listed).encode()).hexdigest()
+    return {"path": "/".join(path.parts[-2:]), "md5": f"{digest}.dir"}
+
+
 def make_folder(folder: Path) -> Path:
     """Make a folder such as the pipeline leaves: model, parameters, metrics, plots, dvc.lock."""
     folder.mkdir(exist_ok=True)
@@ -76,7 +86,7 @@ def make_folder(folder: Path) -> Path:
         "model_building": {"deps": [train], "outs": [measure(model)]},
         "model_evaluation": {
             "deps": [measure(model)],
-            "outs": [measure(metrics), measure(intervals)],
+            "outs": [measure(metrics), measure(intervals), measure_folder(plots.parent)],
         },
     }
     (folder / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
