@@ -74,6 +74,20 @@ def test_an_operation_can_be_tried(service, open_page):
     expect(answer).to_contain_text('"/text"')
 
 
+def test_a_key_that_is_held_down_sends_one_request(service, open_page):
+    page = open_page(service, "/docs")
+    operation = open_operation(page, "Classify one message or many")
+    sent = change_answer(page, "**/v1/predict", lambda *_: None)
+    operation.get_by_role("button", name="Send").focus()
+    for _ in range(5):
+        page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    expect(operation.get_by_role("group", name="Body")).to_contain_text('"label": "spam"')
+    with page.expect_response("**/v1/predict"):
+        operation.get_by_role("button", name="Send").click()
+    assert len(sent) == 2
+
+
 def test_what_cannot_be_sent_is_said_beside_its_field(service, open_page):
     page = open_page(service, "/docs")
     operation = open_operation(page, "Classify one message or many")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Route, expect
 
-from records.splitting import bound_lines, split_csv
+from records.splitting import LINE_ENDS, bound_lines, split_csv
 from tests.support.page_actions import change_answer, classify, download, make_file, score_file
 from tests.support.running_service import RunningService, run_service
 
@@ -306,6 +306,9 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_reason(service, open_pag
         (b"text\n", "has no rows below its first"),
         (b"id,text,,,id\n1,a,,,2\n", 'has the column "id" more than once: rename or remove one'),
         (b"text\nna\xefve\n", "is not UTF-8"),
+        (b"n\ttext\r1\tWIN cash\r", "has carriage returns within its lines"),
+        (b'{"text": "WIN cash"}\n{"text": "home"}\n', "holds JSON"),
+        (b'[\n  {"text": "WIN cash"}\n]\n', "holds JSON"),
     ):
         page.get_by_label("Choose a file").set_input_files(
             {"name": "a.csv", "mimeType": "text/csv", "buffer": content}
@@ -314,25 +317,49 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_reason(service, open_pag
         expect(page.get_by_role("button", name="Classify the file")).to_be_hidden()
 
 
+def test_json_lines_are_refused_by_their_name(service, open_page):
+    page = open_page(service)
+    page.get_by_label("Choose a file").set_input_files(make_file("1\n2\n", "messages.JSONL"))
+    expect(page.get_by_role("alert")).to_have_text(
+        "messages.JSONL holds JSON, which this page does not read: save it as CSV or TSV and "
+        "choose that file."
+    )
+
+
+def test_lines_may_end_with_carriage_returns_alone(service, open_page):
+    page = open_page(service)
+    score_file(page, "id,text\r1,WIN cash\r2,see you at home mum")
+    expect(page.get_by_role("heading", name="2 of 2 rows scored")).to_be_visible()
+    assert [row[0] for row in read_records(download(page))] == ["id", "1", "2"]
+
+
+@pytest.mark.parametrize("character", ["\ufeff", "\x1c", "\x85", "\u2003", "\u200b", "\u180e"])
+def test_a_blank_message_is_what_python_holds_for_one(service, open_page, character):
+    page = open_page(service)
+    script = "async (text) => (await import('/static/scoring.js')).isBlank(text)"
+    assert page.evaluate(script, character) is (not character.strip())
+
+
 def test_the_page_reads_csv_as_the_command_line_does(service, open_page):
     page = open_page(service)
     rng = random.Random(0)
-    parts = ["a", "é ", '"', '""', ",", "\n", "\r\n"]
-    texts = ["".join(rng.choices(parts, k=rng.randint(1, 14))) for _ in range(150)]
-    # A field that is long, one that is too long, a line that is, and what follows them.
+    parts = ["a", "é ", '"', '""', ",", "\n", "\r\n", "\r"]
+    texts = ["".join(rng.choices(parts, k=rng.randint(1, 14))) for _ in range(200)]
+    # A field that is long, one that is too long, lines that are, and what follows them.
     texts.append(f'"{"x" * 140_000}"\n"a"\n')
     texts.append('"' + ("x" * 999 + "\n") * 1001 + '"\n"a"\n')
-    texts.append(f"{'x' * 1_200_000}\na,b\n")
+    texts.extend(f"{'x' * 1_200_000}{end}a,b\n" for end in ("\n", "\r", "\r\n"))
+    files = [io.StringIO(text, newline="") for text in texts]
     wanted = [
         [
             [line, fields, bool(reason)]
-            for line, fields, reason, *_ in split_csv(bound_lines(io.StringIO(text, ""), ("\n",)))
+            for line, fields, reason, *_ in split_csv(bound_lines(file, LINE_ENDS["csv"]))
         ]
-        for text in texts
+        for file in files
     ]
     assert any(fault for records in wanted for *_, fault in records)
     # However small the pieces are that are read together, in which a record may be cut anywhere.
-    for n_bytes, some in ((1, texts[:-3]), (100_000, texts)):
+    for n_bytes, some in ((1, texts[:200]), (100_000, texts)):
         assert page.evaluate(READ_CSV, [some, n_bytes]) == wanted[: len(some)]
 
 
@@ -460,6 +487,51 @@ def test_a_cancelled_file_keeps_what_is_done(service, open_page):
     expect(page.get_by_role("heading", name="1 of 1 row scored, then cancelled")).to_be_focused()
     assert len(read_records(download(page))) == 2
     assert len(waiting) == 2
+
+
+def test_a_key_that_is_held_down_starts_one_run_and_does_not_cancel_it(service, open_page):
+    page = open_page(service)
+    page.route("**/v1/predict", lambda _: None)
+    page.get_by_label("Choose a file").set_input_files(make_file("text\nWIN cash\n"))
+    page.get_by_role("button", name="Classify the file").focus()
+    page.keyboard.down("Enter")
+    expect(page.get_by_role("button", name="Cancel")).to_be_focused()
+    for _ in range(5):
+        page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    expect(page.locator("#outcome")).to_be_hidden()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="No rows scored, then cancelled")).to_be_visible()
+
+
+def test_a_file_that_is_submitted_several_times_at_once_is_classified_once(service, open_page):
+    page = open_page(service)
+    sent = change_answer(page, "**/v1/predict", lambda *_: None)
+    page.get_by_label("Choose a file").set_input_files(make_file("text\nWIN cash\n"))
+    expect(page.get_by_role("button", name="Classify the file")).to_be_visible()
+    page.locator("#columns").evaluate("(f) => { for (let i = 0; i < 3; i++) f.requestSubmit(); }")
+    expect(page.get_by_role("heading", name="1 of 1 row scored")).to_be_visible()
+    assert len(sent) == 1
+
+
+def test_a_key_that_is_held_down_sends_a_message_once(service, open_page):
+    page = open_page(service)
+    sent = change_answer(page, "**/v1/predict", lambda *_: None)
+    page.get_by_label("Message", exact=True).fill("WIN cash")
+    page.keyboard.down("Control")
+    for _ in range(5):
+        page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    page.keyboard.up("Control")
+    expect(page.get_by_role("meter")).to_be_visible()
+    page.get_by_role("button", name="Classify", exact=True).focus()
+    for _ in range(5):
+        page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    page.get_by_role("button", name="A note home").click()
+    expect(page.get_by_role("group", name="The message")).to_contain_text("Running ten minutes")
+    assert len(sent) == 3
 
 
 def test_a_service_that_is_away_or_busy_is_asked_again(service, open_page):

@@ -1,11 +1,12 @@
 // The page at `/`: classify a message, or a file of them.
 
-import { find } from "./elements.js";
+import { find, ignoreHeldEnter } from "./elements.js";
 import { startFile } from "./file.js";
 import { startMessage } from "./message.js";
 import { formatThreshold } from "./numbers.js";
 import { readModel } from "./service.js";
 
+ignoreHeldEnter();
 startMessage();
 startFile();
 try {

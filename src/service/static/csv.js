@@ -1,5 +1,6 @@
-// CSV (RFC 4180) and TSV, read piece by piece, as `python src predict` reads them: in TSV each line is
-// a record and quotes mean nothing; in CSV a stray quote costs its own line alone.
+// CSV (RFC 4180) and TSV, read piece by piece, as `python src predict` reads them: in TSV each line
+// is a record and quotes mean nothing; in CSV a stray quote costs its own line alone, and a carriage
+// return alone ends a line.
 
 const PIECE_BYTES = 1 << 18;
 // Of a line, and of a record that spans lines: the quote of a longer one is a stray quote.
@@ -7,6 +8,8 @@ const LONGEST = 1_000_000;
 // What is kept of a line that is too long.
 const KEPT = 200;
 const SEPARATORS = [",", "\t", ";"];
+const CSV_END = /\r\n?|\n/g;
+const TSV_END = /\r?\n|\r$/g;
 
 /** Return the separator that stands most often in the first line; that of the name's suffix if none. */
 export function guessSeparator(firstLine, name) {
@@ -18,21 +21,36 @@ export function guessSeparator(firstLine, name) {
 }
 
 /**
+ * Find where the line ends that a place of a text is in.
+ *
+ * @returns {object} `stop` (where its end starts), `next` (where the next line does), `isOpen`
+ *   (whether no end was found) and `isSure` (whether what is yet to be read cannot change this)
+ */
+function findEnd(text, place, separator, isAll) {
+  const pattern = separator === "\t" ? TSV_END : CSV_END;
+  pattern.lastIndex = place;
+  const match = pattern.exec(text);
+  if (!match) return { stop: text.length, next: text.length, isOpen: true, isSure: isAll };
+  const next = match.index + match[0].length;
+  // A line feed may follow.
+  const isSure = isAll || match[0] !== "\r" || next < text.length;
+  return { stop: match.index, next, isOpen: false, isSure };
+}
+
+/**
  * Read the record that starts at a place of a text.
  *
  * @returns {?object} `fields`, `end` (where the next one starts), `lines` (how many it takes) and
  *   `fault`; null if the text ends before the record does
  */
 function readRecord(text, start, separator, isAll) {
-  const newline = text.indexOf("\n", start);
-  if ((newline < 0 ? text.length : newline + 1) - start > LONGEST) {
+  const { stop, next: end, isOpen, isSure } = findEnd(text, start, separator, isAll);
+  if (end - start > LONGEST && (isOpen || isSure)) {
     const fields = [text.slice(start, start + KEPT)];
-    const end = newline < 0 ? text.length : newline + 1;
-    return { fields, end, lines: 1, fault: "line too long", isCut: newline < 0 };
+    return { fields, end, lines: 1, fault: "line too long", isCut: isOpen };
   }
-  if (newline < 0 && !isAll) return null;
-  const end = newline < 0 ? text.length : newline + 1;
-  const line = text.slice(start, newline < 0 ? text.length : newline).replace(/\r$/, "");
+  if (!isSure) return null;
+  const line = text.slice(start, stop);
   if (line === "") return { fields: [], end, lines: 1, fault: "" };
   if (separator === "\t" || !line.includes('"')) {
     return { fields: line.split(separator), end, lines: 1, fault: "" };
@@ -55,25 +73,23 @@ function readRecord(text, start, separator, isAll) {
       if (quote + 2 >= text.length && !isAll) return null;
       field = text.slice(from, quote).replaceAll('""', '"');
       place = quote + 1;
-      if (text[place] === "\r" && [undefined, "\n"].includes(text[place + 1])) place++;
-      if (![separator, "\n", undefined].includes(text[place])) return broken;
+      if (![separator, "\r", "\n", undefined].includes(text[place])) return broken;
     } else {
-      let stop = text.indexOf("\n", place);
-      if (stop < 0 && !isAll) return null;
-      if (stop < 0) stop = text.length;
+      const { stop, isSure } = findEnd(text, place, separator, isAll);
+      if (!isSure) return null;
       const next = text.indexOf(separator, place);
-      const isLast = next < 0 || next > stop;
-      field = text.slice(place, isLast ? stop : next);
-      if (isLast) field = field.replace(/\r$/, "");
-      place = isLast ? stop : next;
+      const from = place;
+      place = next < 0 || next > stop ? stop : next;
+      field = text.slice(from, place);
     }
     fields.push(field);
     if (text[place] !== separator) break;
     place++;
   }
-  if (place + 1 - start > LONGEST) return broken;
-  const lines = text.slice(start, place).split("\n").length;
-  return { fields, end: Math.min(place + 1, text.length), lines, fault: "" };
+  const { next } = findEnd(text, place, separator, isAll);
+  if (next - start > LONGEST) return broken;
+  const lines = text.slice(start, place).split(CSV_END).length;
+  return { fields, end: next, lines, fault: "" };
 }
 
 /**
@@ -101,10 +117,11 @@ export async function* readRecords(file, separator, size = PIECE_BYTES) {
     const records = [];
     let place = 0;
     if (isCut) {
-      place = text.indexOf("\n") + 1 || text.length;
-      isCut = text[place - 1] !== "\n";
+      const { stop, next, isOpen, isSure } = findEnd(text, 0, separator, isAll);
+      isCut = isOpen || !isSure;
+      place = isCut ? stop : next;
     }
-    while (place < text.length) {
+    while (!isCut && place < text.length) {
       const record = readRecord(text, place, separator, isAll);
       if (!record) break;
       isCut = Boolean(record.isCut);

@@ -1,6 +1,6 @@
 // The page at `/docs`: what programs may ask, from openapi.json, and a form to try each.
 
-import { clearError, find, make, makeProblem, showError } from "./elements.js";
+import { clearError, find, ignoreHeldEnter, make, makeProblem, showError } from "./elements.js";
 import { capitalise, toSentence } from "./numbers.js";
 import { groupOperations, listFields, listKinds, makeExample, resolve } from "./openapi.js";
 import { request, ROOT, send } from "./service.js";
@@ -279,6 +279,7 @@ function show(api) {
   }
 }
 
+ignoreHeldEnter();
 const status = find("status");
 try {
   const response = await request("openapi.json", { onWait: (sentence) => (status.textContent = sentence) });

@@ -40,6 +40,17 @@ export function clearErrors() {
   for (const { id } of document.querySelectorAll(".error")) clearError(find(id.replace(/-error$/, "")));
 }
 
+/** Have Enter, held down, press no button again: the focus may have moved to another by then. */
+export function ignoreHeldEnter() {
+  const ignore = (event) => {
+    const isPress = event.target.tagName !== "TEXTAREA" || event.ctrlKey || event.metaKey;
+    if (!event.repeat || event.key !== "Enter" || !isPress) return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  addEventListener("keydown", ignore, { capture: true });
+}
+
 /** Scroll to an element, smoothly unless the reader prefers reduced motion. */
 export function reveal(element) {
   const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -15,6 +15,9 @@ const SAMPLE_CHARACTERS = 160;
 const LINES_LISTED = 5;
 const TEXT_COLUMNS = ["text", "message", "body", "sms"];
 const ADDED = ["label", "probability", "model_version", "reason"];
+const JSON_NAME = /\.(json|jsonl|ndjson)$/i;
+// An object, or an array of them.
+const JSON_START = /^\s*(\[\s*)?\{\s*"/;
 const BYTE_ORDER_MARK = "\ufeff";
 const UNITS = ["bytes", "kB", "MB", "GB"];
 
@@ -63,15 +66,23 @@ function guessColumn(columns, records) {
 /**
  * Read a file's header and first rows.
  *
- * @throws {Error} if there are none
+ * @throws {Error} if there are none, or it is another kind of file
  */
 async function openTable(file) {
   const start = await file.slice(0, 1 << 16).text();
-  const separator = guessSeparator(start.split("\n", 1)[0], file.name);
+  if (JSON_NAME.test(file.name) || JSON_START.test(start)) {
+    throw new Error(
+      `${file.name} holds JSON, which this page does not read: save it as CSV or TSV and choose that file.`,
+    );
+  }
+  const separator = guessSeparator(start.split(/[\r\n]/, 1)[0], file.name);
   const { value: first } = await readRecords(file, separator).next();
   const [header, ...records] = first?.records ?? [];
   if (!header || header.fault || header.fields.length === 0) {
     throw new Error(`${file.name} has no first row that names the columns: add one.`);
+  }
+  if (header.fields.some((name) => separator === "\t" && name.includes("\r"))) {
+    throw new Error(`${file.name} has carriage returns within its lines: end them with line feeds.`);
   }
   if (records.length === 0 && first.bytes === file.size) {
     throw new Error(`${file.name} has no rows below its first, which names the columns.`);
@@ -321,6 +332,7 @@ function showOutcome(found, labels, place, end) {
 
 /** Score the file that was taken. */
 async function scoreFile() {
+  if (run) return;
   run = new AbortController();
   const { signal } = run;
   const place = Number(column.value);

@@ -1,6 +1,6 @@
 // The page at `/model`: what the model is, and how well it does.
 
-import { find, make, makeProblem } from "./elements.js";
+import { find, ignoreHeldEnter, make, makeProblem } from "./elements.js";
 import { capitalise, formatThreshold } from "./numbers.js";
 import { readModel, request } from "./service.js";
 
@@ -268,6 +268,7 @@ function show(model) {
   find("about-model").textContent = `Model ${model.version}.`;
 }
 
+ignoreHeldEnter();
 const status = find("status");
 try {
   show(await readModel({ onWait: (sentence) => (status.textContent = sentence) }));
