@@ -1,6 +1,7 @@
 """Tests of the page on the API, in a real browser, against a service that runs."""
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Route, expect
 
 from tests.support.page_actions import change_answer
 from tests.support.running_service import run_service
@@ -122,3 +123,70 @@ def test_a_link_to_an_operation_opens_it(service, open_page):
     operation = page.locator("details", has_text="Check that messages can be scored")
     expect(operation.get_by_role("button", name="Send")).to_be_visible()
     expect(page.get_by_role("button", name="Send")).to_have_count(1)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>Hello</html>",
+        "{}",
+        '{"info": {"title": "a", "version": "1"}, "paths": {"/a": {"get": null}}}',
+    ],
+)
+def test_a_description_that_cannot_be_read_is_told_in_a_sentence(service, open_page, body):
+    page = open_page(service, "/docs")
+    page.route("**/openapi.json", lambda route: route.fulfill(status=200, body=body))
+    page.reload()
+    expect(page.get_by_role("alert")).to_have_text(
+        "The service's answer cannot be read: is another server in its place?"
+    )
+
+
+def test_an_answer_that_only_claims_to_be_json_is_shown_as_it_is(service, open_page):
+    page = open_page(service, "/docs", refusals=1)
+    operation = open_operation(page, "Classify one message or many")
+    page.route(
+        "**/v1/predict",
+        lambda route: route.fulfill(
+            status=502, content_type="application/json", body="<h1>Bad Gateway</h1>"
+        ),
+    )
+    operation.get_by_role("button", name="Send").click()
+    expect(operation.get_by_text("Status 502")).to_be_visible()
+    expect(operation.get_by_role("group", name="Body")).to_have_text("<h1>Bad Gateway</h1>")
+
+
+def test_an_older_answer_does_not_replace_a_newer_one(service, open_page):
+    page = open_page(service, "/docs")
+    operation = open_operation(page, "Classify one message or many")
+    held: list[Route] = []
+
+    def hold_first(route: Route) -> None:
+        held.append(route)
+        if len(held) > 1:
+            route.fulfill(json={"turn": len(held)})
+
+    page.route("**/v1/predict", hold_first)
+    send = operation.get_by_role("button", name="Send")
+    answer = operation.get_by_role("group", name="Body")
+    with page.expect_request("**/v1/predict"):
+        send.click()
+    send.click()
+    expect(answer).to_contain_text('"turn": 2')
+    with page.expect_response("**/v1/predict"):
+        held[0].fulfill(json={"turn": 1})
+    page.evaluate("new Promise((resolve) => setTimeout(resolve))")
+    expect(answer).to_contain_text('"turn": 2')
+    # Nor does an answer stay beside a body that cannot be sent.
+    operation.get_by_label("JSON body", exact=True).fill("{")
+    send.click()
+    expect(answer).to_have_count(0)
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_names_that_are_steps_between_folders_are_not_sent(service, open_page, name):
+    page = open_page(service, "/docs")
+    plot = open_operation(page, "Get a plot")
+    plot.get_by_label("name", exact=True).fill(name)
+    plot.get_by_role("button", name="Send").click()
+    expect(plot.get_by_role("alert")).to_have_text("There is no name such as this: give another.")

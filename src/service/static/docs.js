@@ -3,7 +3,7 @@
 import { clearError, find, ignoreHeldEnter, make, makeProblem, showError } from "./elements.js";
 import { capitalise, toSentence } from "./numbers.js";
 import { groupOperations, listFields, listKinds, makeExample, resolve } from "./openapi.js";
-import { request, ROOT, send } from "./service.js";
+import { fits, readJson, request, ROOT, send } from "./service.js";
 
 const JSON_TYPE = "application/json";
 
@@ -93,6 +93,15 @@ function makeCommand(url, { method, body }) {
   return parts.join(" ");
 }
 
+/** Return JSON on several lines, or a text that only claims to be JSON as it is. */
+function layOut(text) {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
 /** Return the body of an answer as it is best read. */
 async function showBody(response) {
   const type = response.headers.get("Content-Type") ?? "";
@@ -100,7 +109,7 @@ async function showBody(response) {
     return make("img", { src: URL.createObjectURL(await response.blob()), alt: "The picture that was answered" });
   }
   const text = await response.text();
-  return makeCode(/json/.test(type) ? JSON.stringify(JSON.parse(text), null, 2) : text, "Body");
+  return makeCode(/json/.test(type) ? layOut(text) : text, "Body");
 }
 
 /** Return code that may be scrolled. */
@@ -166,12 +175,20 @@ function makeTrial(operation, api) {
     status,
     outcome,
   );
+  let latest = 0;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const empty = inputs.find(([, input]) => !input.value.trim());
-    if (empty) {
-      showError(empty[1], "Fill this in.");
-      empty[1].focus();
+    const turn = ++latest;
+    status.replaceChildren();
+    outcome.replaceChildren();
+    button.classList.remove("busy");
+    // A browser takes "." and ".." for steps between folders.
+    const faulty = inputs.find(([, input]) => /^\.{0,2}$/.test(input.value.trim()));
+    if (faulty) {
+      const [name, input] = faulty;
+      const why = input.value.trim() ? `There is no ${name} such as this: give another.` : "Fill this in.";
+      showError(input, why);
+      input.focus();
       return;
     }
     if (area && !isJson(area)) return;
@@ -184,6 +201,7 @@ function makeTrial(operation, api) {
     try {
       const response = await send(address, options);
       const body = await showBody(response);
+      if (turn !== latest) return;
       const told = `Status ${response.status} ${response.statusText}`.trim();
       status.replaceChildren(make("h4", {}, told));
       outcome.replaceChildren(
@@ -192,7 +210,7 @@ function makeTrial(operation, api) {
         makeCode(makeCommand(new URL(address, ROOT).href, options), "Command"),
       );
     } catch {
-      status.replaceChildren();
+      if (turn !== latest) return;
       outcome.replaceChildren(makeProblem("The service cannot be reached. Is it running?"));
     }
     button.classList.remove("busy");
@@ -239,7 +257,7 @@ function makeOperation(operation, api) {
 
 /** Return the section on errors. */
 function makeErrors(api) {
-  const { Problem } = api.components.schemas;
+  const Problem = api.components?.schemas?.Problem;
   if (!Problem) return [];
   return [
     make(
@@ -254,6 +272,13 @@ function makeErrors(api) {
       ),
     ),
   ];
+}
+
+/** Tell whether a description has what is shown of it. */
+function isDescription(api) {
+  if (!fits(api, { info: { title: "", version: "" }, paths: {} })) return false;
+  const operations = Object.values(api.paths).flatMap((methods) => Object.values(methods ?? {}));
+  return fits(operations, [{ summary: "", responses: {} }]);
 }
 
 /** Show the description. */
@@ -283,7 +308,7 @@ ignoreHeldEnter();
 const status = find("status");
 try {
   const response = await request("openapi.json", { onWait: (sentence) => (status.textContent = sentence) });
-  show(await response.json());
+  show(await readJson(response, isDescription));
 } catch (error) {
   find("notices").append(makeProblem(error.message));
 }

@@ -163,7 +163,7 @@ async function classify() {
       showFault(fault, true);
       return;
     }
-    const answer = await predict({ text: message, explain: true }, options);
+    const answer = await predict({ text: message, explain: true }, 1, options);
     // The model may have been replaced since the page was opened.
     if (answer.model_version !== model.version) model = await readModel({ again: true });
     if (turn !== latest) return;

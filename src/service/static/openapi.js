@@ -8,8 +8,8 @@ const LIMITS = [
 
 /** Return a schema, looked up if it is a reference. */
 export function resolve(schema, api) {
-  const name = schema.$ref?.split("/").at(-1);
-  return name ? api.components.schemas[name] : schema;
+  const name = schema?.$ref?.split("/").at(-1);
+  return (name ? api.components?.schemas?.[name] : schema) ?? {};
 }
 
 /** Return the alternatives that a schema offers, without null. */

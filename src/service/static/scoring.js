@@ -64,8 +64,8 @@ async function scoreRefused(rows, error, options) {
 /** Return the places in a batch whose texts the service refused, each with its reason. */
 function findRefused({ errors }) {
   return errors
-    .map(({ pointer, detail }) => [/^\/texts\/(\d+)$/.exec(pointer ?? "")?.[1], detail])
-    .filter(([i]) => i !== undefined);
+    .map((one) => [/^\/texts\/(\d+)$/.exec(one?.pointer)?.[1], one?.detail])
+    .filter(([i, detail]) => i !== undefined && typeof detail === "string");
 }
 
 /** Send the texts of rows, and write the results into the rows. */
@@ -73,7 +73,8 @@ async function scoreTexts(rows, options) {
   if (rows.length === 0) return;
   let answer;
   try {
-    answer = await predict(`{"texts":[${rows.map((row) => row.json).join(",")}]}`, options);
+    const body = `{"texts":[${rows.map((row) => row.json).join(",")}]}`;
+    answer = await predict(body, rows.length, options);
   } catch (error) {
     if (!REFUSALS.includes(error.status)) throw error;
     for (const [i, detail] of findRefused(error)) if (rows[i]) rows[i].reason = detail;
@@ -81,9 +82,6 @@ async function scoreTexts(rows, options) {
     if (open.length < rows.length) await scoreTexts(open, options);
     else await scoreRefused(rows, error, options);
     return;
-  }
-  if (answer.predictions.length !== rows.length) {
-    throw new Error("The service answered for another number of messages than it was sent.");
   }
   answer.predictions.forEach(({ label, probability }, i) => {
     Object.assign(rows[i], { label, probability, version: answer.model_version });

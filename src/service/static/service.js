@@ -8,8 +8,25 @@ const TOKEN = "access-token";
 // Seconds between attempts, unless the service names its own.
 const WAITS = [1, 2, 4, 8];
 const LONGEST_WAIT = 60;
+// What answers must have, by example.
+const WORDS = [{ word: "", contribution: 0 }];
+const PREDICTIONS = {
+  predictions: [{ label: "", probability: 0 }],
+  threshold: 0,
+  model_version: "",
+};
+const MODEL = {
+  version: "",
+  threshold: 0,
+  labels: { positive: "", negative: "" },
+  limits: { text_length: 0, batch_size: 0, body_bytes: 0 },
+  plots: [""],
+};
 
+// The form that asks for the token, and what is settled by it.
 let asked = null;
+// How many requests wait for it.
+let waiting = 0;
 let model = null;
 
 /** An answer that is an error, or none at all; `detail` is its reason, the message a sentence. */
@@ -37,6 +54,27 @@ async function readProblem(response) {
   return new Problem(`the service answered ${status} ${statusText}`.trim(), status);
 }
 
+/** Tell whether a value has the fields of an example, of the same types; of a list, each item. */
+export function fits(value, example) {
+  if (Array.isArray(example)) {
+    return Array.isArray(value) && value.every((one) => fits(one, example[0]));
+  }
+  if (typeof value !== typeof example || value === null) return false;
+  if (typeof example !== "object") return true;
+  return Object.entries(example).every(([name, inner]) => fits(value[name], inner));
+}
+
+/**
+ * Return the JSON that an answer holds.
+ *
+ * @throws {Problem} if it is none, or not as it should be
+ */
+export async function readJson(response, isSound) {
+  const answer = await response.json().catch(() => null);
+  if (isSound(answer)) return answer;
+  throw new Problem("the service's answer cannot be read: is another server in its place?");
+}
+
 /** Wait some seconds, or until the signal is aborted, which throws. */
 function sleep(seconds, signal) {
   return new Promise((resolve, reject) => {
@@ -53,7 +91,7 @@ function sleep(seconds, signal) {
 }
 
 /** Return a promise that settles as another does, or is rejected once the signal is aborted. */
-export function orAbort(promise, signal) {
+function orAbort(promise, signal) {
   if (!signal) return promise;
   const stopped = new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason);
@@ -77,47 +115,61 @@ function readWait(response, otherwise) {
  */
 function askForToken(refused) {
   if (sessionStorage.getItem(TOKEN) !== refused) return Promise.resolve();
-  asked ??= new Promise((resolve) => {
-    const field = make("input", {
-      id: "token",
-      type: "password",
-      autocomplete: "off",
-      required: true,
-      "aria-describedby": "token-why",
-      ...(refused && { "aria-invalid": "true" }),
-    });
-    field.addEventListener("input", () => field.removeAttribute("aria-invalid"));
-    const why = refused
-      ? "The service refused this token. Check it and try again."
-      : "This service is not open to everyone. The token is kept until this tab is closed.";
-    const form = make(
-      "form",
-      { className: "card access", "aria-labelledby": "access-name" },
-      make("h2", { id: "access-name" }, "Access"),
-      make("p", { id: "token-why", role: "alert" }, why),
-      make("label", { htmlFor: "token" }, "Access token"),
-      make(
-        "div",
-        { className: "actions" },
-        field,
-        make("button", { className: "main", type: "submit" }, "Use token"),
-      ),
-    );
-    const before = document.activeElement;
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      const token = field.value.trim();
-      if (!token) return;
-      sessionStorage.setItem(TOKEN, token);
-      form.remove();
-      asked = null;
-      (before?.isConnected ? before : find("main")).focus({ preventScroll: true });
-      resolve();
-    });
-    find("notices").append(form);
-    field.focus();
+  if (asked) return asked.answered;
+  let resolve;
+  const answered = new Promise((settle) => (resolve = settle));
+  const field = make("input", {
+    id: "token",
+    type: "password",
+    autocomplete: "off",
+    required: true,
+    "aria-describedby": "token-why",
+    ...(refused && { "aria-invalid": "true" }),
   });
-  return asked;
+  field.addEventListener("input", () => field.removeAttribute("aria-invalid"));
+  const why = refused
+    ? "The service refused this token. Check it and try again."
+    : "This service is not open to everyone. The token is kept until this tab is closed.";
+  const form = make(
+    "form",
+    { className: "card access", "aria-labelledby": "access-name" },
+    make("h2", { id: "access-name" }, "Access"),
+    make("p", { id: "token-why", role: "alert" }, why),
+    make("label", { htmlFor: "token" }, "Access token"),
+    make(
+      "div",
+      { className: "actions" },
+      field,
+      make("button", { className: "main", type: "submit" }, "Use token"),
+    ),
+  );
+  const before = document.activeElement;
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const token = field.value.trim();
+    if (!token) return;
+    sessionStorage.setItem(TOKEN, token);
+    form.remove();
+    asked = null;
+    (before?.isConnected ? before : find("main")).focus({ preventScroll: true });
+    resolve();
+  });
+  find("notices").append(form);
+  field.focus();
+  asked = { form, answered };
+  return answered;
+}
+
+/** Wait for another token; the question goes once no request waits for it any more. */
+async function waitForToken(refused, signal) {
+  waiting++;
+  try {
+    await orAbort(askForToken(refused), signal);
+  } finally {
+    waiting--;
+    if (waiting === 0) asked?.form.remove();
+    if (waiting === 0) asked = null;
+  }
 }
 
 /** Send one request with the token there is; ask for another as long as it is refused. */
@@ -129,7 +181,7 @@ export async function send(path, options = {}) {
     if (token) headers.set("Authorization", `Bearer ${encodeToken(token)}`);
     const response = await fetch(new URL(path, ROOT), { ...options, headers, cache: "no-store" });
     if (response.status !== 401) return response;
-    await orAbort(askForToken(token), signal);
+    await waitForToken(token, signal);
   }
 }
 
@@ -171,20 +223,35 @@ export async function request(path, { body, signal, isRepeatable = true, onWait 
   }
 }
 
+/** Ask what the service says about its model. */
+async function fetchModel(options) {
+  const response = await request("v1/model", options);
+  return readJson(response, (answer) => fits(answer, MODEL));
+}
+
 /** Return what the service says about its model; once known, not asked again unless told to. */
-export function readModel({ again = false, onWait } = {}) {
-  if (again) model = null;
-  model ??= request("v1/model", { onWait })
-    .then((response) => response.json())
-    .catch((error) => {
-      model = null;
-      throw error;
-    });
+export async function readModel({ again = false, ...options } = {}) {
+  if (again) {
+    // Others wait for it only once it is there: this request may be cancelled.
+    const found = await fetchModel(options);
+    model = Promise.resolve(found);
+    return found;
+  }
+  model ??= fetchModel(options).catch((error) => {
+    model = null;
+    throw error;
+  });
   return model;
 }
 
-/** Return the service's answer to one message, or to several, given as a body in JSON. */
-export async function predict(body, options) {
+/** Return the service's answer to so many messages, given as a body in JSON. */
+export async function predict(body, count, options) {
   const response = await request("v1/predict", { ...options, body });
-  return response.json();
+  return readJson(
+    response,
+    (answer) =>
+      fits(answer, PREDICTIONS) &&
+      answer.predictions.length === count &&
+      answer.predictions.every(({ words }) => words == null || fits(words, WORDS)),
+  );
 }
