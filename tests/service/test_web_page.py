@@ -292,11 +292,11 @@ def test_separator_and_column_are_guessed(service, open_page):
 
 def test_a_column_that_is_there_already_is_kept(service, open_page):
     page = open_page(service)
-    score_file(page, "label,text\nmine,WIN cash\n")
-    expect(page.get_by_text("the new ones are predicted_label")).to_be_visible()
+    score_file(page, "label,text,predicted_reason\nmine,WIN cash,none\n")
+    expect(page.get_by_text("the new ones are called predicted_label.")).to_be_visible()
     header, row = read_records(download(page))
-    assert header == ["label", "text", *(f"predicted_{name}" for name in HEADER)]
-    assert row[:3] == ["mine", "WIN cash", "spam"]
+    assert header == ["label", "text", "predicted_reason", "predicted_label", *HEADER[1:]]
+    assert row[:4] == ["mine", "WIN cash", "none", "spam"]
 
 
 def test_a_file_that_cannot_be_read_is_refused_with_the_reason(service, open_page):
@@ -655,3 +655,102 @@ def test_the_model_page_says_that_metrics_are_not_known(service, open_page):
     page.reload()
     expect(page.get_by_text("How well this model does is not known here")).to_be_visible()
     expect(page.get_by_role("table")).to_have_count(0)
+
+
+def test_names_that_objects_have_already_are_names_like_others(service, open_page):
+    page = open_page(service, "/model", refusals=3)
+    names = ["constructor", "toString", "__proto__"]
+
+    def add_names(answer: dict, _: int) -> None:
+        answer["plots"] += names
+        answer["metrics"]["test"] |= dict.fromkeys(names, 0.25)
+
+    change_answer(page, "**/v1/model", add_names)
+    page.reload()
+    for title in ("Constructor", "ToString", "Proto"):
+        row = page.get_by_role("row").filter(has_text=title)
+        expect(row.get_by_role("cell")).to_have_text(["25.00%", "–"])
+    expect(page.locator("figcaption")).to_have_count(5)
+    expect(page.locator("figure .problem")).to_have_count(3)
+
+
+@pytest.mark.parametrize("path", ["/", "/model"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_labels_without_a_blank_do_not_widen_the_page(service, open_page, path, width):
+    page = open_page(service, path)
+    page.set_viewport_size({"width": width, "height": 800})
+    labels = {"positive": "p" * 60, "negative": "n" * 60}
+
+    def name_model(answer: dict, _: int) -> None:
+        answer.update(labels=labels, feedback=True)
+        answer["metrics"]["test"]["recall_at_max_fpr"] = 0.5
+
+    change_answer(page, "**/v1/model", name_model)
+    change_answer(
+        page,
+        "**/v1/predict",
+        lambda answer, _: [one.update(label=labels["positive"]) for one in answer["predictions"]],
+    )
+    page.reload()
+    if path == "/":
+        classify(page, "WIN cash")
+        score_file(page, "text\nWIN cash\n")
+    else:
+        expect(page.get_by_role("heading", name="More metrics")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_question_for_the_token_goes_with_the_file_that_needed_it(service, open_page):
+    page = open_page(service, refusals=1)
+    expect(page.locator("#about-model")).to_contain_text("Model")
+    problem = {"status": 401, "detail": "the token is missing"}
+    page.route("**/v1/model", lambda route: route.fulfill(status=401, json=problem))
+    page.get_by_label("Choose a file").set_input_files(make_file("text\nWIN cash\n"))
+    page.get_by_role("button", name="Classify the file").click()
+    expect(page.get_by_label("Access token")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("button", name="Classify the file")).to_be_visible()
+    expect(page.get_by_label("Access token")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "body"),
+    [
+        ("**/v1/predict", "<html>Hello</html>"),
+        ("**/v1/predict", "{}"),
+        ("**/v1/predict", "null"),
+        ("**/v1/predict", '{"predictions": [], "threshold": 0.5, "model_version": "a"}'),
+        ("**/v1/model", "{}"),
+        ("**/v1/model", ""),
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_told_in_a_sentence(service, open_page, pattern, body):
+    page = open_page(service)
+    page.route(pattern, lambda route: route.fulfill(status=200, body=body))
+    page.reload()
+    sentence = "The service's answer cannot be read: is another server in its place?"
+    page.get_by_role("button", name="A prize").click()
+    expect(page.locator("#text-error")).to_have_text(sentence)
+    page.get_by_label("Choose a file").set_input_files(make_file("text\nWIN cash\n"))
+    page.get_by_role("button", name="Classify the file").click()
+    expect(page.locator("#chosen-error")).to_have_text(sentence)
+    page.goto(f"{service.url}/model")
+    if pattern == "**/v1/model":
+        expect(page.locator("#notices").get_by_role("alert")).to_have_text(sentence)
+
+
+def test_a_refusal_whose_errors_are_odd_costs_the_text_at_fault_alone(service, open_page):
+    page = open_page(service, refusals=1)
+    errors = [None, 1, {"pointer": 5}, {"pointer": "/texts/0", "detail": None}]
+    problem = {"status": 422, "detail": "the text is odd", "errors": errors}
+    page.route("**/v1/predict", lambda route: route.fulfill(status=422, json=problem))
+    score_file(page, "text\nWIN cash\n")
+    expect(page.get_by_text("1 row not scored: the text is odd (line 2).")).to_be_visible()
+
+
+def test_the_download_comes_with_a_warning_of_cells_that_run(service, open_page):
+    page = open_page(service)
+    score_file(page, "text\n=1+1\n")
+    expect(page.locator("#outcome")).to_contain_text(
+        "Open untrusted messages as text: a spreadsheet may run cells that begin with = + - @."
+    )

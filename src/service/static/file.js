@@ -4,7 +4,7 @@ import { formatRecord, guessSeparator, readRecords } from "./csv.js";
 import { clearError, clearErrors, find, make, reveal, showError } from "./elements.js";
 import { countOf, formatCount, formatProbability } from "./numbers.js";
 import { scoreRecords } from "./scoring.js";
-import { orAbort, readModel } from "./service.js";
+import { readModel } from "./service.js";
 
 // Rows of each kind that are kept to be shown.
 const SHOWN = 50;
@@ -19,6 +19,8 @@ const JSON_NAME = /\.(json|jsonl|ndjson)$/i;
 // An object, or an array of them.
 const JSON_START = /^\s*(\[\s*)?\{\s*"/;
 const BYTE_ORDER_MARK = "\ufeff";
+const SAFETY =
+  "Open untrusted messages as text: a spreadsheet may run cells that begin with = + - @.";
 const UNITS = ["bytes", "kB", "MB", "GB"];
 
 const chosen = find("chosen");
@@ -155,9 +157,11 @@ async function* dropHeader(pieces) {
 
 /** Return the names of the added columns, other than those that the file has already. */
 function nameAdded(columns) {
-  let prefix = "";
-  while (ADDED.some((name) => columns.includes(prefix + name))) prefix += "predicted_";
-  return ADDED.map((name) => prefix + name);
+  return ADDED.map((name) => {
+    let free = name;
+    while (columns.includes(free)) free = `predicted_${free}`;
+    return free;
+  });
 }
 
 /** Show what goes on while a file is scored. */
@@ -218,7 +222,8 @@ function countScored({ kinds }) {
 
 /** Return which colour a label has. */
 function nameSide(label, labels) {
-  return { [labels.positive]: "positive", [labels.negative]: "negative" }[label] ?? "";
+  if (label === labels.positive) return "positive";
+  return label === labels.negative ? "negative" : "";
 }
 
 /** Return a row of the table. */
@@ -298,8 +303,11 @@ function makeRemarks(found) {
       `The model was replaced during the run: rows from line ${formatCount(line)} on were scored by ${version}, those before by ${before}.`,
     );
   });
-  if (found.added[0] !== ADDED[0]) {
-    remarks.push(`The file has columns of these names already, so the new ones are ${found.added.join(", ")}.`);
+  const renamed = found.added.filter((name) => !ADDED.includes(name));
+  if (renamed.length) {
+    remarks.push(
+      `The file has columns of the same name already: the new ones are called ${renamed.join(", ")}.`,
+    );
   }
   return remarks.length
     ? [make("ul", { className: "remarks" }, ...remarks.map((one) => make("li", {}, one)))]
@@ -321,6 +329,7 @@ function showOutcome(found, labels, place, end) {
     outcome.append(
       ...makeRemarks(found),
       make("a", { className: "button main", href: download, download: name }, "Download results"),
+      make("p", { className: "hint" }, SAFETY),
       ...makeRows(found, place, labels),
     );
     submit.classList.remove("main");
@@ -355,7 +364,7 @@ async function scoreFile() {
   cancel.focus({ preventScroll: true });
   let labels = null;
   try {
-    const model = await orAbort(readModel({ again: true, onWait: tell }), signal);
+    const model = await readModel({ again: true, onWait: tell, signal });
     labels = model.labels;
     await collect(found, labels, place, model.limits, signal);
     clearErrors();

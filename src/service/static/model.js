@@ -10,6 +10,7 @@ const SCORES = ["mcc", "f1", "roc_auc", "average_precision", "brier_score"];
 const HEADLINES = ["recall", "fpr", "accuracy"];
 // In the order in which they are shown; plots that are not here come after them.
 const PLOTS = {
+  __proto__: null,
   confusion_matrix: ["Confusion matrix", "which labels messages have, and which they were given"],
   threshold: ["Rates by threshold", "how much is caught and blocked if the threshold moves"],
   roc: ["ROC curve", "how much is caught against how much is blocked by mistake"],
@@ -22,6 +23,7 @@ const PLOTS = {
 /** Return what each metric is called, and what it means in a sentence. */
 function describeMetrics({ positive, negative }) {
   return {
+    __proto__: null,
     recall: [`${positive} caught`, `Of all ${positive}, the share that the model marks as ${positive}.`],
     fpr: [
       `${negative} blocked`,
@@ -61,9 +63,12 @@ function describeMetrics({ positive, negative }) {
 
 /** Return metrics under one name each: some go by the label, too. */
 function nameOnce(metrics, { positive, negative }) {
-  const names = { [`${positive}_caught`]: "recall", [`${negative}_blocked`]: "fpr" };
-  return Object.fromEntries(
-    Object.entries(metrics ?? {}).map(([name, value]) => [names[name] ?? name, value]),
+  const names = new Map([
+    [`${positive}_caught`, "recall"],
+    [`${negative}_blocked`, "fpr"],
+  ]);
+  return new Map(
+    Object.entries(metrics ?? {}).map(([name, value]) => [names.get(name) ?? name, value]),
   );
 }
 
@@ -80,7 +85,7 @@ function nameDigest(name) {
 
 /** Return a metric as the report shows it. */
 function formatMetric(name, value) {
-  if (value == null) return "–";
+  if (typeof value !== "number") return "–";
   return SCORES.includes(name) ? value.toFixed(4) : `${(100 * value).toFixed(2)}%`;
 }
 
@@ -91,21 +96,21 @@ function formatInterval(name, { low, high }) {
 
 /** Return the figures that matter most, large. */
 function makeHeadline({ test, train, intervals }, described) {
-  const wanted = HEADLINES.filter((name) => test[name] != null);
+  const wanted = HEADLINES.filter((name) => test.get(name) != null);
   return make(
     "dl",
     { className: "figures" },
     ...wanted.map((name) => {
       const [title, meaning] = described[name];
       const notes = [
-        intervals[name] && `95% interval: ${formatInterval(name, intervals[name])}`,
-        train[name] != null && `On training messages: ${formatMetric(name, train[name])}`,
+        intervals.get(name) && `95% interval: ${formatInterval(name, intervals.get(name))}`,
+        train.get(name) != null && `On training messages: ${formatMetric(name, train.get(name))}`,
       ].filter(Boolean);
       return make(
         "div",
         {},
         make("dt", {}, capitalise(title)),
-        make("dd", { className: "figure" }, formatMetric(name, test[name])),
+        make("dd", { className: "figure" }, formatMetric(name, test.get(name))),
         make("dd", {}, meaning),
         make("dd", { className: "interval" }, ...notes.flatMap((note) => [note, make("br")])),
       );
@@ -118,17 +123,18 @@ function makeMetric(name, { test, train, intervals }, described) {
   const [title, meaning] = described[name] ?? [spell(name), ""];
   const head = make("th", { scope: "row" }, capitalise(title));
   if (meaning) head.append(" ", make("span", { className: "meaning" }, meaning));
-  const cell = make("td", { className: "number", "data-set": "Test" }, formatMetric(name, test[name]));
-  if (intervals[name]) {
-    cell.append(" ", make("span", { className: "interval" }, formatInterval(name, intervals[name])));
+  const cell = make("td", { className: "number", "data-set": "Test" }, formatMetric(name, test.get(name)));
+  const interval = intervals.get(name);
+  if (interval) {
+    cell.append(" ", make("span", { className: "interval" }, formatInterval(name, interval)));
   }
-  const known = formatMetric(name, train[name]);
+  const known = formatMetric(name, train.get(name));
   return make("tr", {}, head, cell, make("td", { className: "number", "data-set": "Training" }, known));
 }
 
 /** Return the table of the metrics that are not in the headline. */
 function makeMetrics(measured, described) {
-  const others = Object.keys(measured.test).filter((name) => !HEADLINES.includes(name));
+  const others = [...measured.test.keys()].filter((name) => !HEADLINES.includes(name));
   const order = Object.keys(described);
   const rank = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
   others.sort((a, b) => rank(a) - rank(b));
