@@ -20,7 +20,7 @@ def stored(tmp_path):
 
 
 @pytest.fixture
-def _changed_tokens(monkeypatch):
+def _changed_tokens(monkeypatch, stored):  # noqa: ARG001  (built before)
     """Let the tokeniser leave out what it did not before."""
     build = tokens.build_tokeniser
 
