@@ -138,8 +138,8 @@ def test_ends_with_an_error_if_too_many_rows_are_rejected(run, mostly_bad):
     with pytest.raises(ValueError, match=r"^3 of 5 rows of .*bad\.csv rejected, more") as caught:
         run("--input", mostly_bad, "--output", target)
     rejects = mostly_bad.with_name("scored.rejected.csv")
-    told = f"more than 1.0%, most often for empty text (2): see {rejects}; if that is right, run"
-    assert f"{told} it again with --max-rejected 1" in str(caught.value)
+    told = f"more than 1.0%, most often for empty text (2): see {rejects}; if that is right"
+    assert f"{told}, run it again with --max-rejected 1" in str(caught.value)
     assert pd.read_csv(target)["id"].tolist() == [1, 5]
     assert len(rejects.read_text().splitlines()) == 4
 
