@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 SHINGLE = 5
 DIGITS = re.compile(r"\d+")
 # Rows of the candidate join at a time: bounds its memory.
-BLOCK_ROWS = 2_000
+BLOCK_ROWS = 500
 # Candidates compared at a time: bounds the memory that many like texts take.
 BLOCK_PAIRS = 100_000
 # Of the shingles that two near-duplicates must share, this part must be among their rarest ones.
@@ -56,11 +56,13 @@ def group_near_duplicates(texts: Sequence[str], similarity: float) -> np.ndarray
     # Messages of one template may be many, and every two of them would be a pair.
     place = {text: i for i, text in enumerate(dict.fromkeys(canonical))}
     S = count_shingles(list(place))
-    pairs = list(find_similar_pairs(S, similarity))
-    i, j = np.concatenate([np.empty((2, 0), np.int64), *pairs], axis=1)
-    n = len(place)
-    graph = sp.coo_matrix((np.ones(len(i), bool), (i, j)), shape=(n, n))
-    _, components = connected_components(graph, directed=False)
+    components = np.arange(len(place))
+    for i, j in find_candidates(S, similarity):
+        # What is connected already need not be compared: most pairs of a large group.
+        is_apart = components[i] != components[j]
+        i, j = i[is_apart], j[is_apart]
+        similar = are_similar(S, i, j, similarity)
+        components = connect(components, i[similar], j[similar])
     _, first, inverse = np.unique(components, return_index=True, return_inverse=True)
     numbers = np.empty(len(first), np.int64)
     numbers[np.argsort(first)] = np.arange(len(first))
@@ -91,8 +93,8 @@ def count_shingles(canonical: Sequence[str]) -> sp.csr_matrix:
     return S
 
 
-def find_similar_pairs(S: sp.csr_matrix, similarity: float) -> Iterator[np.ndarray]:
-    """Yield arrays of shape (2, n_pairs): rows i < j of ``S`` at least so similar (Jaccard)."""
+def find_candidates(S: sp.csr_matrix, similarity: float) -> Iterator[np.ndarray]:
+    """Yield arrays of shape (2, n_pairs): rows i < j of ``S``, all so similar ones among them."""
     sizes = np.diff(S.indptr)
     frequencies = np.bincount(S.indices, minlength=S.shape[1])
     rank = np.empty(S.shape[1], np.int64)
@@ -114,16 +116,21 @@ def find_similar_pairs(S: sp.csr_matrix, similarity: float) -> Iterator[np.ndarr
         smaller, larger = np.minimum(sizes[i], sizes[j]), np.maximum(sizes[i], sizes[j])
         likely = (i < j) & (shared.data >= np.minimum(k[i], k[j]))
         likely &= smaller >= similarity * larger - 1e-9
-        i, j = i[likely], j[likely]
-        both = count_shared(S, i, j)
-        similar = both >= similarity * (sizes[i] + sizes[j] - both) - 1e-9
-        yield np.stack([i[similar], j[similar]])
+        pairs = np.stack([i[likely], j[likely]])
+        for first in range(0, pairs.shape[1], BLOCK_PAIRS):
+            yield pairs[:, first : first + BLOCK_PAIRS]
 
 
-def count_shared(S: sp.csr_matrix, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """Return how many shingles rows ``i`` and ``j`` of ``S`` have in common, pair by pair."""
-    shared = np.empty(len(i), np.int64)
-    for start in range(0, len(i), BLOCK_PAIRS):
-        at = slice(start, start + BLOCK_PAIRS)
-        shared[at] = np.asarray(S[i[at]].multiply(S[j[at]]).sum(axis=1)).ravel()
-    return shared
+def are_similar(S: sp.csr_matrix, i: np.ndarray, j: np.ndarray, similarity: float) -> np.ndarray:
+    """Tell of which rows ``i`` and ``j`` of ``S`` the Jaccard similarity is at least so high."""
+    sizes = np.diff(S.indptr)
+    both = np.asarray(S[i].multiply(S[j]).sum(axis=1)).ravel()
+    return both >= similarity * (sizes[i] + sizes[j] - both) - 1e-9
+
+
+def connect(components: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    """Return the components of all texts with those of texts ``i`` and ``j`` joined."""
+    n = len(components)
+    graph = sp.coo_matrix((np.ones(len(i), bool), (components[i], components[j])), shape=(n, n))
+    _, joined = connected_components(graph, directed=False)
+    return joined[components]

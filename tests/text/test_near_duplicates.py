@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from text import near_duplicates
 from text.near_duplicates import (
+    are_similar,
     canonise,
     count_shingles,
-    find_similar_pairs,
+    find_candidates,
     group_near_duplicates,
 )
 
@@ -117,14 +118,22 @@ def test_finds_the_groups_of_long_texts_whatever_the_share_of_rare_shingles(
 
 @settings(deadline=None)
 @given(LONG_TEXTS, SIMILARITIES)
-def test_finds_pairs_across_blocks(texts, similarity):
+def test_finds_groups_across_blocks(texts, similarity):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(near_duplicates, "BLOCK_ROWS", 3)
         patch.setattr(near_duplicates, "BLOCK_PAIRS", 2)
-        S = count_shingles(list(map(canonise, texts)))
-        blocks = list(find_similar_pairs(S, similarity))
-    assert len(blocks) == -(-len(texts) // 3)
-    pairs = [pair for block in blocks for pair in zip(*block.tolist(), strict=True)]
+        groups = group_near_duplicates(texts, similarity)
+    assert groups.tolist() == group_every_pair(texts, similarity)
+
+
+@settings(deadline=None)
+@given(LONG_TEXTS, SIMILARITIES)
+def test_every_similar_pair_is_a_candidate_and_is_told_apart_from_the_others(texts, similarity):
+    S = count_shingles(list(map(canonise, texts)))
+    blocks = [np.empty((2, 0), np.int64), *find_candidates(S, similarity)]
+    i, j = np.concatenate(blocks, axis=1)
+    similar = are_similar(S, i, j, similarity)
+    pairs = zip(i[similar].tolist(), j[similar].tolist(), strict=True)
     assert sorted(pairs) == compare_every_pair(texts, similarity)
 
 
@@ -161,6 +170,20 @@ def test_many_messages_of_one_template_take_little_memory():
     template = "Your parcel {} will be with you today between {} and {} o'clock, thank you"
     texts = [template.format(i, i % 24, i % 7) for i in range(20_000)]
     assert set(group_near_duplicates(texts, 0.7).tolist()) == {0}
+
+
+def test_compares_few_pairs_of_a_large_group(monkeypatch):
+    compared = []
+    monkeypatch.setattr(
+        near_duplicates,
+        "are_similar",
+        lambda S, i, j, similarity: compared.append(len(i)) or are_similar(S, i, j, similarity),
+    )
+    names = ["".join(letters) for letters in itertools.product("abcdefghij", repeat=3)]
+    text = "Dear {}, your parcel will be with you today between noon and midnight, be at home"
+    groups = group_near_duplicates([text.format(name) for name in names], 0.7)
+    assert set(groups.tolist()) == {0}
+    assert sum(compared) <= near_duplicates.BLOCK_PAIRS < len(names) ** 2 / 4
 
 
 PEOPLE = ["妈妈", "爸爸", "老师", "小明", "同事", "朋友", "邻居", "经理", "客户", "医生"]
