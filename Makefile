@@ -51,7 +51,7 @@ help: ## List the targets
 setup: $(VENV)/.runtime ## Make .venv and install what the pipeline needs
 
 repro: .repository setup ## Run the pipeline on the real data, print the metrics
-	@dvc repro
+	@python src repro
 	@$(SUMMARY)
 
 push: setup ## Send what the pipeline made to the remote
@@ -60,7 +60,7 @@ push: setup ## Send what the pipeline made to the remote
 
 pull: setup ## Fetch what the pipeline made from the remote
 	@python src doctor --remote
-	@dvc pull $(ARGS)
+	@dvc pull $(ARGS) || { python src damage >&2; exit 1; }
 
 s3: $(VENV)/.runtime $(VENV)/bin/rclone ## Start an S3 server on this machine for push and pull
 	@python src local_s3 start $(ARGS)

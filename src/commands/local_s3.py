@@ -9,7 +9,6 @@ The checkouts of a user share one server for a bucket: the folder of each server
 
 import argparse
 import contextlib
-import fcntl
 import hashlib
 import ipaddress
 import os
@@ -25,6 +24,7 @@ from typing import TextIO
 from urllib.parse import urlsplit
 
 from core.files import atomic_path
+from core.locks import take_lock, write_pid
 from storage.s3 import Remote, RemoteError, explained, open_client, read_remote
 
 ADDRESS = "127.0.0.1"
@@ -81,21 +81,6 @@ def find_free_port(address: str, ports: range) -> int:
                 continue
             return port
     raise ValueError(f"no port is free from {ports[0]} to {ports[-1]}: name another with --port")
-
-
-def take_lock(path: Path) -> TextIO | None:
-    """Return the open file that holds the server's process id, or None while the server runs.
-
-    The server inherits the lock and keeps it until it ends, however it ends: an id whose lock can
-    be taken is stale, and may be that of another process by now.
-    """
-    file = path.open("a+")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
 
 
 def read_settings(path: Path) -> dict[str, str]:
@@ -215,9 +200,7 @@ def launch(folder: Path, settings: dict[str, str], address: str, lock: TextIO) -
             pass_fds=[lock.fileno()],
             start_new_session=True,
         )
-    lock.truncate(0)
-    lock.write(str(process.pid))
-    lock.flush()
+    write_pid(process.pid, lock)
     return process
 
 

@@ -116,7 +116,20 @@ def test_make_needs_no_more_than_its_own_server(repository):
         assert len(output.splitlines()) == 2
         assert "files pushed" in repository.run(*make, "push")
         wipe(repository)
-        assert "files added" in repository.run(*make, "pull")
+        digest = find_outputs(repository)["models/model.skops"]
+        stored = repository.path / BUCKET / digest[:2] / digest[2:]
+        whole = stored.read_bytes()
+        stored.write_bytes(whole[:-1])
+        run = repository.try_run(*make, "pull")
+        assert run.returncode != 0
+        said = [line for line in run.stdout.splitlines() if "damaged" in line]
+        assert len(said) == 1
+        place = f"files/md5/{digest[:2]}/{digest[2:]}"
+        assert re.match(
+            rf"models/model.skops is damaged on the remote \(s3://\S+/{place} ", said[0]
+        )
+        stored.write_bytes(whole)
+        assert "1 file added" in repository.run(*make, "pull")
         assert find_runs(repository.run("dvc", "repro")) == []
     finally:
         assert "stopped the S3 server" in repository.run(*make, "s3-stop")

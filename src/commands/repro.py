@@ -1,0 +1,22 @@
+"""Run the pipeline, after another ``make repro`` in this checkout has ended.
+
+By hand: python src repro
+
+Two at once would fail: DVC refuses a stage that another process of its own is running.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from core.locks import wait_for_lock
+
+LOCK = Path(".dvc", "tmp", "repro.pid")
+
+
+def run_program() -> None:
+    """Become ``dvc repro``, with the arguments of the command line."""
+    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    lock = wait_for_lock(LOCK, "another make repro (process {pid}) is running here: waiting for it")
+    with lock:
+        os.execv(sys.executable, [sys.executable, "-m", "dvc", "repro", *sys.argv[1:]])
