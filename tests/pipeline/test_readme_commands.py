@@ -138,9 +138,32 @@ def test_serving(checkout):
     assert digest.hexdigest() in output
 
 
+def change_results(checkout: Repository, changes: dict[str, object]) -> None:
+    checkout.set_params(changes)
+    checkout.run("dvc", "repro")
+    checkout.commit()
+
+
+def test_merging_results(checkout):
+    (block,) = read_blocks("Development")
+    checkout.run("git", "checkout", "--quiet", "-b", "other")
+    change_results(checkout, {"model_evaluation.threshold": 0.4})
+    checkout.run("git", "checkout", "--quiet", "main")
+    change_results(checkout, {"model_building.class_weight": None})
+    assert "CONFLICT" in checkout.try_run("git", "merge", "other").stdout
+    assert "<<<<<<<" in checkout.read_lock()
+    run(checkout, block)
+    assert checkout.run("git", "status", "--porcelain") == ""
+    assert "up to date" in checkout.run("dvc", "status")
+    assert checkout.run("git", "log", "--merges", "--oneline")
+    lock = checkout.read_lock()
+    assert "threshold: 0.4\n" in lock
+    assert "class_weight: null\n" in lock or "class_weight:\n" in lock
+
+
 def test_every_command_shown_is_run_by_a_test():
     shown = re.findall(r"```console\n", README)
-    sections = ("Experiments", "Sharing", "Registry", "Using the model", "Serving")
+    sections = ("Experiments", "Sharing", "Registry", "Using the model", "Serving", "Development")
     tested = [block for name in sections for block in read_blocks(name)]
     # Continuous integration runs the two of the first block.
     assert len(shown) == len(tested) + 1
