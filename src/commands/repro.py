@@ -16,7 +16,9 @@ LOCK = Path(".dvc", "tmp", "repro.pid")
 
 def run_program() -> None:
     """Become ``dvc repro``, with the arguments of the command line."""
-    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    if not LOCK.parents[1].is_dir():
+        sys.exit("repro: there is no .dvc in this folder: run it in that of the checkout")
+    LOCK.parent.mkdir(exist_ok=True)
     lock = wait_for_lock(LOCK, "another make repro (process {pid}) is running here: waiting for it")
     with lock:
         os.execv(sys.executable, [sys.executable, "-m", "dvc", "repro", *sys.argv[1:]])

@@ -57,3 +57,11 @@ def test_arguments_and_exit_status_are_those_of_dvc(tmp_path):
     with start(repository, "no-such-stage") as process:
         assert "no-such-stage" in process.communicate(timeout=60)[0]
     assert process.returncode == 255
+
+
+def test_another_folder_is_refused_with_a_sentence(tmp_path):
+    with start(Repository(tmp_path)) as process:
+        output = process.communicate(timeout=60)[0]
+    assert process.returncode == 1
+    assert output == "repro: there is no .dvc in this folder: run it in that of the checkout\n"
+    assert not (tmp_path / ".dvc").exists()
