@@ -43,7 +43,7 @@ PEERS := benchmarks/serve_peers/requirements
 
 .DEFAULT_GOAL := help
 .PHONY: push pull s3 s3-stop remote doctor sweep compare
-.PHONY: help setup repro test lint format lock readme study predict serve screenshot feedback release promote bench bench-peers hooks clean
+.PHONY: help setup repro test lint format lock readme plots study predict serve screenshot feedback release promote bench bench-peers hooks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -98,6 +98,9 @@ sweep: setup ## Run a grid of experiments, as in make sweep ARGS="-S 'section.ke
 
 compare: setup ## Print a table of the experiments, best first
 	@python src compare $(ARGS)
+
+plots: $(VENV)/.development ## Draw curves on a page that works offline, as in make plots ARGS='main HEAD'
+	@python src plots $(ARGS)
 
 study: setup ## Compare configurations by cross-validation, write reports/study.*
 	@python src study --params params.yaml --train data/interim/train.parquet \
