@@ -614,7 +614,7 @@ def test_the_model_page_shows_each_metric_once_with_its_meaning_and_interval(ser
     model = page.request.get(f"{service.url}/v1/model").json()
 
     def add_second_names(answer: dict, _: int) -> None:
-        for values in answer["metrics"].values():
+        for values in (answer["metrics"]["test"], answer["metrics"]["train"]):
             values.update(recall=values["spam_caught"], fpr=values["ham_blocked"])
 
     change_answer(page, "**/v1/model", add_second_names)
@@ -628,6 +628,7 @@ def test_the_model_page_shows_each_metric_once_with_its_meaning_and_interval(ser
     expect(row.get_by_role("cell")).to_have_text(["0.9000 0.8900 to 0.9100", "0.9000"])
     expect(row).to_contain_text("1 is best")
     expect(page.get_by_role("row")).to_have_count(3)
+    expect(page.locator("main")).to_contain_text("matthews corrcoef 0.9500 ± 0.0100")
     for value in (model["version"], model["sha256"], *model["training"].values()):
         expect(page.locator("code", has_text=value).first).to_be_visible()
     expect(page.locator("figure")).to_have_count(len(model["plots"]))

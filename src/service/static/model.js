@@ -118,6 +118,15 @@ function makeHeadline({ test, train, intervals }, described) {
   );
 }
 
+/** Return the scores of cross-validation with their deviations, in a sentence; "" without any. */
+function describeCrossValidation(scores = {}) {
+  const named = Object.keys(scores)
+    .filter((name) => `${name}_std` in scores)
+    .map((name) => `${spell(name)} ${scores[name].toFixed(4)} ± ${scores[`${name}_std`].toFixed(4)}`);
+  if (!named.length) return "";
+  return ` Cross-validation on the training messages: ${named.join(", ")} (mean and deviation over the folds).`;
+}
+
 /** Return a metric's row: what it means, on the test set with its interval, on the training set. */
 function makeMetric(name, { test, train, intervals }, described) {
   const [title, meaning] = described[name] ?? [spell(name), ""];
@@ -237,7 +246,7 @@ function makeMeasured({ metrics, intervals, labels }) {
     makeHeadline(measured, described),
     makeSection(
       "More metrics",
-      make("p", { className: "hint" }, note),
+      make("p", { className: "hint" }, note + describeCrossValidation(metrics.cv)),
       makeMetrics(measured, described),
     ),
   ];
