@@ -8,6 +8,7 @@ import urllib.request
 import pandas as pd
 import yaml
 
+from records.additions import read_added
 from tests.support.running_service import run_service
 
 # The model knows these words from spam. None of its messages is like them as a whole, so that they
@@ -59,7 +60,7 @@ def test_a_correction_that_is_accepted_changes_what_the_service_says(repository)
 
         raw = repository.path / "data" / "raw"
         added = "".join(f"{label}\t{' '.join(text.split())}\n" for text, label in said[:5])
-        assert (raw / "additions.tsv").read_text() == added
+        assert read_added((raw / "additions.tsv").read_bytes()).decode() == added
         assert (raw / "messages.tsv").read_bytes() == (repository.path / "source.tsv").read_bytes()
         new_train, new_test = read_sides(repository)
         pd.testing.assert_frame_equal(new_train[:-4], train)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from records.additions import FIRST_LINE
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -20,7 +22,7 @@ def test_the_committed_results_can_be_reproduced(new_checkout, real_corpus):
     lock = repository.read_lock()
     (repository.path / "data" / "raw").mkdir(parents=True)
     shutil.copy(real_corpus, repository.path / "data" / "raw" / "messages.tsv")
-    (repository.path / "data" / "raw" / "additions.tsv").touch()
+    (repository.path / "data" / "raw" / "additions.tsv").write_bytes(FIRST_LINE)
     repository.run("dvc", "commit", "--force", "data_ingestion")
     output = repository.run("dvc", "repro")
     assert "Running stage 'data_ingestion'" not in output, "dvc.lock is not up to date"
