@@ -3,7 +3,7 @@
 import pytest
 
 from core.params import read_params
-from records.raw import ValidationParams, decode, find_fault, looks_like_utf16, split_records
+from records.raw import ValidationParams, check_record, decode, looks_like_utf16, split_records
 
 QUOTED = {"separator": ",", "quoting": True}
 
@@ -60,7 +60,7 @@ def test_broken_quoting_and_quotes_that_swallow_lines_are_reasons(read):
 def test_finds_the_fault_of_a_record(read, params_file, line, fault):
     params = read_params(params_file(), "data_validation", ValidationParams)
     (record,) = read(line)
-    assert find_fault(record, 0, 1, 2, params) == fault
+    assert check_record(record, 0, 1, 2, params) == fault
 
 
 @pytest.mark.parametrize(
