@@ -18,12 +18,7 @@ import pandas as pd
 import scipy.sparse as sp
 from sklearn.base import ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.model_selection import (
-    GridSearchCV,
-    PredefinedSplit,
-    RandomizedSearchCV,
-    cross_val_predict,
-)
+from sklearn.model_selection import GridSearchCV, PredefinedSplit, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 
@@ -105,17 +100,8 @@ def fit_classifier(
         weights["sample_weight"] = compute_sample_weight(params.class_weight, y)
     search.fit(X, y, **weights)
     classifier = search.best_estimator_
-    is_calibrated = hasattr(classifier, "predict_proba")
-    held_out = cross_val_predict(
-        classifier,
-        X,
-        y,
-        cv=search.cv,
-        n_jobs=search.n_jobs,
-        params=weights,
-        method="predict_proba" if is_calibrated else "decision_function",
-    )
-    if not is_calibrated:
+    held_out = score_held_out(classifier, X, y, folds, weights.get("sample_weight"))
+    if not hasattr(classifier, "predict_proba"):
         uncalibrated = clone(classifier)
         class_weight = uncalibrated.get_params().get("class_weight")
         if isinstance(class_weight, dict):
@@ -127,10 +113,38 @@ def fit_classifier(
         # The folds served their purpose; the model file need not list them.
         classifier.set_params(cv=params.search.cv)
         [calibrated] = classifier.calibrated_classifiers_
-        of_second = calibrated.calibrators[0].predict(held_out)
-        held_out = np.column_stack([1 - of_second, of_second])
-    probability = held_out[:, list(classifier.classes_).index(positive)]
+        held_out = calibrated.calibrators[0].predict(held_out)
+    probability = held_out if classifier.classes_[1] == positive else 1 - held_out
     return classifier, probability, tabulate_results(search.cv_results_, params.search.scoring)
+
+
+def score_held_out(
+    classifier: ClassifierMixin,
+    X: sp.csr_matrix,
+    y: np.ndarray,
+    folds: np.ndarray,
+    sample_weight: np.ndarray | None,
+) -> np.ndarray:
+    """Score each row by a copy of ``classifier`` that was fitted on the other folds.
+
+    scikit-learn's cross_val_predict would number the labels, which class weights go by.
+
+    Returns
+    -------
+    ndarray of float, shape (n_rows,)
+        The probability of the second label, or the decision function of a classifier that gives no
+        probabilities.
+    """
+    scores = np.empty(len(y))
+    for fold in np.unique(folds):
+        is_held_out = folds == fold
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight[~is_held_out]}
+        fitted = clone(classifier).fit(X[~is_held_out], y[~is_held_out], **weights)
+        if hasattr(fitted, "predict_proba"):
+            scores[is_held_out] = fitted.predict_proba(X[is_held_out])[:, 1]
+        else:
+            scores[is_held_out] = fitted.decision_function(X[is_held_out])
+    return scores
 
 
 def tabulate_results(cv_results: dict[str, Any], scoring: str) -> pd.DataFrame:
