@@ -7,13 +7,14 @@ import pandas as pd
 from evaluation.report import render_report
 
 METRICS = {"accuracy": 0.9876, "mcc": 0.9, "spam_caught": 0.875, "ham_blocked": 0.0}
+CV_SCORES = {"matthews_corrcoef": 0.9422, "matthews_corrcoef_std": 0.024}
 INTERVALS = {name: {"low": value / 2, "high": 1.0} for name, value in METRICS.items()}
 
 
 def render(message="free cash prize"):
     errors = pd.DataFrame({"row": [106], "label": ["ham"], "probability": [0.9], "text": [message]})
     return render_report(
-        {"test": METRICS, "train": METRICS},
+        {"test": METRICS, "train": METRICS, "cv": CV_SCORES},
         {"test": INTERVALS, "train": INTERVALS},
         errors,
         {"roc": b"one", "calibration": b"two"},
@@ -52,4 +53,5 @@ def test_it_shows_messages_as_text():
 def test_it_shows_each_metric_with_its_interval():
     text = render()
     assert "98.76%" in text
+    assert "0.9422 ± 0.0240" in text
     assert "[49.38%, 100.00%]" in text

@@ -82,7 +82,8 @@ def test_decodes(raw, encoding, text):
         (b" \n\n", "utf-8", "the file is empty"),
         ("ham\thello".encode("utf-16"), "utf-8", "in UTF-16, not in utf-8: set data_validation"),
         (b"abc", "utf-16", "the file is not in utf-16"),
-        (b"PK\x03\x04" + bytes(200), "utf-8", "the file is binary"),
+        (b"PK\x03\x04" + bytes(200), "utf-8", "the file is a zip archive, not text"),
+        (b"\x01\x02" * 100, "utf-8", "the file is binary"),
     ],
 )
 def test_refuses_bytes_that_are_no_text(raw, encoding, message):
