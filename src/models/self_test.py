@@ -5,12 +5,15 @@ holds what it made of some probe messages when it was built. If the code, or NLT
 else of them now, the model would be used with features that it was not trained on.
 """
 
+import copy
 import hashlib
 import subprocess
 from pathlib import Path
 
 import numpy as np
 from sklearn.pipeline import Pipeline
+
+from models.probability import DECIMALS
 
 # Kept as an attribute of the pipeline, which skops stores with it.
 ATTRIBUTE = "self_test_"
@@ -138,9 +141,11 @@ def add_self_test(pipeline: Pipeline) -> Pipeline:
     """
     if "messages" not in pipeline.named_steps:
         return pipeline
+    # Vectorisers that are used keep a dictionary of their vocabulary, which is not to be stored.
+    used = copy.deepcopy(pipeline)
     answers = {
-        "features": digest_features(pipeline),
-        "probabilities": pipeline.predict_proba(list(PROBES)).round(9),
+        "features": digest_features(used),
+        "probabilities": used.predict_proba(list(PROBES)).round(DECIMALS),
     }
     setattr(pipeline, ATTRIBUTE, answers)
     return pipeline

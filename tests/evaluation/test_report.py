@@ -8,13 +8,14 @@ from evaluation.report import render_report
 
 METRICS = {"accuracy": 0.9876, "mcc": 0.9, "spam_caught": 0.875, "ham_blocked": 0.0}
 CV_SCORES = {"matthews_corrcoef": 0.9422, "matthews_corrcoef_std": 0.024}
+POINT = {"threshold": 0.539, "cv_recall": 0.9, "cv_fpr": 0.001, "recall": 0.914, "fpr": 0.0}
 INTERVALS = {name: {"low": value / 2, "high": 1.0} for name, value in METRICS.items()}
 
 
 def render(message="free cash prize"):
     errors = pd.DataFrame({"row": [106], "label": ["ham"], "probability": [0.9], "text": [message]})
     return render_report(
-        {"test": METRICS, "train": METRICS, "cv": CV_SCORES},
+        {"test": METRICS, "train": METRICS, "cv": CV_SCORES, "operating_point": POINT},
         {"test": INTERVALS, "train": INTERVALS},
         errors,
         {"roc": b"one", "calibration": b"two"},

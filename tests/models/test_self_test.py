@@ -62,6 +62,12 @@ def test_other_probabilities_are_noticed_but_for_the_last_digits(stored, factor,
     assert has_changed(model) is expected
 
 
+def test_making_the_test_adds_nothing_else_to_the_file(stored, tmp_path):
+    plain = tmp_path / "plain.skops"
+    save_model(fit_model(), plain)
+    assert stored.stat().st_size - plain.stat().st_size < 5_000
+
+
 def test_a_model_without_a_self_test_is_used(tmp_path):
     check_code(fit_model(), tmp_path)
 
