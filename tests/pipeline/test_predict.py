@@ -134,7 +134,7 @@ def test_is_a_filter(finished):
 def test_does_without_the_standard_streams_it_does_not_need(finished, tmp_path, closed):
     source, target = tmp_path / "messages.csv", tmp_path / "scored.csv"
     source.write_text("text\nhello\n")
-    command = f'exec python src/predict.py --input "$1" --output "$2" --jobs 2 {closed}'
+    command = f'exec python src predict --input "$1" --output "$2" --jobs 2 {closed}'
     ran = finished.try_run("sh", "-c", command, "sh", str(source), str(target))
     assert ran.returncode == 0
     assert len(target.read_text().splitlines()) == 2
@@ -144,7 +144,7 @@ def test_does_without_the_standard_streams_it_does_not_need(finished, tmp_path, 
 def test_writes_no_result_into_the_log(finished, tmp_path):
     source = tmp_path / "messages.csv"
     source.write_text("text\nhello\n")
-    command = 'exec python src/predict.py --input "$1" --output - >&-'
+    command = 'exec python src predict --input "$1" --output - >&-'
     ran = finished.try_run("sh", "-c", command, "sh", str(source))
     assert ran.returncode == 1
     assert ran.stdout.endswith("standard output is closed: open it, or name a file with --output\n")

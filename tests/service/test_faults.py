@@ -323,21 +323,6 @@ def test_endless_trailers_are_not_kept(impatient_service, client):
     check_service(impatient_service, client)
 
 
-def test_many_bodies_that_are_held_at_once_are_refused(impatient_service, client):
-    body = b" " * 999_000
-    start = HEAD + b"Content-Length: 1000000\r\n\r\n" + body
-    with ExitStack() as stack:
-        connections = [stack.enter_context(connect(impatient_service)) for _ in range(80)]
-        for connection in connections:
-            connection.sendall(start)
-        answers = [read_answer(connection) for connection in connections]
-    refused = [answer for answer in answers if answer.status_code == 503]
-    assert refused
-    check_problem(refused[0], 503, "too much is being received")
-    assert {answer.status_code for answer in answers} == {408, 503}
-    check_service(impatient_service, client)
-
-
 def test_a_page_that_has_its_name_lead_here_is_refused(service):
     for host in ("evil.example", "evil.example:80", f"localhost.evil.example:{service.port}"):
         answer = httpx.get(f"{service.url}/v1/model", headers={"Host": host}, verify=False)

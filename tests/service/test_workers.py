@@ -126,13 +126,12 @@ def find_worker(service, connection):
     while time.monotonic() < deadline:
         lines = Path("/proc/net/tcp").read_text().splitlines()
         inodes = {line.split()[9] for line in lines if ends in line}
-        for file in [*Path("/proc").glob("[0-9]*/fd/*")]:
-            try:
-                found = str(file.readlink())
-            except OSError:
-                continue
-            if found in {f"socket:[{inode}]" for inode in inodes}:
-                return int(file.parts[2])
+        for worker in list_workers(service):
+            # It may end, and its files may be closed, while they are listed.
+            with contextlib.suppress(OSError):
+                for file in Path(f"/proc/{worker}/fd").iterdir():
+                    if str(file.readlink()) in {f"socket:[{inode}]" for inode in inodes}:
+                        return worker
         time.sleep(0.05)
     raise AssertionError(f"no process has the connection: {service.read_log()}")
 
