@@ -62,6 +62,8 @@ def list_cases() -> dict[str, list[str]]:
         "digits without a blank": fill("1"),
         "&#x1; without a blank": fill("&#x1;"),
         "combining marks": fill("\u0300\u0316"),
+        "no-break spaces, of which one is left": [text + "a" for text in fill("\xa0", TEXT - 1)],
+        "Greek letters with three marks": fill("\u03b1\u0313\u0300\u0345"),
         "letters to be composed": fill("\u1e69\u0323"),
         "㏂, of which 4 are made": fill("㏂", TEXT // 4),
         "ﷺ, of which 18 are made": fill("\ufdfa", TEXT // 18),
