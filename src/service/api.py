@@ -53,6 +53,10 @@ from text.normalise import count_normalised
 EXPLAIN_CHARACTERS = 500
 # Corrections that are being stored, or wait for a database which does not answer.
 MAX_STORING = 20
+TOO_LONG_TOGETHER = (
+    f"the texts have more than {REQUEST_CHARACTERS:,} characters together: "
+    "send them in several requests"
+)
 LATER = "the feedback could not be stored: try again later"
 REFUSALS = describe_problems(400, 408, 413, 415, 422, 503)
 
@@ -90,23 +94,29 @@ class Service:
                 self.feedback = build_engine(settings.feedback_url)
 
     async def score(
-        self, request: Request, texts: list[str]
+        self, request: Request, texts: list[str], sizes: list[int]
     ) -> tuple[ServingModel, list[float], list[str]]:
         """Return the model that scored messages, their probabilities and their labels.
 
         If the client of the request leaves, they are scored no further.
 
+        Parameters
+        ----------
+        request : Request
+            What they came with.
+        texts : list of str
+            The messages.
+        sizes : list of int
+            What ``measure`` returned for them.
+
         Raises
         ------
-        HTTPException
-            If a message is too long, or they are together.
         OverloadError
             If too many wait already.
         ClientLeftError
             If the client left.
         """
         model = self.models.current
-        sizes = await self.measure(texts)
         has_left = request.scope.get("has_left", never)
         found = await self.batcher.score(model, texts, sizes, has_left)
         names = model.labels
@@ -114,7 +124,7 @@ class Service:
         return model, found, labels
 
     async def measure(self, texts: list[str]) -> list[int]:
-        """Return what it costs to score each message, as ``measure`` says.
+        """Return what it costs to score each message, as ``count_characters`` does.
 
         Raises
         ------
@@ -124,16 +134,23 @@ class Service:
             If they could not wait to be scored.
         """
         n_characters = sum(map(len, texts))
-        if n_characters > REQUEST_CHARACTERS or all(map(str.isascii, texts)):
-            return measure(texts)
+        # Refused before anything is normalised, if their length says so.
+        if n_characters > REQUEST_CHARACTERS:
+            raise HTTPException(413, TOO_LONG_TOGETHER)
+        if all(map(str.isascii, texts)):
+            return list(map(len, texts))
         if not self.batcher.has_room(len(texts), n_characters):
             raise OverloadError
         if n_characters <= QUICK_CHARACTERS:
-            return measure(texts)
-        return await to_thread.run_sync(measure, texts, limiter=self.measuring)
+            return count_characters(texts)
+        return await to_thread.run_sync(count_characters, texts, limiter=self.measuring)
 
-    async def explain(self, request: Request, model: ServingModel, text: str) -> list[Word] | None:
+    async def explain(
+        self, request: Request, model: ServingModel, text: str, size: int
+    ) -> list[Word] | None:
         """Return what each word of a message contributes; None if the model is not linear.
+
+        ``size`` is what ``measure`` returned for it.
 
         Raises
         ------
@@ -142,7 +159,7 @@ class Service:
         ClientLeftError
             If the client left.
         """
-        with self.wait_to_explain(EXPLAIN_CHARACTERS + measure([text])[0]):
+        with self.wait_to_explain(EXPLAIN_CHARACTERS + size):
             async with self.explaining:
                 if request.scope.get("has_left", never)():
                     raise ClientLeftError
@@ -170,8 +187,8 @@ class Service:
                 logger.info("%s %.6f %r", label, probability, text)
 
 
-def measure(texts: list[str]) -> list[int]:
-    """Return what it costs to score each message: its characters as received, or as normalised.
+def count_characters(texts: list[str]) -> list[int]:
+    """Return the characters of each message, as received or as normalised if those are more.
 
     Raises
     ------
@@ -180,21 +197,16 @@ def measure(texts: list[str]) -> list[int]:
     """
     left = REQUEST_CHARACTERS
     sizes = []
-    # Refused before anything is normalised, if their length says so.
-    if sum(map(len, texts)) <= left:
-        for number, text in enumerate(texts):
-            size = max(len(text), count_normalised(text, TEXT_LENGTH))
-            if size > TEXT_LENGTH:
-                place = f"text number {number + 1}" if len(texts) > 1 else "the text"
-                longer = f"more than {TEXT_LENGTH:,} characters after Unicode normalisation (NFKC)"
-                raise HTTPException(413, f"{place} has {longer}")
-            left -= size
-            if left < 0:
-                break
-            sizes.append(size)
-    if len(sizes) < len(texts):
-        detail = f"the texts have more than {REQUEST_CHARACTERS:,} characters together"
-        raise HTTPException(413, f"{detail}: send them in several requests")
+    for number, text in enumerate(texts):
+        size = max(len(text), count_normalised(text, TEXT_LENGTH))
+        if size > TEXT_LENGTH:
+            place = f"text number {number + 1}" if len(texts) > 1 else "the text"
+            longer = f"more than {TEXT_LENGTH:,} characters after Unicode normalisation (NFKC)"
+            raise HTTPException(413, f"{place} has {longer}")
+        left -= size
+        if left < 0:
+            raise HTTPException(413, TOO_LONG_TOGETHER)
+        sizes.append(size)
     return sizes
 
 
@@ -209,14 +221,15 @@ async def predict(request: Request, messages: Messages) -> Predictions:
     """Return the label and the probability of one message, or of each of many, in their order."""
     service: Service = request.app.state.service
     texts = messages.texts if isinstance(messages, ManyMessages) else [messages.text]
-    model, found, labels = await service.score(request, texts)
+    sizes = await service.measure(texts)
+    model, found, labels = await service.score(request, texts, sizes)
     service.record(texts, found, labels)
     predictions = [
         Prediction(label=label, probability=probability)
         for label, probability in zip(labels, found, strict=True)
     ]
     if isinstance(messages, OneMessage) and messages.explain:
-        predictions[0].words = await service.explain(request, model, messages.text)
+        predictions[0].words = await service.explain(request, model, messages.text, sizes[0])
     return Predictions(
         model_version=model.version, threshold=model.threshold, predictions=predictions
     )
@@ -290,7 +303,8 @@ async def correct(request: Request, correction: Correction) -> Stored:
     names = service.models.current.labels
     if correction.label not in (names.negative, names.positive):
         raise refuse("label", f"must be {names.negative} or {names.positive}")
-    model, found, labels = await service.score(request, [correction.text])
+    texts = [correction.text]
+    model, found, labels = await service.score(request, texts, await service.measure(texts))
     predicted = Predicted(label=labels[0], probability=found[0], model_version=model.version)
     if service.n_storing >= MAX_STORING:
         raise HTTPException(503, LATER, {"Retry-After": "10"})
