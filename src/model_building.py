@@ -22,6 +22,7 @@ from sklearn.model_selection import GridSearchCV, PredefinedSplit, RandomizedSea
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 
+from core.errors import UserError
 from core.log import run_stage, timed
 from core.params import read_params
 from core.tables import read_table, write_csv
@@ -178,7 +179,7 @@ def main(argv: list[str] | None = None) -> None:
         try:
             classifier, probability, results = fit_classifier(X, y, groups, positive, params)
         except ValueError as error:
-            raise ValueError(f"{args.params}: {error}") from error
+            raise UserError(f"{args.params}: {error}") from error
     score = results.loc[results.index[0], ["scoring", "mean_test_score", "std_test_score"]]
     logger.info("%s %.4f ± %.4f over folds", *score)
     write_csv(results, args.cv_results)

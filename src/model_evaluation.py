@@ -21,6 +21,7 @@ import scipy.sparse as sp
 from dvclive import Live
 from sklearn.pipeline import Pipeline
 
+from core.errors import UserError
 from core.files import empty_folder, replace, write_json, write_text
 from core.log import run_stage, timed
 from core.params import read_params
@@ -152,12 +153,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def check_outputs(args: argparse.Namespace) -> None:
-    """Raise ``ValueError`` if writing one output would overwrite another, or an input."""
+    """Raise ``UserError`` if writing one output would overwrite another, or an input."""
     paths = {name: path.resolve() for name, path in vars(args).items()}
     for output in OUTPUTS:
         for name, path in paths.items():
             if name != output and path.is_relative_to(paths[output]):
-                raise ValueError(
+                raise UserError(
                     f"--{output} {getattr(args, output)} would overwrite "
                     f"--{name.replace('_', '-')} {getattr(args, name)}: name another"
                 )

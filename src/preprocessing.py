@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from pydantic import ConfigDict, Field, NonNegativeInt
 
+from core.errors import UserError
 from core.files import write_json
 from core.log import run_stage, timed
 from core.params import read_params
@@ -113,7 +114,7 @@ def choose_test_rows(
 
     Raises
     ------
-    ValueError
+    UserError
         If a group would stand on both sides, or a side would lack a label.
     """
     rng = np.random.default_rng(random_state)
@@ -134,13 +135,13 @@ def choose_test_rows(
 
 
 def check_sides(labels: pd.Series, groups: pd.Series, is_test: np.ndarray) -> None:
-    """Raise ``ValueError`` if a group stands on both sides, or a side lacks a label."""
+    """Raise ``UserError`` if a group stands on both sides, or a side lacks a label."""
     if not set(groups[is_test]).isdisjoint(groups[~is_test]):
-        raise ValueError("a near-duplicate group stands on both sides of the split")
+        raise UserError("a near-duplicate group stands on both sides of the split")
     for side, rows in (("test", is_test), ("training", ~is_test)):
         for label in labels.cat.categories:
             if not (labels[rows] == label).any():
-                raise ValueError(
+                raise UserError(
                     f"the {side} set has no message labelled {label!r}: {advise(groups)}"
                 )
 
@@ -179,7 +180,7 @@ def split(df: pd.DataFrame, params: PreprocessingParams) -> tuple[pd.DataFrame, 
 
     Raises
     ------
-    ValueError
+    UserError
         If a side would lack a label.
     """
     is_added = df["added"].to_numpy()

@@ -12,6 +12,7 @@ import boto3
 import pytest
 
 import data_ingestion
+from core.errors import UserError
 from records.additions import FIRST_LINE, read_added
 
 CONTENT = b"ham\thello\nspam\twin cash now\n"
@@ -85,7 +86,7 @@ def test_takes_an_s3_url(ingest, s3_server, monkeypatch):
 def test_names_a_missing_s3_object(ingest, s3_server, monkeypatch):
     for name, value in s3_server.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(OSError, match="s3://messages/nothing"):
+    with pytest.raises(UserError, match="s3://messages/nothing"):
         ingest("s3://messages/nothing")
 
 
@@ -114,13 +115,13 @@ def test_takes_a_file_of_a_wheel_without_its_dependencies(ingest):
 
 @pytest.mark.usefixtures("wheel")
 def test_names_a_version_that_pip_does_not_find(ingest):
-    with pytest.raises(OSError, match=r"pip download failed.*corpora==2\.0"):
+    with pytest.raises(UserError, match=r"pip download failed.*corpora==2\.0"):
         ingest("pypi://corpora==2.0/corpora/data.tsv")
 
 
 @pytest.mark.usefixtures("wheel")
 def test_names_a_file_that_a_wheel_lacks(ingest):
-    with pytest.raises(OSError, match=r"corpora-1\.0-.*\.whl has no member 'corpora/other\.tsv'"):
+    with pytest.raises(UserError, match=r"corpora-1\.0-.*\.whl has no member 'corpora/other\.tsv'"):
         ingest("pypi://corpora==1.0/corpora/other.tsv")
 
 
@@ -130,13 +131,13 @@ def test_goes_on_to_the_next_source(ingest, local_file, tmp_path):
 
 def test_refuses_a_changed_source_and_names_both_digests(ingest, local_file):
     expected = "0" * 64
-    with pytest.raises(OSError, match=f"{DIGEST}, not the pinned {expected}"):
+    with pytest.raises(UserError, match=f"{DIGEST}, not the pinned {expected}"):
         ingest(str(local_file), sha256=expected)
 
 
 def test_names_the_reason_of_every_source(ingest, tmp_path, web_folder):
     _, url = web_folder
-    with pytest.raises(OSError, match="no source gave the data") as caught:
+    with pytest.raises(UserError, match="no source gave the data") as caught:
         ingest(str(tmp_path / "missing.tsv"), f"{url}/nothing", "nonsense://a/b")
     message = str(caught.value)
     assert "missing.tsv: [Errno 2]" in message
@@ -147,7 +148,7 @@ def test_names_the_reason_of_every_source(ingest, tmp_path, web_folder):
 
 def test_leaves_what_was_there_when_all_sources_fail(ingest, local_file, tmp_path):
     ingest(str(local_file))
-    with pytest.raises(OSError, match="no source"):
+    with pytest.raises(UserError, match="no source"):
         ingest(str(tmp_path / "missing.tsv"))
     assert {path.name: path.read_bytes() for path in (tmp_path / "raw").iterdir()} == {
         "messages.tsv": CONTENT,
@@ -166,7 +167,9 @@ def test_refuses_more_bytes_than_the_limit(ingest, web_folder, scheme):
         "http": f"{url}/big.tsv",
         "zip": f"zip://big.tsv::{folder / 'bomb.zip'}",
     }[scheme]
-    with pytest.raises(OSError, match=r"more than 0\.001 MB: raise data_ingestion\.max_megabytes"):
+    with pytest.raises(
+        UserError, match=r"more than 0\.001 MB: raise data_ingestion\.max_megabytes"
+    ):
         ingest(source, max_megabytes=0.001)
 
 
@@ -196,7 +199,7 @@ def one_answer():
 
 def test_refuses_a_download_that_breaks_off(ingest, one_answer, tmp_path):
     url = one_answer(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + CONTENT)
-    with pytest.raises(OSError, match="IncompleteRead"):
+    with pytest.raises(UserError, match="IncompleteRead"):
         ingest(url)
     assert list((tmp_path / "raw").iterdir()) == []
 
@@ -204,12 +207,12 @@ def test_refuses_a_download_that_breaks_off(ingest, one_answer, tmp_path):
 def test_gives_up_on_a_server_that_says_nothing(ingest):
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/data.tsv"
-        with pytest.raises(OSError, match="timed out"):
+        with pytest.raises(UserError, match="timed out"):
             ingest(url, timeout=0.2)
 
 
 def test_refuses_a_file_that_is_no_zip(ingest, local_file):
-    with pytest.raises(OSError, match=r"source\.tsv is not a zip archive"):
+    with pytest.raises(UserError, match=r"source\.tsv is not a zip archive"):
         ingest(f"zip://data.tsv::{local_file}")
 
 
@@ -274,7 +277,7 @@ def test_a_member_may_have_a_long_name(ingest, tmp_path):
 def test_says_that_a_source_is_a_folder(ingest, tmp_path, end):
     folder = tmp_path / "folder"
     folder.mkdir()
-    with pytest.raises(OSError, match=r"/folder/?: it is a folder: name a file of it$"):
+    with pytest.raises(UserError, match=r"/folder/?: it is a folder: name a file of it$"):
         ingest(f"{folder}{end}")
 
 
@@ -293,7 +296,7 @@ def test_prints_the_line_of_a_digest_that_is_not_pinned(ingest, local_file, tmp_
 
 
 def test_prints_the_line_of_an_additions_digest(ingest, local_file):
-    with pytest.raises(OSError, match=r"additions\[0\]\.sha256 is missing") as caught:
+    with pytest.raises(UserError, match=r"additions\[0\]\.sha256 is missing") as caught:
         ingest(str(local_file), additions=[{"source": str(local_file)}])
     assert f"'sha256: {DIGEST}'" in str(caught.value)
 
@@ -303,7 +306,7 @@ def test_prints_the_line_of_an_additions_digest(ingest, local_file):
     [("zip://member-only", "zip://member::"), ("pypi://package/path", "pypi://package==version")],
 )
 def test_explains_how_a_source_is_written(ingest, source, hint):
-    with pytest.raises(OSError, match=hint):
+    with pytest.raises(UserError, match=hint):
         ingest(source)
 
 
@@ -399,7 +402,7 @@ def test_source_and_addition_may_come_from_wheels(add):
 def test_refuses_a_changed_addition_and_names_it(ingest, local_file, add_file, tmp_path):
     good, changed = add_file(b"ham\ta\n", "a.tsv"), add_file(b"ham\tb\n", "b.tsv")
     changed["sha256"] = "0" * 64
-    with pytest.raises(OSError, match=r"data_ingestion\.additions\[1\], .*b\.tsv: ") as caught:
+    with pytest.raises(UserError, match=r"data_ingestion\.additions\[1\], .*b\.tsv: ") as caught:
         ingest(str(local_file), additions=[good, changed])
     assert f"not the pinned {'0' * 64}" in str(caught.value)
     assert str(caught.value).endswith("pin the new digest in data_ingestion.additions[1].sha256")
@@ -416,18 +419,18 @@ def test_refuses_a_changed_addition_and_names_it(ingest, local_file, add_file, t
 )
 def test_names_an_addition_that_cannot_be_had(ingest, local_file, source, reason):
     additions = [{"source": source, "sha256": DIGEST}]
-    with pytest.raises(OSError, match=rf"additions\[0\], {source}: .*{reason}"):
+    with pytest.raises(UserError, match=rf"additions\[0\], {source}: .*{reason}"):
         ingest(str(local_file), additions=additions)
 
 
 def test_an_addition_has_the_same_limit_of_size(ingest, local_file, add_file):
-    with pytest.raises(OSError, match=r"additions\[0\], .*more than 0\.001 MB: raise"):
+    with pytest.raises(UserError, match=r"additions\[0\], .*more than 0\.001 MB: raise"):
         ingest(str(local_file), additions=[add_file(bytes(2000))], max_megabytes=0.001)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_refuses_an_addition_with_a_byte_order_mark(ingest, local_file, add_file, encoding):
-    with pytest.raises(OSError, match=r"additions\[0\], .* starts with a byte order mark"):
+    with pytest.raises(UserError, match=r"additions\[0\], .* starts with a byte order mark"):
         ingest(str(local_file), additions=[add_file("ham\ta\n".encode(encoding))])
 
 
@@ -436,7 +439,7 @@ def test_refuses_to_add_to_a_source_in_utf_16(ingest, tmp_path, add_file):
     source.write_bytes(CONTENT.decode().encode("utf-16"))
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
     assert ingest(str(source), sha256=digest) == source.read_bytes()
-    with pytest.raises(OSError, match="nothing can be added to a source in UTF-16: convert it"):
+    with pytest.raises(UserError, match="nothing can be added to a source in UTF-16: convert it"):
         ingest(str(source), sha256=digest, additions=[add_file(b"ham\ta\n")])
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import feature_engineering
+from core.errors import UserError
 from features.matrices import load_matrix
 from models.store import load_model
 
@@ -66,5 +67,10 @@ def test_names_a_table_that_is_missing(build, tmp_path):
     (tmp_path / "train.parquet").unlink()
     argv = [f"--params={tmp_path / 'params.yaml'}", f"--train={tmp_path / 'train.parquet'}"]
     argv += [f"--{name}=x" for name in ("test", "train-features", "test-features", "transformer")]
-    with pytest.raises(FileNotFoundError, match=r"train\.parquet does not exist: run 'dvc repro'"):
+    with pytest.raises(UserError, match=r"train\.parquet does not exist: run 'dvc repro'"):
         feature_engineering.main(argv)
+
+
+def test_a_vocabulary_without_a_word_names_the_parameters(build):
+    with pytest.raises(UserError, match=r"params\.yaml, feature_engineering: .*: lower min_df"):
+        build(words__min_df=5)

@@ -15,6 +15,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from core.errors import UserError
 from core.log import run_stage
 from core.markdown import align_table
 from core.processes import run_dvc
@@ -47,7 +48,7 @@ def show_experiments(num: int) -> list[dict]:
 
     Raises
     ------
-    OSError
+    UserError
         If it fails; the message is DVC's.
     """
     return json.loads(run_dvc("exp", "show", "--json", "--num", str(num)))
@@ -137,15 +138,15 @@ def choose_metric(metrics: list[str], asked: str | None) -> str:
 
     Raises
     ------
-    ValueError
+    UserError
         If there is no such metric.
     """
     if not metrics:
-        raise ValueError("there are no metrics to compare: run 'make repro' first")
+        raise UserError("there are no metrics to compare: run 'make repro' first")
     if asked is None:
         return metrics[0]
     if asked not in metrics:
-        raise ValueError(
+        raise UserError(
             f"there is no metric {asked!r}, choose one of {', '.join(metrics)}; "
             "--test adds those of the test set"
         )

@@ -20,8 +20,9 @@ from typing import Any
 import yaml
 from botocore.exceptions import ClientError
 
+from core.errors import UserError
 from core.processes import run_dvc
-from storage.s3 import Remote, RemoteError, explained, open_client, read_remote
+from storage.s3 import Remote, explained, open_client, read_remote
 
 BLOCK_BYTES = 1_000_000
 
@@ -114,6 +115,6 @@ def run_program() -> None:
     """Run as a program."""
     try:
         is_whole = main()
-    except (ValueError, OSError, RemoteError) as error:
+    except (UserError, OSError) as error:
         sys.exit(f"damage: {error}")
     sys.exit(0 if is_whole else 1)

@@ -19,18 +19,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from core.errors import UserError
+
 SECONDS = 4
 PYTHON = (3, 11)
 FREE_GIGABYTES = 2
 VENV = Path(".venv")
-
-
-class FaultError(Exception):
-    """Something that does not work: what, and how to fix it."""
-
-    def __init__(self, what: str, fix: str) -> None:
-        super().__init__(what)
-        self.fix = fix
 
 
 def check_python() -> str:
@@ -39,21 +33,21 @@ def check_python() -> str:
     if sys.version_info < PYTHON:
         wanted = ".".join(map(str, PYTHON))
         fix = f"install Python {wanted} or newer, then make PYTHON=python{wanted} setup"
-        raise FaultError(f"{version} is too old", fix)
+        raise UserError(f"{version} is too old", fix)
     return version
 
 
 def check_environment() -> str:
     """Return how many packages are installed, each in the version that is pinned."""
     if not (VENV / "bin" / "python").exists():
-        raise FaultError("there is no .venv", "make setup")
+        raise UserError("there is no .venv", "make setup")
     requirements, stamp = Path("requirements.txt"), VENV / ".runtime"
     if not requirements.is_file():
-        raise FaultError(f"there is no {requirements}", f"git checkout {requirements}")
+        raise UserError(f"there is no {requirements}", f"git checkout {requirements}")
     if not stamp.exists() or stamp.stat().st_mtime < requirements.stat().st_mtime:
-        raise FaultError("requirements.txt is newer than .venv", "make setup")
+        raise UserError("requirements.txt is newer than .venv", "make setup")
     if Path(sys.prefix).resolve() != VENV.resolve():
-        raise FaultError(f"{sys.executable} is not the Python of .venv", "make doctor")
+        raise UserError(f"{sys.executable} is not the Python of .venv", "make doctor")
     import importlib.metadata
 
     pins = re.findall(r"^([\w.-]+)(?:\[.*\])?==(\S+)( ;)?", requirements.read_text(), re.MULTILINE)
@@ -67,7 +61,7 @@ def check_environment() -> str:
             wrong.append(f"{name} {found}, not {pinned}")
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        raise FaultError("; ".join(wrong[:3]) + more, "make clean setup")
+        raise UserError("; ".join(wrong[:3]) + more, "make clean setup")
     return f"{len(pins)} packages as pinned"
 
 
@@ -83,14 +77,14 @@ def run(*command: str) -> str:
 def check_git() -> str:
     """Return the branch, and how many files differ from its last commit."""
     if not shutil.which("git"):
-        raise FaultError("it is not installed", "install Git")
+        raise UserError("it is not installed", "install Git")
     if run("git", "rev-parse", "--is-inside-work-tree") != "true":
-        raise FaultError("this folder is no repository", "git init, or git clone one")
+        raise UserError("this folder is no repository", "git init, or git clone one")
     from core.identity import explain_missing, find_missing_identity
 
     missing = find_missing_identity()
     if missing:
-        raise FaultError(*explain_missing(missing))
+        raise UserError(*explain_missing(missing))
     changed = run("git", "status", "--porcelain").splitlines()
     branch = run("git", "branch", "--show-current") or "no branch"
     return f"{branch}, {f'{len(changed)} uncommitted changes' if changed else 'clean'}"
@@ -99,20 +93,20 @@ def check_git() -> str:
 def check_dvc() -> str:
     """Return DVC's version; the repository must have what DVC needs to fetch results."""
     if not Path(".dvc", "config").is_file():
-        raise FaultError("there is no .dvc/config", "git checkout .dvc/config")
+        raise UserError("there is no .dvc/config", "git checkout .dvc/config")
     if not Path("dvc.lock").is_file():
-        raise FaultError("there is no dvc.lock", "git checkout dvc.lock, or make repro")
+        raise UserError("there is no dvc.lock", "git checkout dvc.lock, or make repro")
     version = run(sys.executable, "-m", "dvc", "--version")
     if not version:
-        raise FaultError("it does not run", "make setup")
+        raise UserError("it does not run", "make setup")
     return version
 
 
 def check_remote(write: bool = True) -> str:
     """Return where the remote is, after reading from it and, if asked for, writing to it."""
     if sys.version_info < PYTHON:
-        raise FaultError("not tried, this Python is too old", "see above")
-    from storage.s3 import RemoteError, explained, open_client, read_remote, write_probe
+        raise UserError("not tried, this Python is too old", "see above")
+    from storage.s3 import explained, open_client, read_remote, write_probe
 
     try:
         remote = read_remote(Path(".dvc"))
@@ -121,13 +115,7 @@ def check_remote(write: bool = True) -> str:
             if write:
                 write_probe(client, remote)
     except ImportError as error:
-        raise FaultError(f"not tried, {error.name} is not installed", "make setup") from error
-    except ValueError as error:
-        raise FaultError(
-            str(error), "dvc remote modify --local storage url s3://NAME/dvc"
-        ) from error
-    except RemoteError as error:
-        raise FaultError(error.fault, error.fix) from error
+        raise UserError(f"not tried, {error.name} is not installed", "make setup") from error
     return f"{remote.url} at {client.meta.endpoint_url}"
 
 
@@ -135,9 +123,7 @@ def check_disk() -> str:
     """Return how much space is left."""
     free = shutil.disk_usage(Path.cwd()).free / 1e9
     if free < FREE_GIGABYTES:
-        raise FaultError(
-            f"{free:.1f} GB free, not {FREE_GIGABYTES}", "make room, as with dvc gc -w"
-        )
+        raise UserError(f"{free:.1f} GB free, not {FREE_GIGABYTES}", "make room, as with dvc gc -w")
     return f"{free:.1f} GB free"
 
 
@@ -154,9 +140,9 @@ def examine(checks: dict[str, Callable[[], str]], seconds: float) -> bool:
         except concurrent.futures.TimeoutError:
             healthy = False
             print(f"FAIL {name}: no answer in {seconds} s\n     fix: try again")
-        except FaultError as fault:
+        except UserError as fault:
             healthy = False
-            print(f"FAIL {name}: {fault}\n     fix: {fault.fix}")
+            print(f"FAIL {name}: {fault.message}\n     fix: {fault.fix}")
     return healthy
 
 

@@ -13,6 +13,7 @@ import logging
 import os
 from pathlib import Path
 
+from core.errors import UserError
 from core.log import run_stage
 from core.params import read_params
 from core.terminal import escape_unprintable, exit_on_closed_pipe
@@ -67,13 +68,13 @@ def main(argv: list[str] | None = None) -> None:
 
     Raises
     ------
-    ValueError
+    UserError
         If no store is named.
     """
     args = build_parser().parse_args(argv)
     url = args.url or os.environ.get("FEEDBACK_URL")
     if not url:
-        raise ValueError(f"no feedback store is named: set FEEDBACK_URL or --url, as in {EXAMPLE}")
+        raise UserError(f"no feedback store is named: set FEEDBACK_URL or --url, as in {EXAMPLE}")
     engine = open_store(url, is_made=False)
     if args.command == "list":
         print_corrections(list_feedback(engine, args.status))

@@ -23,6 +23,7 @@ from subprocess import DEVNULL, Popen
 from typing import TextIO
 from urllib.parse import urlsplit
 
+from core.errors import UserError
 from core.files import atomic_path
 from core.locks import take_lock, write_pid
 from storage.s3 import Remote, RemoteError, explained, open_client, read_remote
@@ -50,15 +51,15 @@ def resolve_loopback(address: str) -> str:
 
     Raises
     ------
-    ValueError
+    UserError
         If it, or one of those that a name stands for, can be reached from elsewhere.
     """
     try:
         found = [info[4][0] for info in socket.getaddrinfo(address, 0, type=socket.SOCK_STREAM)]
     except OSError as error:
-        raise ValueError(f"{address!r} is no address of this machine: use {ADDRESS}") from error
+        raise UserError(f"{address!r} is no address of this machine: use {ADDRESS}") from error
     if not address or not all(ipaddress.ip_address(number).is_loopback for number in found):
-        raise ValueError(f"{address!r} can be reached from other machines: use {ADDRESS}")
+        raise UserError(f"{address!r} can be reached from other machines: use {ADDRESS}")
     return str(found[0])
 
 
@@ -67,7 +68,7 @@ def find_free_port(address: str, ports: range) -> int:
 
     Raises
     ------
-    ValueError
+    UserError
         If there is none.
     """
     for port in ports:
@@ -80,7 +81,7 @@ def find_free_port(address: str, ports: range) -> int:
             except (OSError, OverflowError):
                 continue
             return port
-    raise ValueError(f"no port is free from {ports[0]} to {ports[-1]}: name another with --port")
+    raise UserError(f"no port is free from {ports[0]} to {ports[-1]}: name another with --port")
 
 
 def read_settings(path: Path) -> dict[str, str]:
@@ -107,7 +108,7 @@ def note_server(folder: Path) -> None:
 
     Raises
     ------
-    OSError
+    UserError
         If that place cannot be written to.
     """
     notes, folder = locate_notes(), folder.resolve()
@@ -117,7 +118,7 @@ def note_server(folder: Path) -> None:
         if not link.is_symlink():
             link.symlink_to(folder)
     except OSError as error:
-        raise OSError(
+        raise UserError(
             f"{notes} cannot be written to ({error.strerror}): "
             "name another folder in XDG_STATE_HOME"
         ) from error
@@ -175,12 +176,12 @@ def launch(folder: Path, settings: dict[str, str], address: str, lock: TextIO) -
 
     Raises
     ------
-    FileNotFoundError
+    UserError
         If rclone is not installed.
     """
     rclone = shutil.which("rclone")
     if rclone is None:
-        raise FileNotFoundError("rclone is not installed: make s3 installs it")
+        raise UserError("rclone is not installed: make s3 installs it")
     objects = folder / "objects"
     objects.mkdir(exist_ok=True)
     # What a killed server was in the middle of was never confirmed to anybody.
@@ -241,9 +242,9 @@ def start(folder: Path, remote: Remote, address: str, port: int | None) -> tuple
 
     Raises
     ------
-    ValueError
+    UserError
         If the address is not loopback, or no port is free.
-    OSError
+    UserError
         If the server does not come up.
     """
     host = resolve_loopback(address)
@@ -270,7 +271,7 @@ def start(folder: Path, remote: Remote, address: str, port: int | None) -> tuple
         try:
             create_bucket(settings, remote, process)
         except RemoteError as error:
-            raise OSError(f"{error.fault}, see {folder / 'log'}") from error
+            raise UserError(f"{error.message}, see {folder / 'log'}") from error
         undo.pop_all()
     lock.close()
     # It outlives this process, which is no leak to warn of.
@@ -320,5 +321,5 @@ def run_program() -> None:
     """Run as a program."""
     try:
         main()
-    except (ValueError, OSError, RemoteError) as error:
+    except (UserError, OSError) as error:
         sys.exit(f"local_s3: {error}")

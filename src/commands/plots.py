@@ -11,6 +11,7 @@ import importlib
 import logging
 from pathlib import Path
 
+from core.errors import UserError
 from core.files import write_text
 from core.log import run_stage
 from core.processes import run_dvc
@@ -40,13 +41,13 @@ def write_template(path: Path) -> None:
 
     Raises
     ------
-    OSError
+    UserError
         If vl-convert-python is not installed.
     """
     try:
         converter = importlib.import_module("vl_convert")
     except ImportError as error:
-        raise OSError("vl-convert-python is not installed: use 'make plots'") from error
+        raise UserError("vl-convert-python is not installed: use 'make plots'") from error
     bundle = converter.javascript_bundle(vl_version=VEGA_LITE)
     write_text(PAGE % bundle.replace("</script", r"<\/script"), path)
 

@@ -24,6 +24,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from tqdm import tqdm
 
+from core.errors import UserError
 from core.files import atomic_path
 from core.log import run_stage
 from core.params import read_params
@@ -89,13 +90,13 @@ def predict_message(text: str, model: Pipeline, threshold: float, labels: Labels
 
     Raises
     ------
-    ValueError
+    UserError
         If there is no text.
     """
     fault, detail = inspect_text(text)
     if fault:
         more = f" ({detail})" if detail else ""
-        raise ValueError(f"the message cannot be scored: {fault}{more}")
+        raise UserError(f"the message cannot be scored: {fault}{more}")
     probability = score_texts(model, labels.positive, [text])[0]
     explanation = explain(model, labels.positive, text)
     print("\n".join(describe(probability, threshold, labels, explanation)), flush=True)
@@ -114,16 +115,16 @@ def open_rejected(path: Path | None, compress: bool) -> Iterator[Callable[[Rejec
 
 
 def check_paths(source: Path, target: Path, rejected: Path | None) -> None:
-    """Raise ``ValueError`` if a file would be written in place of another, or of no file at all."""
+    """Raise ``UserError`` if a file would be written in place of another, or of no file at all."""
     named = [path for path in (source, target, rejected) if path not in (None, STREAM)]
     if len({path.resolve() for path in named if path}) < len(named):
-        raise ValueError("--input, --output and --rejected must be different files")
+        raise UserError("--input, --output and --rejected must be different files")
     for path in (target, rejected):
         if path not in (None, STREAM) and path.exists() and not path.is_file():
-            raise ValueError(f"{path} is there and is no file: write to another, or to '-'")
+            raise UserError(f"{path} is there and is no file: write to another, or to '-'")
         # DVC links to the files of its cache, which must stay as they are.
         if path and path.is_symlink() and path.exists() and not path.stat().st_mode & 0o222:
-            raise ValueError(f"{path} is a link to a read-only file: remove the link")
+            raise UserError(f"{path} is a link to a read-only file: remove the link")
 
 
 def name_rejects(args: argparse.Namespace) -> Path | None:
@@ -136,7 +137,7 @@ def name_rejects(args: argparse.Namespace) -> Path | None:
 def check_share(
     args: argparse.Namespace, n_scored: int, reasons: Counter[str], limit: float
 ) -> None:
-    """Raise ``ValueError`` if no row could be scored, or too many are rejected."""
+    """Raise ``UserError`` if no row could be scored, or too many are rejected."""
     n_rejected = reasons.total()
     if not n_rejected:
         return
@@ -146,10 +147,10 @@ def check_share(
     where = f"see {rejects}" if rejects else "each is named above"
     found = f"most often for {reason} ({count}): {where}"
     if not n_scored:
-        raise ValueError(f"no row of {source} could be scored, {found}; check --text-column")
+        raise UserError(f"no row of {source} could be scored, {found}; check --text-column")
     n_rows = n_scored + n_rejected
     if n_rejected / n_rows > limit:
-        raise ValueError(
+        raise UserError(
             f"{n_rejected} of {n_rows} rows of {source} rejected, more than {limit:.1%}, "
             f"{found}; if that is right, run it again with --max-rejected 1"
         )
@@ -160,28 +161,28 @@ def choose_encoding(kind: str, chosen: str | None, usual: str) -> str:
 
     Raises
     ------
-    ValueError
+    UserError
         If Python does not know the chosen one, or the format has none to choose.
     """
     if chosen is None:
         # The standard of JSON knows no other, RFC 8259.
         return "utf-8" if kind == "jsonl" else usual
     if kind == "parquet":
-        raise ValueError("Parquet says itself how its text is encoded: leave out --encoding")
+        raise UserError("Parquet says itself how its text is encoded: leave out --encoding")
     try:
         return check_encoding(chosen)
     except ValueError as error:
-        raise ValueError(f"--encoding is {chosen!r}: {error}") from error
+        raise UserError(f"--encoding is {chosen!r}: {error}") from error
 
 
 def check_streams(args: argparse.Namespace) -> None:
-    """Raise ``ValueError`` if a standard stream that is read or written is closed."""
+    """Raise ``UserError`` if a standard stream that is read or written is closed."""
     if args.input == STREAM and sys.stdin is None:
-        raise ValueError("standard input is closed: open it, or name a file with --input")
+        raise UserError("standard input is closed: open it, or name a file with --input")
     if args.output == STREAM and sys.stdout is None:
-        raise ValueError("standard output is closed: open it, or name a file with --output")
+        raise UserError("standard output is closed: open it, or name a file with --output")
     if args.text is not None and sys.stdout is None:
-        raise ValueError("standard output is closed: open it to see the result")
+        raise UserError("standard output is closed: open it to see the result")
 
 
 def predict_file(
@@ -279,11 +280,11 @@ def main(argv: list[str] | None = None) -> None:
         parser.error("give one message, or --input and --output")
     check_streams(args)
     if args.jobs < 1:
-        raise ValueError(f"--jobs is {args.jobs}: give 1 or more")
+        raise UserError(f"--jobs is {args.jobs}: give 1 or more")
     if args.max_rejected is not None and not 0 <= args.max_rejected <= 1:
-        raise ValueError(f"--max-rejected is {args.max_rejected:g}: give a number from 0 to 1")
+        raise UserError(f"--max-rejected is {args.max_rejected:g}: give a number from 0 to 1")
     if not args.prefix.isprintable():
-        raise ValueError(f"--prefix is {args.prefix!r}: give printable characters")
+        raise UserError(f"--prefix is {args.prefix!r}: give printable characters")
     params = read_params(args.params, "data_validation", FileParams)
     content = read_model_file(args.model)
     model = parse_model(content, args.model)

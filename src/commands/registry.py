@@ -18,6 +18,7 @@ import pandas as pd
 from gto.exceptions import GTOException
 from pydantic import Field
 
+from core.errors import UserError
 from core.identity import require_identity
 from core.log import run_stage
 from core.params import Params, read_params, read_sections
@@ -58,14 +59,14 @@ def read_artifact(path: Path = Path("dvc.yaml")) -> str:
 
     Raises
     ------
-    ValueError
+    UserError
         If it registers none.
     """
     artifacts = read_sections(path).get("artifacts") or {}
     for name, artifact in artifacts.items():
         if artifact.get("path") == MODEL:
             return name
-    raise ValueError(f"{path}: no artifact has the path {MODEL}: add one under 'artifacts'")
+    raise UserError(f"{path}: no artifact has the path {MODEL}: add one under 'artifacts'")
 
 
 def list_versions(artifact: str) -> list[str]:
@@ -81,13 +82,13 @@ def require_version(version: str, artifact: str) -> None:
 
     Raises
     ------
-    ValueError
+    UserError
         If it does not; the message names those that it has.
     """
     versions = list_versions(artifact)
     if version not in versions:
         known = f"only {', '.join(versions)}" if versions else "none was released yet"
-        raise ValueError(
+        raise UserError(
             f"there is no version {version} of {artifact}, {known}: 'git fetch --tags' gets those "
             "of others, 'make release' makes one"
         )
@@ -98,21 +99,21 @@ def release(version: str) -> None:
 
     Raises
     ------
-    ValueError
+    UserError
         If the checkout is not clean, or its results are not those that ``dvc.lock`` names.
-    OSError
+    UserError
         If the remote cannot be reached, or GTO refuses the version.
     """
     artifact = read_artifact()
     if changed := run("git", "status", "--porcelain").split("\n")[0]:
-        raise ValueError(f"the checkout is not clean ({changed.strip()}): commit, then release")
+        raise UserError(f"the checkout is not clean ({changed.strip()}): commit, then release")
     if "up to date" not in run_dvc("status"):
-        raise ValueError("the results are not up to date: run 'make repro', commit, then release")
+        raise UserError("the results are not up to date: run 'make repro', commit, then release")
     run_dvc("push")
     try:
         gto.api.register(".", artifact, "HEAD", version=version)
     except GTOException as error:
-        raise OSError(f"{version} was not registered: {error}") from error
+        raise UserError(f"{version} was not registered: {error}") from error
     logger.info(
         "%s is %s of %s", run("git", "rev-parse", "--short", "HEAD").strip(), version, artifact
     )
@@ -134,7 +135,7 @@ def score_with_release(tag: str, model: Path, test_set: Path, folder: Path) -> P
 
     Raises
     ------
-    OSError
+    UserError
         If that code cannot score the test set.
     """
     clone = folder / f"{tag.replace('/', '-')}-code"
@@ -166,13 +167,13 @@ def compare_guarded(
 
     Raises
     ------
-    ValueError
+    UserError
         If there is no such metric.
     """
     rows = []
     for guard in guards:
         if guard.metric not in candidate:
-            raise ValueError(
+            raise UserError(
                 f"promotion.guards: there is no metric {guard.metric!r}, "
                 f"choose one of {', '.join(candidate)}"
             )
@@ -210,7 +211,7 @@ def find_complaints(
                 model = fetch(MODEL, tag, folder)
                 scored = score_with_release(tag, model, test_set, folder)
                 measured[name] = measure(scored, params)
-            except OSError as error:
+            except UserError as error:
                 return [f"{name} cannot be measured with the code of its release ({error})"]
         training_set = fetch(TRAINING_SET, tags[current], folder)
         texts = read_table(test_set, ["text"])["text"]
@@ -238,9 +239,9 @@ def promote(version: str, stage: str, params_file: Path, is_forced: bool) -> Non
 
     Raises
     ------
-    ValueError
+    UserError
         If there is no such version, or it is worse and ``is_forced`` is not set.
-    OSError
+    UserError
         If a model cannot be fetched.
     """
     artifact = read_artifact()
@@ -257,11 +258,11 @@ def promote(version: str, stage: str, params_file: Path, is_forced: bool) -> Non
     if current is None:
         logger.info("no version is in %s yet: nothing to compare with", stage)
     elif current == version:
-        raise ValueError(f"{version} is in {stage} already")
+        raise UserError(f"{version} is in {stage} already")
     else:
         complaints = find_complaints(artifact, version, current, stage, promotion, params)
     if complaints and not is_forced:
-        raise ValueError(f"{version} is not promoted: {'; '.join(complaints)}; --force overrules")
+        raise UserError(f"{version} is not promoted: {'; '.join(complaints)}; --force overrules")
     message = f"Promote {version} to {stage}"
     if complaints:
         message += f", forced although {'; '.join(complaints)}"
@@ -270,7 +271,7 @@ def promote(version: str, stage: str, params_file: Path, is_forced: bool) -> Non
             ".", artifact, stage, version=version, message=message, skip_registration=True
         )
     except GTOException as error:
-        raise OSError(f"{version} was not promoted: {error}") from error
+        raise UserError(f"{version} was not promoted: {error}") from error
     logger.info("%s is in %s; 'git push --tags' shares it", version, stage)
 
 

@@ -19,9 +19,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from core.errors import UserError
 from storage.s3 import (
     Remote,
-    RemoteError,
     explained,
     open_client,
     read_config,
@@ -242,7 +242,7 @@ def main(argv: list[str] | None = None) -> None:
         changed, lacking = set_up(client, remote)
     if lacking and not args.allow_missing:
         names = ", ".join(lacking)
-        raise ValueError(f"this server lacks: {names}; take another, or add --allow-missing")
+        raise UserError(f"this server lacks: {names}; take another, or add --allow-missing")
     is_new = write_url(remote)
     print(f"remote {remote.name}: {remote.url} {'' if is_new else 'already '}in .dvc/config.local")
     if not changed + is_new:
@@ -253,5 +253,5 @@ def run_program() -> None:
     """Run as a program."""
     try:
         main()
-    except (ValueError, OSError, RemoteError) as error:
+    except (UserError, OSError) as error:
         sys.exit(f"remote_setup: {error}")

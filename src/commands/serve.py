@@ -25,6 +25,7 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
+from core.errors import UserError
 from core.files import make_private_folder
 from core.log import run_stage
 from feedback.store import open_store
@@ -136,7 +137,7 @@ def bind(host: str, port: int) -> socket.socket:
 
     Raises
     ------
-    OSError
+    UserError
         If the address is not this machine's, or the port is taken or not allowed.
     """
     try:
@@ -144,7 +145,7 @@ def bind(host: str, port: int) -> socket.socket:
         found = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise OSError(f"cannot listen on {host}, port {port}: {reason}; see --port") from error
+        raise UserError(f"cannot listen on {host}, port {port}: {reason}; see --port") from error
     found.set_inheritable(True)
     return found
 
@@ -190,14 +191,14 @@ def supervise(config: uvicorn.Config, address: socket.socket) -> None:
 
     Raises
     ------
-    OSError
+    UserError
         If one of them cannot start.
     """
     with address:
         supervisor = Supervisor(config, [address])
         supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
-        raise OSError("a process that serves could not start: see above")
+        raise UserError("a process that serves could not start: see above")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -292,12 +293,12 @@ def main(argv: list[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
     for name in ("workers", "timeout"):
         if not 0 < getattr(args, name) < math.inf:
-            raise ValueError(f"--{name} is {getattr(args, name):g}: give more than 0")
+            raise UserError(f"--{name} is {getattr(args, name):g}: give more than 0")
     if not 0 <= args.port <= MAX_PORT:
-        raise ValueError(f"--port is {args.port}: give a number from 0 to {MAX_PORT}")
+        raise UserError(f"--port is {args.port}: give a number from 0 to {MAX_PORT}")
     token = os.environ.get("SERVICE_TOKEN", "")
     if token != token.strip():
-        raise ValueError("SERVICE_TOKEN has white space around it, which no client can send")
+        raise UserError("SERVICE_TOKEN has white space around it, which no client can send")
     raise_file_limit()
     # Until the model is there it cannot be loaded anew, and the signal would end the process.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -9,6 +9,7 @@ import json
 import re
 from pathlib import Path
 
+from core.errors import UserError
 from core.files import write_text
 from core.markdown import align_table
 from core.params import read_sections
@@ -61,12 +62,12 @@ def replace_block(text: str, name: str, content: str) -> str:
 
     Raises
     ------
-    ValueError
+    UserError
         If the comments are not there.
     """
     pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     if not pattern.search(text):
-        raise ValueError(f"no place for {name!r}: write <!-- {name} --> and <!-- /{name} -->")
+        raise UserError(f"no place for {name!r}: write <!-- {name} --> and <!-- /{name} -->")
     return pattern.sub(lambda match: f"{match[1]}{content}\n{match[2]}", text)
 
 

@@ -35,6 +35,7 @@ from dvc.utils.hydra import get_hydra_sweeps, to_hydra_overrides
 from hydra.errors import HydraException
 
 from core import processes
+from core.errors import UserError
 from core.identity import require_identity
 from core.log import run_stage
 from evaluation.cv_scores import format_cv_scores
@@ -70,11 +71,11 @@ def expand_grid(overrides: list[str]) -> list[tuple[str, ...]]:
 
     Raises
     ------
-    ValueError
+    UserError
         If there is none, or one that cannot be read or enumerated.
     """
     if not overrides:
-        raise ValueError("nothing to sweep: give at least one -S, as in -S 'section.key=1,10,100'")
+        raise UserError("nothing to sweep: give at least one -S, as in -S 'section.key=1,10,100'")
     return list(dict.fromkeys(itertools.product(*map(expand_override, overrides))))
 
 
@@ -87,7 +88,7 @@ def expand_override(text: str) -> list[str]:
             return [text]
         sweeps = get_hydra_sweeps({path: [override]})
     except (HydraException, ValueError) as error:
-        raise ValueError(f"cannot read -S '{text}': {str(error).splitlines()[0]}") from error
+        raise UserError(f"cannot read -S '{text}': {str(error).splitlines()[0]}") from error
     return [text.removesuffix(override) + sweep[path][0] for sweep in sweeps]
 
 
@@ -96,14 +97,14 @@ def run_git(folder: Path, *arguments: str, content: bytes | None = None) -> byte
 
     Raises
     ------
-    ValueError
+    UserError
         If it fails; the message is git's.
     """
     ran = subprocess.run(
         ["git", *arguments], cwd=folder, input=content, capture_output=True, check=False
     )
     if ran.returncode:
-        raise ValueError(f"git {arguments[0]}: {ran.stderr.decode().strip()}")
+        raise UserError(f"git {arguments[0]}: {ran.stderr.decode().strip()}")
     return ran.stdout
 
 
@@ -112,7 +113,7 @@ def refuse_untracked_code(root: Path) -> None:
     listed = run_git(root, "ls-files", "-z", "--others", "--exclude-standard", "src").decode()
     names = [name for name in listed.split("\0") if name]
     if names:
-        raise ValueError(
+        raise UserError(
             f"Git does not know {', '.join(names)}, so experiments would run without: "
             "git add, or remove"
         )
@@ -205,11 +206,11 @@ def collect_run(root: Path, run: Run, metrics: Path) -> str:
 
     Raises
     ------
-    ValueError
+    UserError
         If it failed; the message is the last error that it printed.
     """
     if run.process.returncode:
-        raise ValueError(find_error(run.log.read_text(encoding="utf-8", errors="replace")))
+        raise UserError(find_error(run.log.read_text(encoding="utf-8", errors="replace")))
     head = run_git(run.clone, "rev-parse", "HEAD").decode().strip()
     ref = f"refs/exps/{head[:2]}/{head[2:]}/{run.name}"
     run_git(root, "fetch", "--quiet", "--no-write-fetch-head", str(run.clone), f"+{ref}:{ref}")
@@ -261,7 +262,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--test", action="store_true", help="show metrics of the test set, too")
     args = parser.parse_args(argv)
     if args.jobs < 1:
-        raise ValueError(f"--jobs is {args.jobs}: give at least 1")
+        raise UserError(f"--jobs is {args.jobs}: give at least 1")
     grid = expand_grid(args.set_param)
     require_identity()
     root = Path(run_git(Path(), "rev-parse", "--show-toplevel").decode().strip())
@@ -275,7 +276,7 @@ def main(argv: list[str] | None = None) -> None:
     print(processes.run(sys.executable, str(SOURCE), "compare", *options), end="", flush=True)
     if failed:
         names = "; ".join(" ".join(run.overrides) for run in failed)
-        raise ValueError(f"{len(failed)} of {len(grid)} experiments failed, see {LOGS}: {names}")
+        raise UserError(f"{len(failed)} of {len(grid)} experiments failed, see {LOGS}: {names}")
 
 
 def run_program() -> None:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from core.errors import UserError
+
 
 class NamedOutput(io.FileIO):
     """A file to write whose errors name it, as when the disk is full; ``label`` is its name."""
@@ -57,7 +59,7 @@ def write_json(content: dict, path: Path) -> None:
 
     Raises
     ------
-    ValueError
+    UserError
         If a value is not a number (JSON has no NaN).
     """
     write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
@@ -94,10 +96,10 @@ def make_private_folder(path: Path) -> None:
 
     Raises
     ------
-    OSError
+    UserError
         If it cannot be made, or another user might write into what is there.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.lstat()
     if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o022:
-        raise OSError(f"{path} is not this user's alone: remove it")
+        raise UserError(f"{path} is not this user's alone: remove it")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 
+from core.errors import UserError
+
 EXAMPLES = {"name": "'Your Name'", "email": "you@example.org"}
 
 
@@ -38,10 +40,10 @@ def require_identity() -> None:
 
     Raises
     ------
-    ValueError
+    UserError
         If it does not.
     """
     missing = find_missing_identity()
     if missing:
         fault, fix = explain_missing(missing)
-        raise ValueError(f"Git does not know who commits, {fault}: {fix}")
+        raise UserError(f"Git does not know who commits, {fault}: {fix}")

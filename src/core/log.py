@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from core.errors import UserError, is_for_user
+
 LOG_FILE = Path(__file__).parents[2] / "logs" / "pipeline.log"
 MAX_BYTES = 1_000_000
 BACKUPS = 3
@@ -35,7 +37,7 @@ def configure_logging(stage: str, log_file: Path | None = LOG_FILE) -> None:
 
     Raises
     ------
-    ValueError
+    UserError
         If the environment variable LOG_LEVEL (default INFO) is not a level's name.
     """
     line = f"%(asctime)s {stage} %(levelname)s %(message)s"
@@ -46,7 +48,7 @@ def configure_logging(stage: str, log_file: Path | None = LOG_FILE) -> None:
     level = os.environ.get("LOG_LEVEL", "INFO").upper()
     if level not in logging.getLevelNamesMapping():
         names = ", ".join(logging.getLevelNamesMapping())
-        raise ValueError(f"LOG_LEVEL is {level!r}: set it to one of {names}")
+        raise UserError(f"LOG_LEVEL is {level!r}: set it to one of {names}")
     if logging.getLevelName(level) <= logging.DEBUG:
         console.setFormatter(whole)
     handlers: list[logging.Handler] = [console]
@@ -66,9 +68,9 @@ def configure_logging(stage: str, log_file: Path | None = LOG_FILE) -> None:
 def run_stage(main: Callable[[], None], log_file: Path | None = LOG_FILE) -> None:
     """Run a stage's ``main`` as the whole program.
 
-    A ``ValueError`` or ``OSError`` is about the input: one line on the console, the traceback in
-    the log file, exit status 1. Any other exception is a fault of ours: it is logged, and keeps
-    its traceback on the console too.
+    What the user can fix (``core.errors.is_for_user``) is one line on the console, its traceback in
+    the log file, and exit status 1. Any other exception is a bug: it is logged, and keeps its
+    traceback on the console too.
     """
     stage = Path(sys.argv[0]).stem.split()[-1]
     try:
@@ -79,10 +81,10 @@ def run_stage(main: Callable[[], None], log_file: Path | None = LOG_FILE) -> Non
         start = time.perf_counter()
         main()
         logging.info("done in %.2f s", time.perf_counter() - start)
-    except (ValueError, OSError) as error:
-        logging.error("%s", " ".join(str(error).split()), exc_info=log_file is not None)
-        sys.exit(1)
-    except Exception:
+    except Exception as error:
+        if is_for_user(error):
+            logging.error("%s", " ".join(str(error).split()), exc_info=log_file is not None)
+            sys.exit(1)
         logging.critical("unexpected error", exc_info=log_file is not None)
         raise
 

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from core.errors import UserError
+
 
 class Params(BaseModel):
     """Base of every section's model: unknown keys are errors, values never change."""
@@ -51,9 +53,9 @@ def read_params(path: Path, section: str, model: type[Section]) -> Section:
 
     Raises
     ------
-    FileNotFoundError
+    UserError
         If there is no such file.
-    ValueError
+    UserError
         As ``read_sections`` and ``check_section`` do.
     """
     return check_section(read_sections(path), section, model, path)
@@ -64,15 +66,15 @@ def read_sections(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    FileNotFoundError
+    UserError
         If there is no such file.
-    ValueError
+    UserError
         If it is not such a file.
     """
     try:
         sections = yaml.load(path.read_text(encoding="utf-8"), Loader=Yaml12Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     return sections if isinstance(sections, dict) else {}
 
 
@@ -94,16 +96,16 @@ def check_section(
 
     Raises
     ------
-    ValueError
+    UserError
         If the section is missing or a value does not fit; the message names every offending key.
     """
     if not isinstance(sections.get(section), dict):
-        raise ValueError(f"{path} has no section '{section}': add it, one 'key: value' a line")
+        raise UserError(f"{path} has no section '{section}': add it, one 'key: value' a line")
     try:
         return model.model_validate(sections[section])
     except ValidationError as error:
         faults = "; ".join(describe_fault(section, fault) for fault in error.errors())
-        raise ValueError(f"{path}: {faults}") from error
+        raise UserError(f"{path}: {faults}") from error
 
 
 def describe_fault(section: str, fault) -> str:

@@ -3,13 +3,15 @@
 import subprocess
 import sys
 
+from core.errors import UserError
+
 
 def run(*command: str) -> str:
     """Run a command and return what it printed.
 
     Raises
     ------
-    OSError
+    UserError
         If it fails; the message is its error, or else the last line that it printed.
     """
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -17,7 +19,7 @@ def run(*command: str) -> str:
         lines = (ran.stderr.strip() or ran.stdout.strip() or "no message").splitlines()
         reason = next((line for line in lines if line.startswith("ERROR: ")), lines[-1])
         name = " ".join(part for part in command if part != sys.executable)
-        raise OSError(f"'{name}' failed: {reason.removeprefix('ERROR: ')}")
+        raise UserError(f"'{name}' failed: {reason.removeprefix('ERROR: ')}")
     return ran.stdout
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from core.errors import UserError
 from core.files import atomic_path
 
 
@@ -27,22 +28,20 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
     Raises
     ------
-    FileNotFoundError
+    UserError
         If there is no such file.
-    ValueError
+    UserError
         If the file is not Parquet, lacks a column, or its labels are not two categories.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist: run 'dvc repro' to make it")
+        raise UserError(f"{path} does not exist: run 'dvc repro' to make it")
     try:
         df = pd.read_parquet(path)
     except Exception as error:  # pyarrow raises its own types for a damaged file
-        raise ValueError(
-            f"{path} is not a readable Parquet file ({error}): make it anew"
-        ) from error
+        raise UserError(f"{path} is not a readable Parquet file ({error}): make it anew") from error
     missing = [column for column in columns if column not in df]
     if missing:
-        raise ValueError(f"{path} has no column {missing[0]!r}, only {', '.join(df.columns)}")
+        raise UserError(f"{path} has no column {missing[0]!r}, only {', '.join(df.columns)}")
     if "label" in columns and len(getattr(df["label"].dtype, "categories", ())) != 2:
-        raise ValueError(f"{path}: column 'label' must be a category of two labels")
+        raise UserError(f"{path}: column 'label' must be a category of two labels")
     return df[list(columns)]

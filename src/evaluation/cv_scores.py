@@ -3,6 +3,8 @@
 import csv
 from pathlib import Path
 
+from core.errors import UserError
+
 # What the name of a score's standard deviation over the folds ends with.
 DEVIATION = "_std"
 
@@ -22,9 +24,9 @@ def read_cv_scores(path: Path) -> dict[str, float]:
 
     Raises
     ------
-    FileNotFoundError
+    UserError
         If there is no such file.
-    ValueError
+    UserError
         If it is not such a table.
     """
     try:
@@ -35,9 +37,9 @@ def read_cv_scores(path: Path) -> dict[str, float]:
         )
         return {name: float(mean), f"{name}{DEVIATION}": float(deviation)}
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"{path} does not exist: run 'dvc repro' to make it") from error
+        raise UserError(f"{path} does not exist: run 'dvc repro' to make it") from error
     except (StopIteration, KeyError, TypeError, ValueError, csv.Error) as error:
-        raise ValueError(
+        raise UserError(
             f"{path} is not a table of cross-validation results: run 'dvc repro' to make it again"
         ) from error
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from core.errors import UserError
 from evaluation.metrics import metrics_of_counts, weighted_metrics
 
 CONFIDENCE = 0.95
@@ -188,11 +189,11 @@ def evaluate(
 
     Raises
     ------
-    ValueError
+    UserError
         If a class has no row.
     """
     if is_positive.all() or not is_positive.any():
-        raise ValueError("all rows have one label, so there is nothing to evaluate: add the other")
+        raise UserError("all rows have one label, so there is nothing to evaluate: add the other")
     once = np.ones((1, len(is_positive)))
     measured = weighted_metrics(is_positive, probability, once, threshold, max_fpr)
     values = {name: float(value[0]) for name, value in measured.items()}

@@ -5,6 +5,7 @@ import scipy.sparse as sp
 from pydantic import Field, NonNegativeInt
 from sklearn.pipeline import Pipeline
 
+from core.errors import UserError
 from core.params import Params
 from evaluation.intervals import evaluate
 from models.probability import predict_positive
@@ -24,18 +25,18 @@ def score(model: Pipeline, df: pd.DataFrame, X: sp.csr_matrix) -> pd.DataFrame:
 
     Raises
     ------
-    ValueError
+    UserError
         If the features or labels are not those that the model was fitted on.
     """
     classifier = model[-1]
     if X.shape[1] != classifier.n_features_in_:
-        raise ValueError(
+        raise UserError(
             f"the matrix has {X.shape[1]} features, the model {classifier.n_features_in_}: "
             "make both anew with 'dvc repro'"
         )
     labels = list(df["label"].cat.categories)
     if sorted(labels) != sorted(classifier.classes_):
-        raise ValueError(
+        raise UserError(
             f"the table's labels are {labels}, the model's {list(classifier.classes_)}: "
             "make both anew with 'dvc repro'"
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
+from core.errors import UserError
 from core.files import atomic_path
 
 
@@ -29,22 +30,22 @@ def load_matrix(path: Path, n_rows: int) -> sp.csr_matrix:
 
     Raises
     ------
-    FileNotFoundError
+    UserError
         If there is no such file.
-    ValueError
+    UserError
         If the file is damaged or has not ``n_rows`` rows.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist: run 'dvc repro' to make it")
+        raise UserError(f"{path} does not exist: run 'dvc repro' to make it")
     try:
         with path.open("rb") as file:
             X = sp.load_npz(file)
     except Exception as error:  # numpy, zipfile and zlib each raise their own types
-        raise ValueError(
+        raise UserError(
             f"{path} is not a readable feature matrix ({error}): make it anew"
         ) from error
     if X.shape[0] != n_rows:
-        raise ValueError(
+        raise UserError(
             f"{path} has {X.shape[0]} rows, its table {n_rows}: run feature_engineering again"
         )
     return X

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from core.errors import UserError
 from core.files import atomic_path
 from core.terminal import escape_unprintable
 from feedback.store import Correction
@@ -23,25 +24,25 @@ def read_columns(raw: Path, params: ValidationParams) -> list[str]:
 
     Raises
     ------
-    FileNotFoundError
+    UserError
         If there is no such file, and its header is needed.
-    ValueError
+    UserError
         If the header lacks a column.
     """
     if params.columns is not None:
         return params.columns
     if not raw.is_file():
-        raise FileNotFoundError(
+        raise UserError(
             f"{raw} does not exist, its header names the columns: run 'dvc repro', or name the "
             "file with --raw"
         )
     try:
         columns = next(split_records(decode(raw.read_bytes(), params.encoding), params)).fields
     except ValueError as error:
-        raise ValueError(f"{raw}: {error}") from error
+        raise UserError(f"{raw}: {error}") from error
     for column in (params.label_column, params.text_column):
         if column not in columns:
-            raise ValueError(f"{raw}: its header {list(columns)} has no column {column!r}")
+            raise UserError(f"{raw}: its header {list(columns)} has no column {column!r}")
     return list(columns)
 
 
@@ -92,7 +93,7 @@ def export(
 
     Raises
     ------
-    ValueError
+    UserError
         If no row is left.
     """
     newest = keep_newest(corrections)
@@ -106,7 +107,7 @@ def export(
         else:
             rows.append(row)
     if not rows:
-        raise ValueError(
+        raise UserError(
             f"there is nothing to export, {len(corrections)} corrections are accepted: "
             "see 'list --status pending', then 'accept' those that are right"
         )
@@ -118,14 +119,14 @@ def check_encoding(params: ValidationParams) -> ValidationParams:
 
     Raises
     ------
-    ValueError
+    UserError
         If lines do not end in one byte.
     """
     if params.encoding == "utf-8-sig":
         # Its mark belongs at the start of the source alone.
         return params.model_copy(update={"encoding": "utf-8"})
     if "\n".encode(params.encoding) != b"\n":
-        raise ValueError(
+        raise UserError(
             f"nothing can be added to a source in {params.encoding} (data_validation.encoding): "
             "convert it to utf-8"
         )

@@ -39,6 +39,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import NullPool
 
+from core.errors import UserError
 from records.chunks import is_encodable
 
 STATUSES = ("pending", "accepted", "refused")
@@ -60,6 +61,10 @@ FEEDBACK = Table(
     Column("status", String(8), nullable=False),
     Column("reviewed_at", DateTime),
 )
+
+
+class StoreError(UserError):
+    """The store of corrections cannot be read or written now."""
 
 
 @dataclass(frozen=True)
@@ -106,13 +111,15 @@ def hide_password(url: URL, text: object) -> str:
 
 @contextmanager
 def tell_faults(url: URL, what: str) -> Iterator[None]:
-    """Turn what the database or the file system refuses into ``OSError`` with one sentence."""
+    """Turn what the database or the file system refuses into ``StoreError`` with one sentence."""
     try:
         yield
     except (SQLAlchemyError, OSError) as error:
         # The database's own words: SQLAlchemy adds the statement and a link.
         reason = hide_password(url, getattr(error, "orig", None) or error)
-        raise OSError(f"the feedback store {name_store(url)} cannot be {what}: {reason}") from error
+        raise StoreError(
+            f"the feedback store {name_store(url)} cannot be {what}: {reason}"
+        ) from error
 
 
 def build_engine(url: str) -> Engine:
@@ -120,14 +127,14 @@ def build_engine(url: str) -> Engine:
 
     Raises
     ------
-    ValueError
+    UserError
         If it is no such URL, or its driver is not installed.
     """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
         # What was given is not shown: it may hold a password.
-        raise ValueError(
+        raise UserError(
             f"the feedback store's URL is not one of SQLAlchemy's: write it as {EXAMPLE}"
         ) from error
     name = name_store(parsed)
@@ -142,18 +149,18 @@ def build_engine(url: str) -> Engine:
         # Messages are private: errors do not quote them.
         return create_engine(parsed, hide_parameters=True, **options)
     except NoSuchModuleError as error:
-        raise ValueError(
+        raise UserError(
             f"the feedback store {name}: SQLAlchemy knows no database {parsed.drivername!r}, "
             "mend the start of the URL"
         ) from error
     except ImportError as error:
-        raise ValueError(
+        raise UserError(
             f"the feedback store {name} needs the driver {error.name!r}: install it, or name "
             "another in the URL"
         ) from error
     except (ArgumentError, TypeError, ValueError) as error:
         reason = hide_password(parsed, error)
-        raise ValueError(f"the URL of the feedback store {name} is wrong: {reason}") from error
+        raise UserError(f"the URL of the feedback store {name} is wrong: {reason}") from error
 
 
 def prepare_sqlite(engine: Engine, is_made: bool) -> None:
@@ -163,12 +170,12 @@ def prepare_sqlite(engine: Engine, is_made: bool) -> None:
     ------
     OSError
         If the folder or file cannot be made, or is not there and ``is_made`` is not set.
-    ValueError
+    UserError
         If the URL names no file.
     """
     database = engine.url.database
     if not database or database == ":memory:":
-        raise ValueError(f"{name_store(engine.url)} keeps nothing: name a file, such as {EXAMPLE}")
+        raise UserError(f"{name_store(engine.url)} keeps nothing: name a file, such as {EXAMPLE}")
     if not database.startswith("file:"):
         path = Path(database)
         if not is_made and not path.is_file():
@@ -207,9 +214,9 @@ def open_store(url: str, is_made: bool = True) -> Engine:
 
     Raises
     ------
-    ValueError
+    UserError
         If it is no such URL, its driver is not installed, or its table is another program's.
-    OSError
+    StoreError
         If the database cannot be reached or written.
     """
     engine = build_engine(url)
@@ -224,7 +231,7 @@ def open_store(url: str, is_made: bool = True) -> Engine:
                 raise
         columns = {column["name"] for column in inspect(engine).get_columns(FEEDBACK.name)}
     if missing := sorted(set(FEEDBACK.columns.keys()) - columns):
-        raise ValueError(
+        raise UserError(
             f"the feedback store {name_store(engine.url)} has a table {FEEDBACK.name!r} without a "
             f"column {missing[0]!r}: it is another program's, name another database"
         )
@@ -244,15 +251,15 @@ def add_feedback(
 
     Raises
     ------
-    ValueError
+    UserError
         If the text is not valid Unicode, or has a NUL character, which some databases refuse.
-    OSError
+    StoreError
         If it cannot be written; then nothing is.
     """
     if not is_encodable(text):
-        raise ValueError("the text is not valid Unicode")
+        raise UserError("the text is not valid Unicode")
     if "\0" in text:
-        raise ValueError("the text has a NUL character")
+        raise UserError("the text has a NUL character")
     values = {
         "received_at": datetime.now(UTC).replace(tzinfo=None),
         "text": text,
@@ -272,9 +279,9 @@ def list_feedback(engine: Engine, status: str | None = None) -> list[Correction]
 
     Raises
     ------
-    ValueError
+    UserError
         If there is no such status.
-    OSError
+    StoreError
         If the store cannot be read.
     """
     query = select(FEEDBACK).order_by(FEEDBACK.c.id)
@@ -289,9 +296,9 @@ def list_feedback(engine: Engine, status: str | None = None) -> list[Correction]
 
 
 def check_status(status: str) -> str:
-    """Return a status, or raise ``ValueError`` if there is no such one."""
+    """Return a status, or raise ``UserError`` if there is no such one."""
     if status not in STATUSES:
-        raise ValueError(f"there is no status {status!r}, choose of {', '.join(STATUSES)}")
+        raise UserError(f"there is no status {status!r}, choose of {', '.join(STATUSES)}")
     return status
 
 
@@ -300,9 +307,9 @@ def review(engine: Engine, ids: Iterable[int], status: str) -> None:
 
     Raises
     ------
-    ValueError
+    UserError
         If there is no such status, or no correction with one of the numbers; it names them.
-    OSError
+    StoreError
         If the store cannot be written.
     """
     reviewed_at = datetime.now(UTC).replace(tzinfo=None)
@@ -311,7 +318,7 @@ def review(engine: Engine, ids: Iterable[int], status: str) -> None:
     with tell_faults(engine.url, "written"), engine.begin() as connection:
         known = set(connection.scalars(select(FEEDBACK.c.id)))
         if unknown := [str(number) for number in wanted if number not in known]:
-            raise ValueError(
+            raise UserError(
                 f"there is no correction {', '.join(unknown)}: none was changed, see 'list'"
             )
         # One statement for each, run in one go: a list of any length in one has its limits.

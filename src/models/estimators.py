@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt
 from sklearn.base import ClassifierMixin
 
+from core.errors import UserError
 from core.params import Params
 from models.scorers import Score
 
@@ -53,11 +54,11 @@ def build_estimator(params: ModelParams) -> ClassifierMixin:
 
     Raises
     ------
-    ValueError
+    UserError
         If there is no such estimator, or it does not have such a parameter.
     """
     if params.estimator not in ESTIMATORS:
-        raise ValueError(
+        raise UserError(
             f"model_building.estimator: no estimator {params.estimator!r}, "
             f"choose one of {', '.join(ESTIMATORS)}"
         )
@@ -68,7 +69,7 @@ def build_estimator(params: ModelParams) -> ClassifierMixin:
     for section, keys in (("params", params.params), ("search.grid", params.search.grid)):
         for key in keys:
             if key not in accepted:
-                raise ValueError(
+                raise UserError(
                     f"model_building.{section}.{key}: {name} has no parameter {key!r}, "
                     f"it has {', '.join(accepted)}"
                 )

@@ -4,6 +4,8 @@ import heapq
 
 import numpy as np
 
+from core.errors import UserError
+
 
 def assign_folds(
     is_positive: np.ndarray, groups: np.ndarray, n_folds: int, random_state: int
@@ -31,7 +33,7 @@ def assign_folds(
 
     Raises
     ------
-    ValueError
+    UserError
         If a class has fewer groups than there are folds.
     """
     rng = np.random.default_rng(random_state)
@@ -41,7 +43,7 @@ def assign_folds(
     for stratum in (False, True):
         order = rng.permutation(np.flatnonzero(has_positive == stratum))
         if len(order) < n_folds:
-            raise ValueError(
+            raise UserError(
                 f"model_building.search.cv: {n_folds} folds need as many groups of each label, "
                 f"one label has {len(order)}"
             )

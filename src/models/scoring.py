@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from core.errors import UserError
 from models.probability import predict_positive
 from models.store import parse_model
 from records.chunks import Chunk
@@ -33,10 +34,10 @@ def name_version(content: bytes) -> str:
 
 
 def check_labels(model: Pipeline, labels: list[str], path: Path) -> None:
-    """Raise ``ValueError`` if the model's labels are not these."""
+    """Raise ``UserError`` if the model's labels are not these."""
     found = list(getattr(model, "classes_", []))
     if sorted(found) != sorted(labels):
-        raise ValueError(
+        raise UserError(
             f"{path} tells {' from '.join(found) or 'nothing apart'}, data_validation.labels of "
             f"the parameters are {' and '.join(labels)}: take the model's own params.yaml"
         )
@@ -122,7 +123,7 @@ def score_chunks(
 
     Raises
     ------
-    OSError
+    UserError
         If a process dies.
     """
     if n_jobs == 1:
@@ -144,6 +145,8 @@ def score_chunks(
         for first, future in running:
             yield first, future.result()
     except BrokenProcessPool as error:
-        raise OSError("a scoring process died, for lack of memory perhaps: lower --jobs") from error
+        raise UserError(
+            "a scoring process died, perhaps for lack of memory", "lower --jobs"
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from core.errors import UserError
 from models.probability import DECIMALS
 
 # Kept as an attribute of the pipeline, which skops stores with it.
@@ -178,7 +179,7 @@ def name_commit(path: Path) -> str:
 
 
 def check_code(pipeline: Pipeline, path: Path, allow_changed_code: bool = False) -> None:
-    """Raise ``ValueError`` if the code is not that which a model was built with.
+    """Raise ``UserError`` if the code is not that which a model was built with.
 
     Parameters
     ----------
@@ -191,7 +192,7 @@ def check_code(pipeline: Pipeline, path: Path, allow_changed_code: bool = False)
     """
     if allow_changed_code or not has_changed(pipeline):
         return
-    raise ValueError(
+    raise UserError(
         f"{path} was built with other code: the same messages have other features or probabilities "
         f"now. Take {name_commit(path)}, build the model again with 'dvc repro', or use it all the "
         "same with --allow-changed-code"

@@ -12,6 +12,7 @@ import skops.io as sio
 from sklearn.base import BaseEstimator
 from skops.io.exceptions import UntrustedTypesFoundException
 
+from core.errors import UserError
 from core.files import atomic_path
 
 # What our models hold beyond the types that skops itself takes for harmless.
@@ -95,11 +96,11 @@ def clear_padding(content: bytes) -> bytes:
 
 
 def check_unpacked_size(content: bytes) -> None:
-    """Raise ``ValueError`` if a zip file says that it unpacks to far more than any model does."""
+    """Raise ``UserError`` if a zip file says that it unpacks to far more than any model does."""
     with zipfile.ZipFile(BytesIO(content)) as archive:
         n_bytes = sum(member.file_size for member in archive.infolist())
     if n_bytes > max(ALWAYS_ALLOWED_BYTES, MAX_RATIO * len(content)):
-        raise ValueError(f"it would unpack to {n_bytes / 1e6:,.0f} MB")
+        raise UserError(f"it would unpack to {n_bytes / 1e6:,.0f} MB")
 
 
 def read_model_file(path: Path) -> bytes:
@@ -107,11 +108,11 @@ def read_model_file(path: Path) -> bytes:
 
     Raises
     ------
-    FileNotFoundError
+    UserError
         If there is no such file.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist: run 'dvc repro' to make it")
+        raise UserError(f"{path} does not exist: run 'dvc repro' to make it")
     return path.read_bytes()
 
 
@@ -132,11 +133,11 @@ def parse_model(content: bytes, path: Path) -> BaseEstimator:
 
     Raises
     ------
-    ValueError
+    UserError
         If the file is a pickle, is damaged, or holds a type that is not ours.
     """
     if PICKLE_START.match(content):
-        raise ValueError(
+        raise UserError(
             f"{path} is a pickle, which can run any code when it is read: "
             "take the model that 'dvc repro' or 'dvc pull' makes"
         )
@@ -144,12 +145,12 @@ def parse_model(content: bytes, path: Path) -> BaseEstimator:
         check_unpacked_size(content)
         model = sio.loads(content, trusted=TRUSTED_TYPES)
     except UntrustedTypesFoundException as error:
-        raise ValueError(f"{path} is not one of our models: {error}") from error
+        raise UserError(f"{path} is not one of our models: {error}") from error
     except Exception as error:  # a damaged file can fail anywhere in zipfile, json or numpy
-        raise ValueError(
+        raise UserError(
             f"{path} is damaged or no model ({type(error).__name__}: {error}): "
             "make it again with 'dvc repro' or 'dvc pull'"
         ) from error
     if not isinstance(model, BaseEstimator):
-        raise ValueError(f"{path} holds a {type(model).__name__}, no model: make it again")
+        raise UserError(f"{path} holds a {type(model).__name__}, no model: make it again")
     return model

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from core.errors import UserError
 from core.files import write_text
 from core.params import Params, read_params
 from models.store import read_digest
@@ -96,24 +97,24 @@ def read_points(path: Path, model: Path, sha256: str) -> list[OperatingPoint]:
 
     Raises
     ------
-    FileNotFoundError
+    UserError
         If there is no such file.
-    ValueError
+    UserError
         If it is not such a file, or is of another model.
     """
     if not path.is_file():
-        raise FileNotFoundError(
+        raise UserError(
             f"{path} does not exist, --max-fpr needs it: run 'dvc repro' to make it, "
             "or name the model's own with --points"
         )
     try:
         found = OperatingPoints.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise ValueError(
+        raise UserError(
             f"{path} does not hold operating points: run 'dvc repro' to make it again"
         ) from error
     if found.model_sha256 != sha256:
-        raise ValueError(
+        raise UserError(
             f"{path} holds the operating points of model {found.model_sha256[:12]}, but {model} is "
             f"model {sha256[:12]}: run 'dvc repro', or name the model's own with --points"
         )
@@ -127,9 +128,9 @@ def find_operating_point(points: list[OperatingPoint], max_fpr: float) -> Operat
 
 
 def check_share(name: str, value: float | None) -> None:
-    """Raise ``ValueError`` if the value of an option is not from 0 to 1."""
+    """Raise ``UserError`` if the value of an option is not from 0 to 1."""
     if value is not None and not 0 <= value <= 1:
-        raise ValueError(f"{name} is {value:g}: give a number from 0 to 1")
+        raise UserError(f"{name} is {value:g}: give a number from 0 to 1")
 
 
 def choose_threshold(
@@ -159,9 +160,9 @@ def choose_threshold(
 
     Raises
     ------
-    FileNotFoundError
+    UserError
         If a file that is needed does not exist.
-    ValueError
+    UserError
         If a value is out of range, or a file not what it should be.
     """
     check_share("--threshold", threshold)
@@ -173,7 +174,7 @@ def choose_threshold(
         point = find_operating_point(found, max_fpr)
         if point is None:
             lowest = min(each.fpr for each in found)
-            raise ValueError(
+            raise UserError(
                 f"no threshold that finds anything has a false-positive rate of {max_fpr:g} or "
                 f"less: give --max-fpr {lowest:g} or more"
             )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from core.errors import UserError
 from records.schema import find_repeated
 from text.normalise import normalise_text
 
@@ -89,9 +90,9 @@ def is_encodable(text: str) -> bool:
 def find_column(columns: list[str], text_column: str, name: object) -> int:
     """Return the number of the column that holds the messages, or raise ``ValueError``."""
     if repeated := find_repeated(columns):
-        raise ValueError(f"{name} has the column {repeated!r} more than once: rename or remove one")
+        raise UserError(f"{name} has the column {repeated!r} more than once: rename or remove one")
     if text_column not in columns:
-        raise ValueError(
+        raise UserError(
             f"{name} has no column {text_column!r}, only {list_columns(columns)}: "
             "name the one that holds the messages with --text-column"
         )
@@ -109,10 +110,10 @@ def list_columns(columns: Sequence[str]) -> str:
 
 
 def refuse_taken(columns: Iterable[str], added: Sequence[str], name: object) -> None:
-    """Raise ``ValueError`` if a column that is to be added is there already."""
+    """Raise ``UserError`` if a column that is to be added is there already."""
     taken = [column for column in added if column in columns]
     if taken:
-        raise ValueError(
+        raise UserError(
             f"{name} has a column {taken[0]!r} already: "
             "give the added columns other names, as in '--prefix predicted_'"
         )

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from core.errors import UserError
 from core.files import NamedOutput
 from records.chunks import Source, Write
 from records.lines import make_writer, read_lines
@@ -41,7 +42,7 @@ class GzipInput(gzip.GzipFile):
         try:
             return super().read1(size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise ValueError(
+            raise UserError(
                 f"{self.label} is a damaged or incomplete gzip file: fetch it again ({error})"
             ) from error
 
@@ -61,7 +62,7 @@ def choose_format(source: Path, target: Path, chosen: str | None) -> str:
 
     Raises
     ------
-    ValueError
+    UserError
         If they say nothing or contradict each other, or Parquet would have to come from a pipe.
     """
     named = [path for path in (source, target) if path != STREAM]
@@ -71,16 +72,16 @@ def choose_format(source: Path, target: Path, chosen: str | None) -> str:
         found = (
             f"{named[0]} ends in none of {', '.join(SUFFIXES)}" if named else "a pipe has no name"
         )
-        raise ValueError(f"{found}: say what its format is, as in '--format csv'")
+        raise UserError(f"{found}: say what its format is, as in '--format csv'")
     if not chosen and kinds[-1] not in (None, kind):
-        raise ValueError(
+        raise UserError(
             f"{target} has another suffix than {source}, but the output has the input's format: "
             f"let it end in .{kind}"
         )
     if kind == "parquet" and len(named) < 2:
-        raise ValueError("Parquet cannot be piped: name a file for --input and for --output")
+        raise UserError("Parquet cannot be piped: name a file for --input and for --output")
     if kind == "parquet" and any(map(is_packed, named)):
-        raise ValueError("Parquet is compressed by itself: name files that do not end in .gz")
+        raise UserError("Parquet is compressed by itself: name files that do not end in .gz")
     return kind
 
 
@@ -104,16 +105,16 @@ def open_source(
 
     Raises
     ------
-    FileNotFoundError
+    UserError
         If there is no such file.
-    ValueError
+    UserError
         If it is not such a file.
     """
     if path != STREAM and not path.exists():
-        raise FileNotFoundError(f"{path} does not exist: mend --input")
+        raise UserError(f"{path} does not exist: mend --input")
     if kind == "parquet":
         if not path.is_file():
-            raise ValueError(f"{path} is a folder or a pipe, not a file: name a file with --input")
+            raise UserError(f"{path} is a folder or a pipe, not a file: name a file with --input")
         from records.parquet import open_parquet
 
         return open_parquet(path, text_column, added)
@@ -130,7 +131,7 @@ def open_lines(
     try:
         raw = io.FileIO(0 if is_stream else path, closefd=not is_stream)
     except IsADirectoryError as error:
-        raise ValueError(f"{name} is a folder, not a file: name a file with --input") from error
+        raise UserError(f"{name} is a folder, not a file: name a file with --input") from error
     is_live = not raw.seekable()
     size = None if is_live else os.fstat(raw.fileno()).st_size
     buffered = io.BufferedReader(raw)
@@ -149,7 +150,7 @@ def open_lines(
         header, chunks = read_lines(file, kind, text_column, added, name, is_live)
         yield Source(header, chunks, size, tell)
     except UnicodeError as error:
-        raise ValueError(
+        raise UserError(
             f"{name} is not in {encoding} ({error}): name its encoding with --encoding"
         ) from error
     finally:

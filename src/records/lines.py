@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NoReturn, TextIO
 
+from core.errors import UserError
 from records.batches import Row, gather, gather_live
 from records.chunks import (
     Chunk,
@@ -49,7 +50,7 @@ def check_records(records: Iterable[Record], place: int, n_columns: int) -> Iter
 
 
 def refuse_constant(name: str) -> NoReturn:
-    """Raise ``ValueError``: Python's parser takes NaN and infinities for numbers."""
+    """Raise ``UserError``: Python's parser takes NaN and infinities for numbers."""
     raise ValueError(f"JSON has no {name}")
 
 
@@ -64,12 +65,12 @@ def check_json(
 
     Raises
     ------
-    ValueError
+    UserError
         If the first line starts an array, or a line has a key that would be added.
     """
     for number, line in enumerate(lines, start=1):
         if number == 1 and ARRAY_START.match(line):
-            raise ValueError(
+            raise UserError(
                 f"{name} is a JSON array, not JSON lines: write one object a line, as with "
                 "jq --compact-output '.[]'"
             )
@@ -123,7 +124,7 @@ def read_lines(
 
     Raises
     ------
-    ValueError
+    UserError
         If there is no header, or it lacks the column or has one that would be added.
     """
     lines = bound_lines(file, LINE_ENDS[kind])
@@ -133,17 +134,17 @@ def read_lines(
     records = split_csv(lines) if kind == "csv" else split_tsv(lines)
     _, header, *fault, _ = next(records, (1, [], "", "", ""))
     if not header:
-        raise ValueError(
+        raise UserError(
             f"{name} does not start with a header: "
             f"{': '.join(filter(None, fault)) or 'its first line is empty'}"
         )
     if "\r" in "".join(header) and kind == "tsv":
-        raise ValueError(
+        raise UserError(
             f"{name} has carriage returns within its lines: end lines with line feeds, as with "
             "tr '\\r' '\\n'"
         )
     if not is_encodable("".join(header)):
-        raise ValueError(
+        raise UserError(
             f"the header of {name} is not in the encoding expected: name the right one with "
             "--encoding, such as latin-1"
         )

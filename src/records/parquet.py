@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from core.errors import UserError
 from core.files import NamedOutput
 from records.batches import CHUNK_LENGTH
 from records.chunks import (
@@ -77,7 +78,7 @@ def read_batches(
             rows_read[0] += len(table)
             yield chunk
     except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{path} is damaged after row {rows_read[0]}: {error}") from error
+        raise UserError(f"{path} is damaged after row {rows_read[0]}: {error}") from error
 
 
 @contextmanager
@@ -86,19 +87,19 @@ def open_parquet(path: Path, text_column: str, added: Sequence[str]) -> Iterator
 
     Raises
     ------
-    ValueError
+    UserError
         If it is damaged, lacks the column, has one that would be added, or has no text there.
     """
     try:
         parquet = pq.ParquetFile(path, buffer_size=READ_BYTES)
     except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{path} is not a readable Parquet file: {error}") from error
+        raise UserError(f"{path} is not a readable Parquet file: {error}") from error
     with parquet:
         schema = parquet.schema_arrow
         found = schema.field(find_column(schema.names, text_column, path)).type
         refuse_taken(schema.names, added, path)
         if (found.value_type if pa.types.is_dictionary(found) else found) not in TEXT_TYPES:
-            raise ValueError(f"{path}: column {text_column!r} is {found}, not text")
+            raise UserError(f"{path}: column {text_column!r} is {found}, not text")
         rows_read = [0]
         chunks = read_batches(parquet, text_column, rows_read, path)
         yield Source(schema, chunks, parquet.metadata.num_rows, lambda: rows_read[0])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import Field, PositiveInt, model_validator
 
+from core.errors import UserError
 from core.params import Params
 from records.schema import Encoding, Labels, Name, Share, find_repeated
 from records.splitting import bound_lines, split_csv, split_tsv
@@ -44,7 +45,7 @@ class ValidationParams(Params):
 
     @model_validator(mode="after")
     def columns_are_named(self) -> "ValidationParams":
-        """Raise ``ValueError`` if the columns or labels contradict one another."""
+        """Raise ``UserError`` if the columns or labels contradict one another."""
         for column in (self.label_column, self.text_column):
             if self.columns is not None and column not in self.columns:
                 raise ValueError(f"columns lacks {column!r}")
@@ -74,30 +75,30 @@ def decode(raw: bytes, encoding: str) -> str:
 
     Raises
     ------
-    ValueError
+    UserError
         If the file is empty, binary, or in UTF-16 against expectation.
     """
     if not raw.strip():
-        raise ValueError("the file is empty: fetch it again")
+        raise UserError("the file is empty: fetch it again")
     for start, rest, found, fix in FORMATS:
         if raw.startswith(start) and rest in raw[len(start) :]:
-            raise ValueError(f"the file is {found}, not text: {fix}")
+            raise UserError(f"the file is {found}, not text: {fix}")
     if not encoding.startswith(("utf-16", "utf-32")) and looks_like_utf16(raw):
-        raise ValueError(
+        raise UserError(
             f"the file is in UTF-16, not in {encoding}: set data_validation.encoding to utf-16"
         )
     try:
         text = raw.decode("utf-8-sig" if encoding == "utf-8" else encoding, "surrogateescape")
     except UnicodeDecodeError as error:
-        raise ValueError(
+        raise UserError(
             f"the file is not in {encoding} ({error.reason} at byte {error.start}): "
             "set data_validation.encoding to what it is"
         ) from error
     if not text.strip():
-        raise ValueError("the file is empty: fetch it again")
+        raise UserError("the file is empty: fetch it again")
     unreadable = len(UNREADABLE.findall(text)) / max(1, len(text))
     if unreadable > MAX_UNREADABLE_SHARE:
-        raise ValueError(
+        raise UserError(
             f"the file is binary or not in {encoding}, {unreadable:.0%} of its characters are no "
             "text: check the source, or set data_validation.encoding"
         )

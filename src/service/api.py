@@ -13,7 +13,8 @@ from fastapi.responses import FileResponse, Response
 from sqlalchemy import Engine
 from starlette.exceptions import HTTPException
 
-from feedback.store import add_feedback, build_engine, open_store
+from core.errors import UserError
+from feedback.store import StoreError, add_feedback, build_engine, open_store
 from models.explanation import explain
 from service import telemetry
 from service.batching import (
@@ -88,7 +89,7 @@ class Service:
         if settings.feedback_url:
             try:
                 self.feedback = open_store(settings.feedback_url)
-            except OSError as error:
+            except StoreError as error:
                 # The service did not start without it; a process that starts later can score.
                 logger.error("%s", error)
                 self.feedback = build_engine(settings.feedback_url)
@@ -320,11 +321,11 @@ async def correct(request: Request, correction: Correction) -> Stored:
             model_version=predicted.model_version,
         )
         number = await to_thread.run_sync(store, limiter=service.storing)
-    except ValueError as error:
-        raise refuse("text", f"cannot be stored: {error}") from error
-    except OSError as error:
+    except StoreError as error:
         logger.error("feedback was not stored: %s", error)
         raise HTTPException(503, LATER, {"Retry-After": "10"}) from error
+    except UserError as error:
+        raise refuse("text", f"cannot be stored: {error}") from error
     finally:
         service.n_storing -= 1
     telemetry.FEEDBACK.labels(correction.label).inc()

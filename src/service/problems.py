@@ -82,7 +82,7 @@ def answer_http_exception(_: Request, error: Exception) -> ProblemResponse:
         detail = f"the body is not UTF-8: {error.__cause__.reason} at byte {error.__cause__.start}"
     elif isinstance(error.__cause__, RecursionError):
         detail = "the body is nested too deeply"
-    elif isinstance(error.__cause__, ValueError):
+    elif type(error.__cause__) is ValueError:  # Python's, of an integer with thousands of digits
         detail = "the body holds a number that is too long"
     return ProblemResponse(error.status_code, detail, headers=dict(error.headers or {}))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sklearn.pipeline import Pipeline
 
+from core.errors import UserError
 from core.files import make_private_folder
 from core.params import read_params
 from models.scoring import DIGEST_LENGTH, check_labels, score_texts
@@ -74,9 +75,9 @@ def load_serving_model(
 
     Raises
     ------
-    OSError
+    UserError
         If the file of the operating points cannot be read.
-    ValueError
+    UserError
         If it is none of our models, has other labels, or was built with other code.
     """
     pipeline = parse_model(content, path)
@@ -85,7 +86,7 @@ def load_serving_model(
     try:
         score_texts(pipeline, labels.positive, [f"Is this the first message? {'①' * 40}"])
     except Exception as error:  # a model of something else can fail anywhere in scikit-learn
-        raise ValueError(
+        raise UserError(
             f"{path} cannot score a message ({type(error).__name__}): "
             "take the model that 'dvc repro' or 'dvc pull' makes"
         ) from error
@@ -117,7 +118,7 @@ def load_newest(settings: Settings) -> ServingModel:
 
     Raises
     ------
-    OSError, ValueError
+    UserError
         If the model or the parameters are missing or not what they should be.
     """
     content = read_model_file(settings.model)

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from core.errors import UserError
+
 LOCAL_FIX = "make s3 starts a server on this machine, or uses the one of another clone"
 KEYS_FIX = f"name both in .env (see .env.example); {LOCAL_FIX}"
 SERVER_FIX = f"start it, or fix AWS_ENDPOINT_URL; {LOCAL_FIX}"
+URL_FIX = "dvc remote modify --local storage url s3://NAME/dvc"
 # What a server answers, in our words, and how to fix it.
 FAULTS = {
     "NoSuchBucket": ("there is no bucket {bucket}", "make remote creates it"),
@@ -42,12 +45,8 @@ FAULTS["AuthorizationHeaderMalformed"] = FAULTS["PermanentRedirect"]
 FAULTS["IllegalLocationConstraintException"] = FAULTS["PermanentRedirect"]
 
 
-class RemoteError(Exception):
+class RemoteError(UserError):
     """Something about the remote that its user can fix."""
-
-    def __init__(self, fault: str, fix: str) -> None:
-        self.fault, self.fix = (" ".join(text.split()) for text in (fault, fix))
-        super().__init__(f"{self.fault}: {self.fix}")
 
 
 @dataclass(frozen=True)
@@ -76,17 +75,17 @@ def read_remote(folder: Path, url: str | None = None) -> Remote:
 
     Raises
     ------
-    ValueError
+    UserError
         If there is no default remote, or its URL is not ``s3://bucket/prefix``.
     """
     config = read_config(folder / "config", folder / "config.local")
     name = config.get("core", "remote", fallback=None)
     if name is None:
-        raise ValueError(f"{folder / 'config'} names no default remote: dvc remote default NAME")
+        raise UserError(f"{folder / 'config'} names no default remote", "dvc remote default NAME")
     found = url or config.get(f'remote "{name}"', "url", fallback="")
     parts = urlsplit(found)
     if parts.scheme != "s3" or not parts.netloc:
-        raise ValueError(f"the remote is {found!r}, not s3://BUCKET/PREFIX: name one that is")
+        raise UserError(f"the remote is {found!r}, not s3://BUCKET/PREFIX", URL_FIX)
     return Remote(name, parts.netloc, parts.path.strip("/"))
 
 
@@ -95,7 +94,7 @@ def read_config(*paths: Path) -> configparser.ConfigParser:
 
     Raises
     ------
-    ValueError
+    UserError
         If a file cannot be parsed.
     """
     config = configparser.ConfigParser(interpolation=None, strict=False)
@@ -105,7 +104,7 @@ def read_config(*paths: Path) -> configparser.ConfigParser:
         try:
             config.read_string(text.replace("['", "[").replace("']", "]"))
         except configparser.Error as error:
-            raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
+            raise UserError(f"{path}: {' '.join(str(error).split())}") from error
     return config
 
 

@@ -6,6 +6,7 @@ import io
 import pytest
 
 from commands import compare
+from core.errors import UserError
 
 
 def show(name, c, score, *, executor=None, **params):
@@ -156,5 +157,5 @@ def test_names_are_as_short_as_they_can_be(names, expected):
 
 def test_an_error_of_dvc_is_passed_on(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(OSError, match=r"exp show.* failed: you are not inside of a DVC"):
+    with pytest.raises(UserError, match=r"exp show.* failed: you are not inside of a DVC"):
         compare.main([])

@@ -14,6 +14,7 @@ import yaml
 import data_ingestion
 import data_validation
 from commands import feedback
+from core.errors import UserError
 from core.terminal import CLOSED_PIPE
 from feedback.store import add_feedback, list_feedback, open_store
 
@@ -146,7 +147,7 @@ def test_says_how_to_name_a_store(monkeypatch):
 
 
 def test_a_mistyped_store_is_not_made(tmp_path):
-    with pytest.raises(OSError, match="no feedback came in yet, or its store is another"):
+    with pytest.raises(UserError, match="no feedback came in yet, or its store is another"):
         feedback.main(["--url", f"sqlite:///{tmp_path}/typo/x.db", "list"])
     assert not (tmp_path / "typo").exists()
 

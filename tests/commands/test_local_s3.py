@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from commands import local_s3
+from core.errors import UserError
 from storage.s3 import Remote, RemoteError, open_client
 from tests.conftest import find_free_port
 
@@ -199,7 +200,7 @@ def test_a_start_after_a_kill_removes_what_was_half_written(folder):
 
 def test_no_rclone_is_told(folder, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(FileNotFoundError, match="rclone is not installed: make s3 installs it"):
+    with pytest.raises(UserError, match="rclone is not installed: make s3 installs it"):
         start()
     assert not (folder / "pid").exists()
 
@@ -208,7 +209,7 @@ def test_a_server_that_does_not_come_up_is_told(folder, tmp_path, monkeypatch):
     (tmp_path / "rclone").write_text("#!/bin/sh\necho broken\nexit 1\n")
     (tmp_path / "rclone").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin{os.pathsep}/usr/bin")
-    with pytest.raises(OSError, match=r"does not answer, see \.s3/log"):
+    with pytest.raises(UserError, match=r"does not answer, see \.s3/log"):
         start()
     assert (folder / "log").read_text() == "broken\n"
     assert not (folder / "pid").exists()
@@ -329,6 +330,8 @@ def test_others_cannot_read_where_the_servers_are(folder):
 def test_notes_that_cannot_be_written_are_told(folder, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    with pytest.raises(OSError, match=r"Not a directory\): name another folder in XDG_STATE_HOME"):
+    with pytest.raises(
+        UserError, match=r"Not a directory\): name another folder in XDG_STATE_HOME"
+    ):
         start()
     assert not (folder / "pid").exists()

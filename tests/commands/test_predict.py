@@ -13,6 +13,7 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from commands import predict
+from core.errors import UserError
 from models.store import save_model
 from models.threshold import OperatingPoint, write_points
 from records.chunks import CHUNK_ROWS
@@ -362,7 +363,7 @@ def test_refuses_a_prefix_that_cannot_be_printed(run, messages, prefix):
     ],
 )
 def test_says_what_is_wrong_in_one_sentence(run, arguments, message):
-    with pytest.raises((ValueError, OSError), match=message):
+    with pytest.raises(UserError, match=message):
         run(*arguments)
 
 

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from commands import remote_setup
+from core.errors import UserError
 from storage.s3 import Remote, RemoteError, read_config
 from tests.conftest import find_free_port
 
@@ -337,7 +338,7 @@ def test_what_goes_wrong_is_one_sentence_within_ten_seconds(checkout, name, valu
     [("a-bucket/dvc", "not s3://BUCKET/PREFIX"), ("s3://A_b", "A_b is not a valid bucket name")],
 )
 def test_a_url_that_cannot_be_one_is_told(url, message):
-    with pytest.raises((ValueError, RemoteError), match=message):
+    with pytest.raises(UserError, match=message):
         remote_setup.main(["--bucket", url])
 
 

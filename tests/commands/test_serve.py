@@ -8,6 +8,7 @@ import tempfile
 import pytest
 
 from commands import serve
+from core.errors import UserError
 from tests.conftest import find_free_port
 
 
@@ -31,13 +32,13 @@ def test_a_port_that_is_taken_is_named():
     port = find_free_port()
     with (
         socket.create_server(("127.0.0.1", port)),
-        pytest.raises(OSError, match=f"port {port}: addr"),
+        pytest.raises(UserError, match=f"port {port}: addr"),
     ):
         serve.bind("127.0.0.1", port)
 
 
 def test_an_address_that_is_not_ours_is_named():
-    with pytest.raises(OSError, match=r"cannot listen on 192\.0\.2\.1, port 8000: cannot assign"):
+    with pytest.raises(UserError, match=r"cannot listen on 192\.0\.2\.1, port 8000: cannot assign"):
         serve.bind("192.0.2.1", 8000)
 
 

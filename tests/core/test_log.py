@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from core import log
+from core.errors import UserError
 from core.log import configure_logging, run_stage, timed
 
 SOURCE = Path(log.__file__).parents[1]
@@ -162,41 +163,44 @@ def test_a_stage_that_succeeds_says_so(capsys):
     ]
 
 
-@pytest.mark.parametrize("error", [ValueError("bad row"), FileNotFoundError("bad row")])
+@pytest.mark.parametrize("error", [UserError("bad row"), FileNotFoundError(2, "bad", "row")])
 @pytest.mark.usefixtures("log_file")
 def test_an_expected_error_is_one_line_and_status_1(capsys, error):
     with pytest.raises(SystemExit) as exit_:
         run_stage(fail_with(error))
     assert exit_.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith(" stage ERROR bad row")
+    assert line.endswith((" stage ERROR bad row", " stage ERROR [Errno 2] bad: 'row'"))
 
 
 @pytest.mark.usefixtures("log_file")
 def test_an_error_of_several_lines_is_one_line_too(capsys):
     with pytest.raises(SystemExit):
-        run_stage(fail_with(ValueError("bad row\nfix it")))
+        run_stage(fail_with(FileNotFoundError(2, "bad\nrow", "a.csv")))
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_the_file_has_the_traceback_of_an_expected_error(log_file):
     with pytest.raises(SystemExit):
-        run_stage(fail_with(ValueError("bad row")))
+        run_stage(fail_with(UserError("bad row")))
     assert "Traceback" in log_file.read_text()
-    assert log_file.read_text().endswith("ValueError: bad row\n")
+    assert log_file.read_text().endswith("UserError: bad row\n")
 
 
 @pytest.mark.usefixtures("log_file")
 def test_the_console_has_the_traceback_too_while_debugging(capsys, monkeypatch):
     monkeypatch.setenv("LOG_LEVEL", "DEBUG")
     with pytest.raises(SystemExit):
-        run_stage(fail_with(ValueError("bad row")))
+        run_stage(fail_with(UserError("bad row")))
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_an_unexpected_error_is_logged_and_goes_on(log_file):
-    with pytest.raises(RuntimeError, match="our fault"):
-        run_stage(fail_with(RuntimeError("our fault")))
+@pytest.mark.parametrize(
+    "error", [RuntimeError("our fault"), ValueError("our fault"), OSError("our fault")]
+)
+def test_an_unexpected_error_is_logged_and_raised(log_file, error):
+    with pytest.raises(type(error), match="our fault"):
+        run_stage(fail_with(error))
     assert "CRITICAL unexpected error\nTraceback" in log_file.read_text()
 
 
@@ -209,11 +213,11 @@ def test_leaves_an_exit_of_the_argument_parser_alone(capsys):
 
 
 def test_an_expected_error_ends_the_process_with_status_1(tmp_path):
-    run = run_script(tmp_path, "raise OSError('no disk')")
+    run = run_script(tmp_path, "raise OSError(28, 'no disk')")
     assert run.returncode == 1
     assert run.stdout == ""
     (line,) = run.stderr.splitlines()
-    assert line.endswith(" stage ERROR no disk")
+    assert line.endswith(" stage ERROR [Errno 28] no disk")
 
 
 def test_an_unexpected_error_keeps_its_traceback_on_the_console(tmp_path):
@@ -256,7 +260,7 @@ def test_without_a_file_the_console_gets_the_traceback_of_a_fault_of_ours(tmp_pa
 
 
 def test_without_a_file_an_error_of_the_input_is_one_line(tmp_path):
-    script = run_script_without_file(tmp_path, "raise ValueError('mend it')")
+    script = run_script_without_file(tmp_path, "raise OSError(28, 'no disk')")
     assert script.returncode == 1
-    assert script.stderr.endswith("stage ERROR mend it\n")
+    assert script.stderr.endswith("stage ERROR [Errno 28] no disk\n")
     assert len(script.stderr.splitlines()) == 1

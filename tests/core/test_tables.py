@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from core.errors import UserError
 from core.tables import read_table, write_csv, write_table
 
 
@@ -51,7 +52,7 @@ def test_equal_tables_give_equal_bytes(path):
 
 
 def test_names_a_missing_file(path):
-    with pytest.raises(FileNotFoundError, match=r"messages\.parquet does not exist: run"):
+    with pytest.raises(UserError, match=r"messages\.parquet does not exist: run"):
         read_table(path, ["label"])
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from core.errors import UserError
 from features.matrices import as_float32, load_matrix, save_matrix
 
 DENSE = np.array([[0, 1.5, 0], [2, 0, 0.25]])
@@ -59,7 +60,7 @@ def test_equal_matrices_give_equal_bytes(path):
 
 
 def test_names_a_missing_file(path):
-    with pytest.raises(FileNotFoundError, match=r"train\.npz does not exist: run"):
+    with pytest.raises(UserError, match=r"train\.npz does not exist: run"):
         load_matrix(path, 2)
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from core.errors import UserError
 from core.params import read_params
 from feedback.export import check_encoding, read_columns
 from feedback.export import export as export_corrections
@@ -74,7 +75,7 @@ def test_puts_the_fields_where_the_parameters_have_them(add, export):
 
 def test_needs_the_source_if_it_has_a_header(add, export, tmp_path):
     add("hi")
-    with pytest.raises(FileNotFoundError, match=r"nowhere does not exist, its header .* --raw"):
+    with pytest.raises(UserError, match=r"nowhere does not exist, its header .* --raw"):
         export(tmp_path / "nowhere", **CSV)
     (tmp_path / "raw").write_bytes(b"id,text,label\n")
     with pytest.raises(ValueError, match=r"raw: its header .* has no column 'body'"):

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.schema import CreateTable
 
+from core.errors import UserError
 from feedback.store import FEEDBACK, add_feedback, list_feedback, open_store, review
 
 
@@ -94,7 +95,7 @@ def test_a_table_that_another_process_makes_meanwhile_is_taken(url, monkeypatch)
     monkeypatch.setattr(
         "sqlalchemy.dialects.sqlite.base.SQLiteDialect.has_table", lambda *_, **__: False
     )
-    with pytest.raises(OSError, match="already exists"):
+    with pytest.raises(UserError, match="already exists"):
         open_store(url)
     calls = iter([False, True])
     monkeypatch.setattr(
@@ -160,7 +161,7 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(store, path, monkeypatc
         return connection
 
     monkeypatch.setattr("sqlite3.dbapi2.connect", connect_small)
-    with pytest.raises(OSError, match=r"cannot be written: database or disk is full$") as caught:
+    with pytest.raises(UserError, match=r"cannot be written: database or disk is full$") as caught:
         add(store, "x" * 100_000)
     assert str(path) in str(caught.value)
     assert [found.text for found in list_feedback(store)] == ["call me"]
@@ -173,9 +174,9 @@ def test_a_store_that_stays_locked_is_told(path, monkeypatch):
     add(store)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(OSError, match=r"cannot be written: database is locked$"):
+        with pytest.raises(UserError, match=r"cannot be written: database is locked$"):
             add(store)
-        with pytest.raises(OSError, match=r"cannot be written: database is locked$"):
+        with pytest.raises(UserError, match=r"cannot be written: database is locked$"):
             review(store, [1], "accepted")
     assert read_status(store) == {1: "pending"}
 
@@ -199,7 +200,7 @@ def test_opening_waits_even_where_sqlite_does_not(path, monkeypatch):
         other.execute("CREATE TABLE other (x)")
         other.execute("BEGIN EXCLUSIVE")
         monkeypatch.setattr("feedback.store.PATIENCE", 0.1)
-        with pytest.raises(OSError, match=r"cannot be opened: database is locked$"):
+        with pytest.raises(UserError, match=r"cannot be opened: database is locked$"):
             open_store(f"sqlite:///{path}")
         monkeypatch.setattr("feedback.store.PATIENCE", 5)
         timer = threading.Timer(0.2, other.execute, ["COMMIT"])
@@ -211,31 +212,31 @@ def test_opening_waits_even_where_sqlite_does_not(path, monkeypatch):
 def test_a_store_that_cannot_be_written_is_told(url, path):
     open_store(url)
     read_only = open_store(f"sqlite:///file:{path}?mode=ro&uri=true")
-    with pytest.raises(OSError, match=r"attempt to write a readonly database$"):
+    with pytest.raises(UserError, match=r"attempt to write a readonly database$"):
         add(read_only)
     assert list_feedback(read_only) == []
 
 
 def test_a_store_that_was_removed_is_told(store, path):
     path.unlink()
-    with pytest.raises(OSError, match=r"no such table: feedback$"):
+    with pytest.raises(UserError, match=r"no such table: feedback$"):
         add(store)
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match=r"feedback\.db cannot be opened: .*File exists"):
+    with pytest.raises(UserError, match=r"feedback\.db cannot be opened: .*File exists"):
         open_store(f"sqlite:///{tmp_path}/file/feedback.db")
 
 
 def test_a_file_that_is_no_database_is_told(tmp_path):
     (tmp_path / "messages.tsv").write_text("ham\thello\n" * 200)
-    with pytest.raises(OSError, match=r"messages\.tsv cannot be opened: file is not a database$"):
+    with pytest.raises(UserError, match=r"messages\.tsv cannot be opened: file is not a database$"):
         open_store(f"sqlite:///{tmp_path}/messages.tsv")
 
 
 def test_a_store_that_is_not_to_be_made_is_not(path, url):
-    with pytest.raises(OSError, match=r"feedback\.db cannot be opened: no feedback came in yet"):
+    with pytest.raises(UserError, match=r"feedback\.db cannot be opened: no feedback came in yet"):
         open_store(url, is_made=False)
     assert not path.parent.exists()
 
@@ -273,7 +274,7 @@ def test_a_url_that_cannot_be_used_is_told_without_its_password(url, message):
 def test_an_error_shows_neither_password_nor_message(store, path):
     path.unlink()
     store.url = store.url.set(username="me", password="hunter2")
-    with pytest.raises(OSError, match=r"me:\*\*\*@.* cannot be written") as caught:
+    with pytest.raises(UserError, match=r"me:\*\*\*@.* cannot be written") as caught:
         add(store, "private words")
     seen = f"{caught.value} {caught.value.__cause__}"
     assert "hunter2" not in seen

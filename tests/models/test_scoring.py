@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
+from core.errors import UserError
 from models import scoring
 from models.scoring import check_labels, name_version, score_chunks, score_texts
 from models.store import save_model
@@ -84,5 +85,5 @@ def test_an_urgent_chunk_waits_for_no_other(model, path):
 
 
 def test_says_so_if_a_process_dies(model, path):
-    with pytest.raises(OSError, match=r"a scoring process died, .*--jobs"):
+    with pytest.raises(UserError, match=r"a scoring process died, .*--jobs"):
         list(score_chunks(make_chunks(2), model, b"no model", path, "spam", 2))

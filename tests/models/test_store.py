@@ -28,6 +28,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler
 from sklearn.svm import LinearSVC
 
+from core.errors import UserError
 from features.branches import FeatureParams, assemble, build_columns, freeze_vocabularies
 from features.matrices import as_float32
 from models import store as models
@@ -189,7 +190,7 @@ def test_trusts_no_type_that_no_model_needs():
 
 
 def test_names_a_missing_file(path):
-    with pytest.raises(FileNotFoundError, match=r"model\.skops does not exist: run"):
+    with pytest.raises(UserError, match=r"model\.skops does not exist: run"):
         load_model(path)
 
 

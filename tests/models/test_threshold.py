@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.errors import UserError
 from models.threshold import (
     OperatingPoint,
     choose_threshold,
@@ -104,7 +105,7 @@ def test_takes_points_from_elsewhere(model, choose):
 
 def test_names_a_missing_file(model, choose):
     name_points(model).unlink()
-    with pytest.raises(FileNotFoundError, match=r"best\.points\.json does not exist, .*dvc repro"):
+    with pytest.raises(UserError, match=r"best\.points\.json does not exist, .*dvc repro"):
         choose(max_fpr=0.1)
 
 

@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from commands import registry
+from core.errors import UserError
 from tests.pipeline.conftest import Repository
 
 
@@ -107,7 +108,7 @@ def test_a_version_that_is_there_already_is_refused():
 
 def test_a_version_cannot_be_released_twice(released):
     released.run("dvc", "pull")
-    with pytest.raises(OSError, match=r"v1\.0\.0 was not registered"):
+    with pytest.raises(UserError, match=r"v1\.0\.0 was not registered"):
         registry.main(["release", "v1.0.0"])
 
 

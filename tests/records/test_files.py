@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.errors import UserError
 from records import splitting
 from records.batches import CHUNK_LENGTH, Inbox, gather, gather_live
 from records.chunks import CHUNK_ROWS, MAX_LENGTH
@@ -508,7 +509,7 @@ def test_refuses_a_line_of_json_that_has_a_key_to_add(tmp_path):
 
 
 def test_names_a_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no\.csv does not exist: mend --input"):
+    with pytest.raises(UserError, match=r"no\.csv does not exist: mend --input"):
         copy(tmp_path / "no.csv", "csv")
 
 

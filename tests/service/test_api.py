@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
+from feedback.store import StoreError
 from models.explanation import explain
 from models.scoring import score_texts
 from models.store import load_model, save_model
@@ -333,7 +334,7 @@ def test_feedback_that_cannot_be_stored_is_a_problem_without_secrets(
     get, model_folder, tmp_path, monkeypatch
 ):
     def fail(*_, **__):
-        raise OSError("disk full at sqlite:///secret")
+        raise StoreError("disk full at sqlite:///secret")
 
     monkeypatch.setattr(api, "add_feedback", fail)
     settings = make_settings(

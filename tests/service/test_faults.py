@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from commands import serve
+from core.errors import UserError
 from tests.support.running_service import ROOT, make_folder, run_service
 
 SPAM = "WIN cash now, claim your free PRIZE"
@@ -598,7 +599,7 @@ def test_an_interrupt_ends_it_quickly_and_without_traceback(model_folder):
 def test_what_is_wrong_with_the_command_line_is_said(model_folder, monkeypatch, options, reason):
     monkeypatch.chdir(model_folder)
     monkeypatch.setattr(serve.uvicorn.Server, "run", lambda *_: pytest.fail("it is served"))
-    with pytest.raises((ValueError, OSError)) as caught:
+    with pytest.raises(UserError) as caught:
         serve.main(options)
     assert reason in str(caught.value)
 

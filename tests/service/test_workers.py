@@ -20,6 +20,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from commands import serve
+from core.errors import UserError
 from models.store import save_model
 from tests.support.running_service import make_folder, run_service
 from tests.support.small_model import fit_model, read_version
@@ -342,7 +343,7 @@ def test_a_process_that_cannot_start_ends_it_with_a_sentence(model_folder, monke
     monkeypatch.setattr(os, "environ", os.environ.copy())
     with serve.bind("127.0.0.1", 0) as listening:
         monkeypatch.setattr(serve, "bind", lambda *_: listening)
-        with pytest.raises(OSError, match="a process that serves could not start"):
+        with pytest.raises(UserError, match="a process that serves could not start"):
             serve.main(["--workers", "2"])
     assert supervisor.should_exit.is_set()
 
