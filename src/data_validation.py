@@ -1,7 +1,7 @@
 """Check every row of the raw data: raw -> accepted table, rejected rows, report.
 
-Additions are rows in the source's format without its header. Their numbers go on after the
-source's last line.
+Additions are rows in the source's format without its header. Their row numbers continue after
+the source's last line.
 
 By hand: python src/data_validation.py --params params.yaml --input data/raw/messages.tsv \
     --additions data/raw/additions.tsv --output data/interim/messages.parquet \
@@ -31,20 +31,20 @@ from records.schema import find_repeated
 from text.normalise import normalise_text
 
 QUANTILES = (0, 0.25, 0.5, 0.75, 0.95, 1)
-# Of the unknown labels, those that an error names, and so many characters of each.
+# How many unknown labels an error shows, and how many characters of each.
 SHOWN_LABELS = 3
 SHOWN_LENGTH = 40
 
 logger = logging.getLogger(__name__)
 
 
-def parse(text: str, params: ValidationParams) -> tuple[list[str], list[Record]]:
-    """Split a decoded file into column names and records.
+def parse_source(text: str, params: ValidationParams) -> tuple[list[str], list[Record]]:
+    """Split the decoded source into column names and records.
 
     Raises
     ------
     UserError
-        If there is no record, or the header lacks a column or has one more than once.
+        If there is no record, or the header lacks a column or repeats one.
     """
     records = list(split_records(text, params))
     columns = params.columns
@@ -53,20 +53,20 @@ def parse(text: str, params: ValidationParams) -> tuple[list[str], list[Record]]
         for column in (params.label_column, params.text_column):
             if column not in columns:
                 raise UserError(
-                    f"its header {columns} has no column {column!r}: mend data_validation's "
-                    "columns, label_column, text_column or separator"
+                    f"its header {columns} has no column {column!r}",
+                    "fix columns, label_column, text_column or separator of data_validation",
                 )
         if repeated := find_repeated(columns):
             raise UserError(
-                f"its header has the column {repeated!r} more than once: rename or remove one"
+                f"its header has the column {repeated!r} more than once", "rename or remove one"
             )
     if not records:
-        raise UserError("the file has a header but no rows: fetch it again")
+        raise UserError("the file has a header but no rows", "fetch it again")
     return columns, records
 
 
 def parse_additions(text: str, last: Record, params: ValidationParams) -> list[Record]:
-    """Split decoded additions into records, numbered on from the source's last one."""
+    """Split the decoded additions into records, numbered after the source's last record."""
     n_lines = last.row + last.line.count("\n")
     return [
         replace(record, row=n_lines + record.row, is_added=True)
@@ -77,16 +77,16 @@ def parse_additions(text: str, last: Record, params: ValidationParams) -> list[R
 def read_records(
     source: Path, additions: Path, params: ValidationParams
 ) -> tuple[list[str], list[Record]]:
-    """Return the source's column names, and its records before those of the additions.
+    """Return the source's column names, and its records followed by those of the additions.
 
     Raises
     ------
     UserError
-        If a file is not what the parameters say; the message names it.
+        If a file does not have the format that the parameters give; the message names the file.
     """
     path = source
     try:
-        columns, records = parse(decode(path.read_bytes(), params.encoding), params)
+        columns, records = parse_source(decode(path.read_bytes(), params.encoding), params)
         path = additions
         if raw := read_added(path.read_bytes()):
             records += parse_additions(decode(raw, params.encoding), records[-1], params)
@@ -98,7 +98,7 @@ def read_records(
 def strip_labels(
     columns: list[str], records: list[Record], params: ValidationParams
 ) -> tuple[list[Record], int]:
-    """Drop the blanks around labels; return the records, and in how many there were some."""
+    """Strip blanks around labels; return the records, and how many were changed."""
     place = columns.index(params.label_column)
     labels = (params.labels.negative, params.labels.positive)
     stripped, n_stripped = [], 0
@@ -115,30 +115,30 @@ def strip_labels(
 def partition_records(
     columns: list[str], records: list[Record], params: ValidationParams
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Part the records into those that keep the contract and those that do not.
+    """Separate valid from rejected records, each rejected one with its reason.
 
-    Two records of the source with one text and two labels contradict each other. An added one
-    corrects what came before.
+    Records of the source with the same text but different labels contradict each other, and all
+    of them are rejected. An added record is a correction of earlier ones, not a contradiction.
 
     Returns
     -------
     accepted : DataFrame of shape (n_accepted, 4)
-        ``label`` (category, negative first), ``text`` as received, ``row``, ``added``.
+        ``label`` (category, negative first), ``text`` as received, ``row``, ``added`` (bool).
     rejected : DataFrame of shape (n_rejected, 4)
         ``row``, ``reason``, ``detail``, ``line``.
     """
     label, text = columns.index(params.label_column), columns.index(params.text_column)
-    faults = [check_record(record, label, text, len(columns), params) for record in records]
+    checked = [check_record(record, label, text, len(columns), params) for record in records]
     labels_of = defaultdict(set)
     keys = [
         "" if reason or record.is_added else normalise_text(record.fields[text])
-        for record, (reason, _) in zip(records, faults, strict=True)
+        for record, (reason, _) in zip(records, checked, strict=True)
     ]
     for record, key in zip(records, keys, strict=True):
         if key:
             labels_of[key].add(record.fields[label])
     accepted, rejected = [], []
-    for record, (reason, detail), key in zip(records, faults, keys, strict=True):
+    for record, (reason, detail), key in zip(records, checked, keys, strict=True):
         if key and len(labels_of[key]) > 1:
             reason = "same text with both labels"
         if reason:
@@ -157,8 +157,8 @@ def partition_records(
 def summarise(accepted: pd.DataFrame, rejected: pd.DataFrame, n_stripped: int) -> dict:
     """Return counts, label shares, quantiles of text length in characters, and reasons.
 
-    ``added`` counts those of the accepted rows that come from the additions, ``stripped_labels``
-    the rows, ``n_stripped``, whose label had blanks around it.
+    ``added`` counts the accepted rows that come from the additions, ``stripped_labels`` the rows
+    whose label had blanks around it (``n_stripped``).
     """
     lengths = accepted["text"].str.len()
     counts = accepted["label"].value_counts(sort=False)
@@ -180,7 +180,7 @@ def summarise(accepted: pd.DataFrame, rejected: pd.DataFrame, n_stripped: int) -
 
 
 def list_unknown_labels(rejected: pd.DataFrame) -> str:
-    """Return the most frequent unknown labels with their counts, '' if there are none."""
+    """Return the most frequent unknown labels with their counts, or ''."""
     counts = Counter(rejected.loc[rejected["reason"] == "unknown label", "detail"])
     shown = ", ".join(
         f"{label[:SHOWN_LENGTH]} in {n}" for label, n in counts.most_common(SHOWN_LABELS)
@@ -195,21 +195,21 @@ def check_limits(report: dict, rejected: pd.DataFrame, params: ValidationParams)
     if share > params.max_rejected_share:
         reasons = ", ".join(f"{count} with {reason}" for reason, count in report["reasons"].items())
         raise UserError(
-            f"{report['rejected']} of {report['read']} rows rejected ({share:.1%}), more than the "
-            f"{params.max_rejected_share:.1%} of data_validation.max_rejected_share: "
-            f"{reasons}{unknown}"
+            f"{report['rejected']} of {report['read']} rows rejected ({share:.1%}), more than "
+            f"data_validation.max_rejected_share ({params.max_rejected_share:.1%}): {reasons}",
+            f"fix the rows or the parameters of data_validation{unknown}",
         )
     for label, counted in report["labels"].items():
         if counted["count"] < params.min_rows_per_label:
             raise UserError(
                 f"{counted['count']} rows have the label {label!r}, fewer than "
-                f"data_validation.min_rows_per_label ({params.min_rows_per_label}): "
-                f"add such rows or check data_validation.labels{unknown}"
+                f"data_validation.min_rows_per_label ({params.min_rows_per_label})",
+                f"add such rows or check data_validation.labels{unknown}",
             )
 
 
 def check_schema(accepted: pd.DataFrame, params: ValidationParams) -> pd.DataFrame:
-    """Return the accepted table if it is what the next stages rely on, else raise SchemaError."""
+    """Return the accepted table, or raise ``SchemaError`` if a later stage could not use it."""
     labels = pd.CategoricalDtype([params.labels.negative, params.labels.positive])
     text = pa.Check.str_length(params.min_length, params.max_length)
     schema = pa.DataFrameSchema(
@@ -225,16 +225,21 @@ def check_schema(accepted: pd.DataFrame, params: ValidationParams) -> pd.DataFra
     return schema.validate(accepted)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Validate the file that ``argv`` names as the parameters say."""
-    parser = argparse.ArgumentParser(description="Part valid rows from invalid ones.")
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(description="Separate valid from rejected rows.")
     parser.add_argument("--params", type=Path, required=True, help="params.yaml")
     parser.add_argument("--input", type=Path, required=True, help="raw data")
-    parser.add_argument("--additions", type=Path, required=True, help="more rows of data_ingestion")
+    parser.add_argument("--additions", type=Path, required=True, help="additions to the raw data")
     parser.add_argument("--output", type=Path, required=True, help="Parquet of the accepted rows")
     parser.add_argument("--rejected", type=Path, required=True, help="CSV of the rejected rows")
     parser.add_argument("--report", type=Path, required=True, help="JSON of counts")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Validate the files that ``argv`` names."""
+    args = build_parser().parse_args(argv)
     params = read_params(args.params, "data_validation", ValidationParams)
 
     with timed(logger, "parsed %s and %s", args.input, args.additions):
@@ -250,10 +255,10 @@ def main(argv: list[str] | None = None) -> None:
     )
     try:
         check_limits(report, rejected, params)
-    except ValueError as error:
+    except UserError as error:
         files = f"{args.input} and {args.additions}" if records[-1].is_added else args.input
         listed = f"; every rejected row is in {args.rejected}" if len(rejected) else ""
-        raise UserError(f"{files}: {error}{listed}") from error
+        raise UserError(f"{files}: {error.message}", f"{error.fix}{listed}") from error
     write_table(check_schema(accepted, params), args.output)
 
 

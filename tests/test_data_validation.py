@@ -1,4 +1,4 @@
-"""Tests of parting valid rows from invalid ones."""
+"""Tests of separating valid from rejected rows."""
 
 import gzip
 import io
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import data_validation
 from core.params import read_params
-from data_validation import parse, parse_additions, partition_records
+from data_validation import parse_additions, parse_source, partition_records
 from records.additions import FIRST_LINE
 from records.raw import ValidationParams
 
@@ -84,7 +84,7 @@ def test_rejects_every_row_of_a_text_with_both_labels(validate):
     assert set(rejected["reason"]) == {"same text with both labels"}
 
 
-def test_added_rows_are_marked_and_numbered_on(validate):
+def test_added_rows_are_marked_and_numbered_after_the_source(validate):
     accepted, _, report = validate(GOOD, b"ham\tnew one\r\nspam\tnew two")
     assert accepted["text"].tolist() == ["hello there", "win cash", "new one", "new two"]
     assert accepted["row"].tolist() == [1, 2, 3, 4]
@@ -93,7 +93,7 @@ def test_added_rows_are_marked_and_numbered_on(validate):
 
 
 @pytest.mark.parametrize("end", ["", "\n"])
-def test_added_rows_are_numbered_on_after_a_record_of_several_lines(validate, end):
+def test_added_rows_are_numbered_after_a_record_of_several_lines(validate, end):
     raw = f'id,label,message\n7,ham,"one\ntwo\n\nfour"\n8,spam,"win\ncash"{end}'.encode()
     accepted, _, _ = validate(raw, b'9,ham,"a\nb"\n10,spam,c\n', **CSV)
     assert accepted["row"].tolist() == [2, 6, 8, 10]
@@ -114,7 +114,7 @@ def test_an_added_row_may_contradict_what_came_before(validate):
     assert len(rejected) == 0
 
 
-def test_an_added_row_settles_what_the_source_contradicts(validate):
+def test_an_added_row_resolves_a_contradiction_of_the_source(validate):
     raw = GOOD + b"spam\thello   there\nham\tbye\n"
     accepted, rejected, _ = validate(raw, b"ham\thello there\n")
     assert rejected["row"].tolist() == [1, 3]
@@ -130,12 +130,12 @@ def test_an_added_row_settles_what_the_source_contradicts(validate):
         (b"eggs\ta\n" * 3, r"messages\.tsv and .*additions\.tsv: 3 of 5 rows rejected"),
     ],
 )
-def test_names_the_additions_when_they_are_at_fault(validate, added, message):
+def test_names_the_additions_when_they_cause_the_error(validate, added, message):
     with pytest.raises(ValueError, match=message):
         validate(GOOD, added, max_rejected_share=0.5)
 
 
-def test_refuses_a_file_of_additions_that_does_not_say_so(validate, tmp_path):
+def test_refuses_a_file_of_additions_without_its_first_line(validate, tmp_path):
     validate(GOOD)
     (tmp_path / "added").write_bytes(GOOD)
     files = {"params": "params.yaml", "input": "messages.tsv", "additions": "added"}
@@ -145,7 +145,7 @@ def test_refuses_a_file_of_additions_that_does_not_say_so(validate, tmp_path):
         data_validation.main(arguments)
 
 
-def test_keeps_undecodable_bytes_readable_in_the_rejects(validate):
+def test_shows_undecodable_bytes_as_escapes_in_the_rejected_rows(validate):
     _, rejected, _ = validate(GOOD + b"ham\tcaf\xe9\n")
     assert rejected["line"].tolist() == ["ham\tcaf\\udce9"]
 
@@ -181,7 +181,7 @@ def test_reads_csv_with_header_and_quotes(validate):
     assert len(rejected) == 0
 
 
-def test_reads_utf_16_when_told_so(validate):
+def test_reads_utf_16_if_the_parameters_say_so(validate):
     accepted, _, _ = validate(GOOD.decode().encode("utf-16"), encoding="utf-16")
     assert len(accepted) == 2
 
@@ -194,7 +194,7 @@ def test_rejects_broken_quoting_and_goes_on(validate):
     assert set(rejected["reason"]) == {"broken quoting"}
 
 
-def test_a_quote_that_never_closes_costs_its_line_alone(validate):
+def test_only_the_line_with_an_unclosed_quote_is_rejected(validate):
     raw = b'label,message\nham,"never closed\nspam,win\nham,fine\nspam,"so is this\nham,bye\n'
     accepted, rejected, _ = validate(raw, **CSV)
     assert accepted["row"].tolist() == [3, 4, 6]
@@ -290,7 +290,7 @@ def test_refuses_a_file_that_is_not_in_the_given_encoding(validate):
         validate(b"abc", encoding="utf-16")
 
 
-def test_refuses_quoted_csv_given_as_tsv_and_keeps_the_rejects(validate, tmp_path):
+def test_refuses_quoted_csv_given_as_tsv_and_writes_the_rejected_rows(validate, tmp_path):
     raw = b'"label","message"\n"ham","hi"\n"spam","win"\n'
     with pytest.raises(ValueError, match=r"3 of 3 rows rejected .*3 with wrong number of fields"):
         validate(raw, max_rejected_share=0.5)
@@ -314,7 +314,7 @@ def test_names_the_three_most_frequent_unknown_labels(validate):
         validate(GOOD + raw, min_rows_per_label=2)
 
 
-def test_refuses_one_label_only(validate):
+def test_refuses_data_with_only_one_label(validate):
     with pytest.raises(ValueError, match=r"0 rows have the label 'spam', fewer than") as caught:
         validate(b"ham\ta\nham\tb\n")
     assert "rejected" not in str(caught.value)
@@ -385,7 +385,7 @@ def test_accepted_and_rejected_are_all_that_was_read(params_file, lines, added, 
         params_file({"data_validation.quoting": quoting}), "data_validation", ValidationParams
     )
     text = "\n".join(["ham\tfirst", *lines])
-    columns, records = parse(text, params)
+    columns, records = parse_source(text, params)
     more = "\n".join(added)
     additions = parse_additions(more, records[-1], params)
     accepted, rejected = partition_records(columns, [*records, *additions], params)
