@@ -1,7 +1,7 @@
 """Normalise, tokenise, deduplicate and split: accepted table -> train and test tables.
 
-The split is chosen among the source's messages by their own labels, so that neither corrections
-nor other additions move any of them to the other side.
+The split depends on the source's messages and their original labels alone, so corrections and
+other additions never move a message of the source to the other side.
 
 By hand: python src/preprocessing.py --params params.yaml --input data/interim/messages.parquet \
     --train data/interim/train.parquet --test data/interim/test.parquet \
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class PreprocessingParams(TextParams):
-    """What ``params.yaml`` says of tokens, duplicates and the split."""
+    """The section ``preprocessing`` of params.yaml: tokens, duplicates, split."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -43,9 +43,9 @@ class PreprocessingParams(TextParams):
 
 
 def drop_duplicates(df: pd.DataFrame) -> pd.DataFrame:
-    """Normalise ``text`` and keep the first row of each distinct one, with the label of the last.
+    """Normalise ``text``; keep the first row of each distinct text, with the label of the last.
 
-    Corrections of labels come after what they correct.
+    A corrected label comes from a later row than the message that it corrects.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def drop_duplicates(df: pd.DataFrame) -> pd.DataFrame:
 
 
 def number_groups(texts: pd.Series, similarity: float | None) -> pd.Series:
-    """Return each text's near-duplicate group; without ``similarity`` each has its own."""
+    """Return the near-duplicate group of each text; without ``similarity`` no two share one."""
     if similarity is None:
         return pd.Series(np.arange(len(texts)), texts.index)
     return pd.Series(group_near_duplicates(texts.tolist(), similarity), texts.index)
@@ -79,7 +79,7 @@ def prepare(df: pd.DataFrame, params: PreprocessingParams) -> pd.DataFrame:
     Returns
     -------
     DataFrame of shape (n_distinct, 7)
-        What ``drop_duplicates`` returns, ``tokens`` and ``group``.
+        The columns that ``drop_duplicates`` returns, ``tokens`` and ``group``.
     """
     with timed(logger, "normalised and compared %d messages", len(df)):
         distinct = drop_duplicates(df)
@@ -94,7 +94,7 @@ def prepare(df: pd.DataFrame, params: PreprocessingParams) -> pd.DataFrame:
 def choose_test_rows(
     labels: pd.Series, groups: pd.Series, test_size: float, random_state: int
 ) -> np.ndarray:
-    """Choose whole groups at random, of each label about ``test_size`` of its rows.
+    """Choose whole groups at random, so that the test set gets about ``test_size`` of each label.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def choose_test_rows(
     Raises
     ------
     UserError
-        If a group would stand on both sides, or a side would lack a label.
+        If a side would have no message with one of the labels.
     """
     rng = np.random.default_rng(random_state)
     summary = pd.DataFrame({"group": groups, "label": labels.cat.codes}).groupby("group")["label"]
@@ -125,7 +125,7 @@ def choose_test_rows(
         members = sizes[is_positive == stratum]
         room = round(test_size * members.sum())
         for group in rng.permutation(members.index.to_numpy()):
-            # A group that no longer fits is passed over: the next ones are smaller more often.
+            # Skip a group that no longer fits: a later, smaller one may fit.
             if members[group] <= room:
                 room -= members[group]
                 chosen.append(group)
@@ -135,57 +135,57 @@ def choose_test_rows(
 
 
 def check_sides(labels: pd.Series, groups: pd.Series, is_test: np.ndarray) -> None:
-    """Raise ``UserError`` if a group stands on both sides, or a side lacks a label."""
+    """Raise ``UserError`` if a group is on both sides, or a side lacks a label."""
     if not set(groups[is_test]).isdisjoint(groups[~is_test]):
-        raise UserError("a near-duplicate group stands on both sides of the split")
+        raise UserError("a group of near-duplicates is on both sides of the split")
     for side, rows in (("test", is_test), ("training", ~is_test)):
         for label in labels.cat.categories:
             if not (labels[rows] == label).any():
                 raise UserError(
-                    f"the {side} set has no message labelled {label!r}: {advise(groups)}"
+                    f"the {side} set has no message labelled {label!r}", suggest_fix(groups)
                 )
 
 
-def advise(groups: pd.Series) -> str:
-    """Return what can be done about a side that lacks a label."""
+def suggest_fix(groups: pd.Series) -> str:
+    """Return what the user can do about a side that lacks a label."""
     size = groups.value_counts().max()
     if size == 1:
         return "add messages, or change preprocessing.test_size"
     return (
         f"the largest group of near-duplicates has {size} of the {len(groups)} messages and stays "
-        "on one side: raise preprocessing.near_duplicate_similarity, leave it empty if messages "
-        "that differ in numbers alone are to count as different ones, or add messages"
+        "on one side; raise preprocessing.near_duplicate_similarity, leave it empty if messages "
+        "that differ only in numbers should count as different, or add messages"
     )
 
 
 def split(df: pd.DataFrame, params: PreprocessingParams) -> tuple[pd.DataFrame, np.ndarray]:
-    """Choose the test set among the source's messages, and place the added ones beside their like.
+    """Choose the test set among the source's messages; add each addition to its group's side.
 
-    An added message like none of the source's is for training. One whose group reaches both sides
-    is left out.
+    An added message without a near-duplicate in the source is for training. One whose group has
+    messages on both sides is left out.
 
     Parameters
     ----------
     df : DataFrame of shape (n_distinct, 7)
         As ``prepare`` returns it.
     params : PreprocessingParams
-        How to choose, and what a group is.
+        How to choose test rows, and how similar near-duplicates are.
 
     Returns
     -------
     kept : DataFrame of shape (n_kept, 7)
-        The messages that are not left out, ``group`` found among them alone.
+        The messages that are not left out, with ``group`` computed from these messages alone.
     is_test : ndarray of bool, shape (n_kept,)
         True for the rows of the test set.
 
     Raises
     ------
     UserError
-        If a side would lack a label.
+        If a side would have no message with one of the labels.
     """
     is_added = df["added"].to_numpy()
     source = df[~is_added]
-    # Without what was added, groups that it connects are apart.
+    # Additions can connect groups of the source, so here groups are computed without them.
     groups = source["group"]
     if is_added.any():
         groups = number_groups(source["text"], params.near_duplicate_similarity)
@@ -199,7 +199,9 @@ def split(df: pd.DataFrame, params: PreprocessingParams) -> tuple[pd.DataFrame, 
     is_kept = ~(is_added & is_like_test & is_like_training)
     kept, is_test = df[is_kept], is_test[is_kept]
     if not is_kept.all():
-        logger.warning("%d added messages left out: they are like both sides", (~is_kept).sum())
+        logger.warning(
+            "%d added messages left out: they have near-duplicates on both sides", (~is_kept).sum()
+        )
         kept = kept.assign(group=number_groups(kept["text"], params.near_duplicate_similarity))
     check_sides(kept["label"], kept["group"], is_test)
     return kept, is_test
@@ -208,7 +210,7 @@ def split(df: pd.DataFrame, params: PreprocessingParams) -> tuple[pd.DataFrame, 
 def summarise(n_read: int, df: pd.DataFrame, kept: pd.DataFrame, is_test: np.ndarray) -> dict:
     """Return the counts of rows, duplicates, additions, groups and labels.
 
-    ``df`` holds the distinct messages, ``kept`` those of the two sides: of these alone are groups.
+    ``df`` holds the distinct messages, ``kept`` those of them that are on one of the two sides.
     """
     sizes = kept["group"].value_counts()
     sides = {"train": kept[~is_test], "test": kept[is_test]}
@@ -236,7 +238,7 @@ def summarise(n_read: int, df: pd.DataFrame, kept: pd.DataFrame, is_test: np.nda
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Preprocess the table that ``argv`` names as the parameters say."""
+    """Preprocess the table that ``argv`` names, and write both sides of the split."""
     parser = argparse.ArgumentParser(description="Make tokens, drop duplicates, split by group.")
     parser.add_argument("--params", type=Path, required=True, help="params.yaml")
     parser.add_argument("--input", type=Path, required=True, help="Parquet of the accepted rows")
@@ -253,7 +255,7 @@ def main(argv: list[str] | None = None) -> None:
     logger.info("%(distinct)d distinct messages in %(groups)d groups", report)
     for side, rows in (("train", ~is_test), ("test", is_test)):
         write_table(kept.loc[rows, COLUMNS], getattr(args, side))
-        logger.info("%d rows to %s", rows.sum(), getattr(args, side))
+        logger.info("%d rows written to %s", rows.sum(), getattr(args, side))
     write_json(report, args.report)
 
 

@@ -42,7 +42,7 @@ def rows(corpus):
     return [line.split("\t") for line in corpus.splitlines()]
 
 
-def test_parts_every_distinct_message(preprocess, rows):
+def test_every_distinct_message_is_in_train_or_test(preprocess, rows):
     train, test, report = preprocess(rows)
     assert report["read"] == 182
     assert report["exact_duplicates"] == 2
@@ -134,7 +134,7 @@ def test_corrections_of_the_source_change_labels_and_nothing_else(preprocess, ro
     assert after[2]["added"] == {"train": 0, "test": 0, "left_out": 0}
 
 
-def test_an_added_message_like_none_is_for_training(preprocess, rows):
+def test_an_added_message_without_near_duplicates_is_for_training(preprocess, rows):
     before, after = preprocess(rows), preprocess(rows, [("ham", f"{c} {c * 40}") for c in "abcd"])
     pd.testing.assert_frame_equal(after[0][:-4], before[0])
     pd.testing.assert_frame_equal(after[1], before[1])
@@ -146,16 +146,16 @@ WORDS = "apple bridge candle drawer engine flower garden harbour island jacket k
 
 
 def blend(n_first):
-    """Return a message of so many words of one kind, the rest of another; 12 words in all."""
+    """Return a message of 12 words: ``n_first`` of one kind, the rest of another."""
     return " ".join([*WORDS.split()[:n_first], *WORDS[::-1].split()[n_first:]])
 
 
 @pytest.fixture
 def divided(preprocess, rows):
-    """Return rows to which two messages belong that are not alike, and a function.
+    """Return a function for rows that include two messages which are not near-duplicates.
 
-    The function preprocesses them with added rows, with a seed that parts the two messages; it
-    returns train, test and the report.
+    The function preprocesses them with added rows, with a seed that separates the two messages;
+    it returns train, test and the report.
     """
     rows = [*rows, ("ham", blend(0)), ("ham", blend(12))]
     for seed in range(40):
@@ -165,7 +165,7 @@ def divided(preprocess, rows):
     return lambda *texts: preprocess(rows, [("ham", text) for text in texts], random_state=seed)
 
 
-def test_an_added_message_joins_the_side_that_it_is_like(divided):
+def test_an_added_message_joins_the_side_of_its_near_duplicate(divided):
     train, test, report = divided(blend(1), blend(11))
     for side, old, new in ((test, 183, 185), (train, 184, 186)):
         group = side.set_index("row")["group"]
@@ -183,7 +183,7 @@ def test_a_chain_of_added_messages_between_the_sides_is_left_out(divided):
         assert after[2]["distinct"] == len(after[0]) + len(after[1]) + 11
 
 
-def test_added_messages_move_none_of_the_source_and_part_no_group(params_file):
+def test_added_messages_move_none_of_the_source_and_split_no_group(params_file):
     changes = {"near_duplicate_similarity": 0.4, "test_size": 0.4}
     path = params_file({f"preprocessing.{key}": value for key, value in changes.items()})
     params = read_params(path, "preprocessing", PreprocessingParams)
