@@ -24,13 +24,15 @@ logger = logging.getLogger(__name__)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Make features of the tables that ``argv`` names as the parameters say."""
-    parser = argparse.ArgumentParser(description="Fit features on the training rows, apply them.")
+    """Make features of the tables that ``argv`` names."""
+    parser = argparse.ArgumentParser(
+        description="Fit the features on the training rows; compute them for both tables."
+    )
     parser.add_argument("--params", type=Path, required=True, help="params.yaml")
     parser.add_argument("--train", type=Path, required=True, help="Parquet of the training rows")
     parser.add_argument("--test", type=Path, required=True, help="Parquet of the test rows")
-    parser.add_argument("--train-features", type=Path, required=True, help="matrix to write")
-    parser.add_argument("--test-features", type=Path, required=True, help="matrix to write")
+    parser.add_argument("--train-features", type=Path, required=True, help="npz file to write")
+    parser.add_argument("--test-features", type=Path, required=True, help="npz file to write")
     parser.add_argument("--transformer", type=Path, required=True, help="fitted features to write")
     args = parser.parse_args(argv)
     params = read_params(args.params, "feature_engineering", FeatureParams)
@@ -41,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
     with timed(logger, "fitted features on %d rows", len(train)):
         try:
             X_train = as_float32(columns.fit_transform(train))
-        except ValueError as error:  # scikit-learn's, such as for a vocabulary without a word
+        except ValueError as error:  # scikit-learn raises it for an empty vocabulary
             message = (
                 f"{args.params}, feature_engineering: {args.train} gives no features ({error})"
             )

@@ -32,7 +32,7 @@ from models.folds import assign_folds
 from models.scorers import build_scorer
 from models.self_test import add_self_test
 from models.store import load_model, save_model
-from models.threshold import find_operating_points, write_points
+from models.threshold import compute_operating_points, write_points
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 def build_search(
     estimator: ClassifierMixin, folds: np.ndarray, params: ModelParams, positive: str
 ) -> GridSearchCV | RandomizedSearchCV:
-    """Return the unfitted search; with an empty grid it cross-validates ``estimator`` alone.
+    """Return the unfitted search; with an empty grid it only cross-validates ``estimator``.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def build_search(
     params : ModelParams
         The grid, and how to score.
     positive : str
-        The label whose precision, recall and so on count.
+        The label that precision, recall and similar scores are about.
     """
     search = params.search
     options = {
@@ -70,7 +70,7 @@ def build_search(
 def fit_classifier(
     X: sp.csr_matrix, y: np.ndarray, groups: np.ndarray, positive: str, params: ModelParams
 ) -> tuple[ClassifierMixin, np.ndarray, pd.DataFrame]:
-    """Tune, fit, and calibrate where the classifier gives no probabilities.
+    """Tune and fit the classifier; calibrate it if it gives no probabilities.
 
     Parameters
     ----------
@@ -79,20 +79,21 @@ def fit_classifier(
     y : ndarray of str, shape (n_rows,)
         Labels.
     groups : ndarray of int, shape (n_rows,)
-        Rows of one group share a fold, so that no score comes from near-duplicates.
+        Group numbers. Rows of one group are in the same fold, so that no row is scored by a model
+        that was fitted on its near-duplicates.
     positive : str
         The positive label.
     params : ModelParams
-        What to fit.
+        The estimator, its parameters and the search.
 
     Returns
     -------
     classifier : fitted classifier with ``predict_proba``
     probability : ndarray of float, shape (n_rows,)
-        Of the positive label, for each row by a classifier that was fitted on the other folds.
+        Out-of-fold probability of the positive label, by classifiers fitted on the other folds.
     results : DataFrame
-        A row for each candidate, best first: which score, parameters, mean and standard deviation
-        of the score over the folds, each fold's score.
+        A row for each candidate, best first: name of the score, parameters, mean and standard
+        deviation of the score over the folds, score in each fold.
     """
     folds = assign_folds(y == positive, groups, params.search.cv, params.random_state)
     search = build_search(build_estimator(params), folds, params, positive)
@@ -106,12 +107,13 @@ def fit_classifier(
         uncalibrated = clone(classifier)
         class_weight = uncalibrated.get_params().get("class_weight")
         if isinstance(class_weight, dict):
-            # scikit-learn numbers the labels while it cross-validates, and keeps them in the end.
+            # CalibratedClassifierCV fits on label numbers while it cross-validates, and on the
+            # labels themselves at the end, so the weights need both as keys.
             numbered = {n: class_weight[label] for n, label in enumerate(classifier.classes_)}
             uncalibrated.set_params(class_weight={**class_weight, **numbered})
         classifier = CalibratedClassifierCV(uncalibrated, cv=search.cv, ensemble=False)
         classifier.fit(X, y)
-        # The folds served their purpose; the model file need not list them.
+        # Otherwise the model file would contain the fold of every row.
         classifier.set_params(cv=params.search.cv)
         [calibrated] = classifier.calibrated_classifiers_
         held_out = calibrated.calibrators[0].predict(held_out)
@@ -126,15 +128,15 @@ def score_held_out(
     folds: np.ndarray,
     sample_weight: np.ndarray | None,
 ) -> np.ndarray:
-    """Score each row by a copy of ``classifier`` that was fitted on the other folds.
+    """Score each row by a copy of ``classifier`` that is fitted on the other folds.
 
-    scikit-learn's cross_val_predict would number the labels, which class weights go by.
+    scikit-learn's cross_val_predict replaces labels by numbers, but class weights refer to labels.
 
     Returns
     -------
     ndarray of float, shape (n_rows,)
-        The probability of the second label, or the decision function of a classifier that gives no
-        probabilities.
+        The probability of the second label; for a classifier without probabilities, its decision
+        function.
     """
     scores = np.empty(len(y))
     for fold in np.unique(folds):
@@ -157,17 +159,22 @@ def tabulate_results(cv_results: dict[str, Any], scoring: str) -> pd.DataFrame:
     return results[columns].round(6)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Build the model from the files that ``argv`` names as the parameters say."""
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description="Tune, fit and store the model.")
     parser.add_argument("--params", type=Path, required=True, help="params.yaml")
     parser.add_argument("--train", type=Path, required=True, help="Parquet of the training rows")
-    parser.add_argument("--features", type=Path, required=True, help="matrix of the training rows")
+    parser.add_argument("--features", type=Path, required=True, help="npz of the training rows")
     parser.add_argument("--transformer", type=Path, required=True, help="fitted features")
     parser.add_argument("--model", type=Path, required=True, help="model to write")
-    parser.add_argument("--points", type=Path, required=True, help="its operating points, to write")
+    parser.add_argument("--points", type=Path, required=True, help="operating points to write")
     parser.add_argument("--cv-results", type=Path, required=True, help="CSV to write")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Build the model from the files that ``argv`` names."""
+    args = build_parser().parse_args(argv)
     params = read_params(args.params, "model_building", ModelParams)
     train = read_table(args.train, ["label", "group"])
     X = load_matrix(args.features, len(train))
@@ -185,7 +192,7 @@ def main(argv: list[str] | None = None) -> None:
     write_csv(results, args.cv_results)
     model = Pipeline([*features.steps, ("classifier", classifier)])
     save_model(add_self_test(model), args.model)
-    write_points(find_operating_points(y == positive, probability), args.model, args.points)
+    write_points(compute_operating_points(y == positive, probability), args.model, args.points)
 
 
 if __name__ == "__main__":

@@ -33,9 +33,9 @@ from evaluation.report import render_report
 from evaluation.scores import EvaluationParams, compute_metrics, score
 from features.matrices import load_matrix
 from models.store import load_model, read_digest
-from models.threshold import OperatingPoint, find_operating_point, read_points
+from models.threshold import OperatingPoint, choose_operating_point, read_points
 
-# The argument that names each output, and its name in the folder where all are written at first.
+# The argument for each output, and its name in the temporary folder where all are written first.
 OUTPUTS = {
     "intervals": "intervals.json",
     "errors": "errors.csv",
@@ -64,7 +64,11 @@ def find_errors(df: pd.DataFrame, threshold: float) -> pd.DataFrame:
 
 
 def measure_point(df: pd.DataFrame, point: OperatingPoint | None) -> dict[str, float]:
-    """Return what an operating point achieves, out of fold (``cv_...``) and on a scored set."""
+    """Return recall and false-positive rate of an operating point.
+
+    ``cv_recall`` and ``cv_fpr`` are out-of-fold values of the training set, ``recall`` and
+    ``fpr`` those of ``df``.
+    """
     if point is None:
         logger.warning("no threshold has a false-positive rate of model_evaluation.max_fpr or less")
         return {}
@@ -91,22 +95,22 @@ def write_evaluation(
     Parameters
     ----------
     folder : Path
-        Gets what ``OUTPUTS`` lists.
+        Where to write the files in ``OUTPUTS``.
     scored : dict of str to DataFrame
-        What ``score`` returned for ``test`` and ``train``.
+        The scored rows of ``test`` and ``train``, as ``score`` returns them.
     known : dict of str to dict
-        Metrics that are computed already.
+        Metrics that were computed before: ``cv`` and ``operating_point``.
     model : Pipeline
-        The model.
+        The model, for the plot of its features.
     X : csr_matrix of shape (n_rows, n_features)
         Features of the test set.
     params : EvaluationParams
-        How to evaluate.
+        Threshold, false-positive rate and bootstrap.
 
     Returns
     -------
     dict of str to dict
-        Those metrics, and the metrics of each set.
+        ``known`` and the metrics of each set.
     """
     test = scored["test"]
     labels = list(test["label"].cat.categories)
@@ -137,12 +141,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Evaluate the model, write metrics and report.")
     parser.add_argument("--params", type=Path, required=True, help="params.yaml")
     parser.add_argument("--model", type=Path, required=True, help="model to evaluate")
-    parser.add_argument("--points", type=Path, required=True, help="its operating points")
+    parser.add_argument("--points", type=Path, required=True, help="operating points of the model")
     for name in ("train", "test"):
         parser.add_argument(
             f"--{name}", type=Path, required=True, help=f"Parquet of the {name} set"
         )
-        parser.add_argument(f"--{name}-features", type=Path, required=True, help="its matrix")
+        parser.add_argument(
+            f"--{name}-features", type=Path, required=True, help=f"npz of the {name} set"
+        )
     parser.add_argument("--cv-results", type=Path, required=True, help="CSV of model_building")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON to write")
     parser.add_argument("--intervals", type=Path, required=True, help="JSON to write")
@@ -160,12 +166,13 @@ def check_outputs(args: argparse.Namespace) -> None:
             if name != output and path.is_relative_to(paths[output]):
                 raise UserError(
                     f"--{output} {getattr(args, output)} would overwrite "
-                    f"--{name.replace('_', '-')} {getattr(args, name)}: name another"
+                    f"--{name.replace('_', '-')} {getattr(args, name)}",
+                    "choose another path",
                 )
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Evaluate the model on the files that ``argv`` names as the parameters say."""
+    """Evaluate the model on the files that ``argv`` names."""
     args = build_parser().parse_args(argv)
     check_outputs(args)
     params = read_params(args.params, "model_evaluation", EvaluationParams)
@@ -179,7 +186,7 @@ def main(argv: list[str] | None = None) -> None:
         matrices[name] = load_matrix(getattr(args, f"{name}_features"), len(df))
         with timed(logger, "scored %d %s rows", len(df), name):
             scored[name] = score(model, df, matrices[name])
-    point = find_operating_point(points, params.max_fpr)
+    point = choose_operating_point(points, params.max_fpr)
     known["operating_point"] = measure_point(scored["test"], point)
     with empty_folder(args.metrics.with_name("evaluation.tmp")) as folder:
         metrics = write_evaluation(folder, scored, known, model, matrices["test"], params)

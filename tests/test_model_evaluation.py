@@ -185,7 +185,7 @@ def test_outputs_may_have_any_name_and_folder(evaluate, files):
 @pytest.mark.parametrize(
     ("outputs", "message"),
     [
-        ({"errors": "x", "report": "x"}, r"--errors \S+x would overwrite --report \S+x: name"),
+        ({"errors": "x", "report": "x"}, r"--errors \S+x would overwrite --report \S+x: choose"),
         ({"plots": "out", "report": "out/r.html"}, r"--plots \S+out would overwrite --report "),
         ({"errors": "train.npz"}, r"--errors \S+train.npz would overwrite --train-features "),
         ({"plots": "."}, r"--plots \S+ would overwrite --params "),

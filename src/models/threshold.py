@@ -1,8 +1,8 @@
-"""Choose the probability from which a message has the positive label.
+"""Choose the threshold: the probability at and above which a message gets the positive label.
 
-A false-positive rate is turned into a threshold by operating points: what thresholds achieve on
-out-of-fold predictions of the training set, so that the test set can measure the one chosen. They
-stand in a file beside the model, which names the model by its digest.
+Operating points list the recall and false-positive rate of thresholds on out-of-fold predictions
+of the training set. With them a threshold can be chosen for a given false-positive rate, and the
+test set still measures it fairly. They are in a file beside the model, with the model's SHA-256.
 """
 
 from pathlib import Path
@@ -15,12 +15,12 @@ from core.files import write_text
 from core.params import Params, read_params
 from models.store import read_digest
 
-# Few enough that the last bits of a sum, which depend on the processor, rarely show.
+# Rounding hides the last bits of a probability, which depend on the processor.
 DIGITS = 9
 
 
 class ThresholdParams(Params):
-    """What ``params.yaml`` says of the operating point."""
+    """The default threshold, from section ``model_evaluation`` of params.yaml."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -28,7 +28,7 @@ class ThresholdParams(Params):
 
 
 class OperatingPoint(BaseModel):
-    """What a threshold achieves: recall, and the share of negatives taken for positives."""
+    """A threshold with its recall and false-positive rate."""
 
     threshold: float = Field(ge=0, le=1)
     recall: float = Field(ge=0, le=1)
@@ -36,7 +36,7 @@ class OperatingPoint(BaseModel):
 
 
 class OperatingPoints(BaseModel):
-    """The operating points of the model whose file has this digest, highest threshold first."""
+    """Operating points, highest threshold first, and the SHA-256 of their model's file."""
 
     model_config = ConfigDict(protected_namespaces=())
 
@@ -44,21 +44,23 @@ class OperatingPoints(BaseModel):
     points: list[OperatingPoint] = Field(min_length=1)
 
 
-def find_operating_points(is_positive: np.ndarray, probability: np.ndarray) -> list[OperatingPoint]:
-    """Return for each number of false positives the lowest threshold worth choosing.
+def compute_operating_points(
+    is_positive: np.ndarray, probability: np.ndarray
+) -> list[OperatingPoint]:
+    """Return, for each number of false positives, the threshold with the highest recall.
 
     Parameters
     ----------
     is_positive : ndarray of bool, shape (n_rows,)
-        The truth. Both classes must be there.
+        The true labels. Both classes must occur.
     probability : ndarray of float, shape (n_rows,)
         Predicted probability of the positive class.
 
     Returns
     -------
     list of OperatingPoint
-        Highest threshold first. Each threshold is the probability of a positive row, and finds
-        more of them than those before it.
+        Highest threshold first. Each threshold is the probability of a positive row, and has a
+        higher recall than those before it.
     """
     thresholds = np.unique(probability[is_positive].round(DIGITS))[::-1]
     recall, fpr = (
@@ -73,64 +75,63 @@ def find_operating_points(is_positive: np.ndarray, probability: np.ndarray) -> l
 
 
 def write_points(points: list[OperatingPoint], model: Path, path: Path) -> None:
-    """Write the operating points of the model in this file."""
+    """Write the operating points of a model, with the SHA-256 of its file."""
     content = OperatingPoints(model_sha256=read_digest(model), points=points)
     write_text(content.model_dump_json(indent=2) + "\n", path)
 
 
 def name_points(model: Path) -> Path:
-    """Return where the operating points of a model stand: beside it."""
+    """Return the default path of a model's operating points: beside the model."""
     return model.with_suffix(".points.json")
 
 
 def read_points(path: Path, model: Path, sha256: str) -> list[OperatingPoint]:
-    """Return the operating points of a model.
+    """Read the operating points of a model.
 
     Parameters
     ----------
     path : Path
-        What ``write_points`` wrote.
+        A file that ``write_points`` wrote.
     model : Path
         The model's file, for messages.
     sha256 : str
-        Of that file.
+        The SHA-256 of the model's file.
 
     Raises
     ------
     UserError
-        If there is no such file.
-    UserError
-        If it is not such a file, or is of another model.
+        If the file does not exist, is not valid, or belongs to another model.
     """
     if not path.is_file():
         raise UserError(
-            f"{path} does not exist, --max-fpr needs it: run 'dvc repro' to make it, "
-            "or name the model's own with --points"
+            f"{path} does not exist, --max-fpr needs it",
+            "run 'dvc repro' to make it, or name the model's operating points with --points",
         )
     try:
         found = OperatingPoints.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise UserError(
-            f"{path} does not hold operating points: run 'dvc repro' to make it again"
+            f"{path} does not hold operating points", "run 'dvc repro' to make it again"
         ) from error
     if found.model_sha256 != sha256:
         raise UserError(
             f"{path} holds the operating points of model {found.model_sha256[:12]}, but {model} is "
-            f"model {sha256[:12]}: run 'dvc repro', or name the model's own with --points"
+            f"model {sha256[:12]}",
+            "run 'dvc repro', or name this model's operating points with --points",
         )
     return found.points
 
 
-def find_operating_point(points: list[OperatingPoint], max_fpr: float) -> OperatingPoint | None:
-    """Return the point of the lowest threshold with at most this rate; None if all have more."""
+def choose_operating_point(points: list[OperatingPoint], max_fpr: float) -> OperatingPoint | None:
+    """Return the lowest threshold whose false-positive rate is at most ``max_fpr``, or None."""
     within = [point for point in points if point.fpr <= max_fpr]
     return min(within, key=lambda point: point.threshold, default=None)
 
 
 def check_share(name: str, value: float | None) -> None:
-    """Raise ``UserError`` if the value of an option is not from 0 to 1."""
+    """Raise ``UserError`` if an option has a value that is not from 0 to 1."""
     if value is not None and not 0 <= value <= 1:
-        raise UserError(f"{name} is {value:g}: give a number from 0 to 1")
+        raise UserError(f"{name} is {value:g}", "give a number from 0 to 1")
 
 
 def choose_threshold(
@@ -141,29 +142,27 @@ def choose_threshold(
     sha256: str,
     params_file: Path,
 ) -> float:
-    """Return the threshold that is given, or found for a rate, or else the parameters'.
+    """Return ``threshold``, else one chosen for ``max_fpr``, else that of the parameters.
 
     Parameters
     ----------
     threshold : float or None
-        The threshold itself.
+        Returned as it is if given.
     max_fpr : float or None
-        The false-positive rate to find a threshold for.
+        The highest false-positive rate that the threshold may have.
     points : Path or None
-        The model's operating points, needed for that; None: those beside it.
+        The operating points to choose from; None: those beside the model.
     model : Path
         The model's file.
     sha256 : str
-        Of that file.
+        The SHA-256 of the model's file.
     params_file : Path
-        The parameters, needed if neither is given.
+        Read only if neither ``threshold`` nor ``max_fpr`` is given.
 
     Raises
     ------
     UserError
-        If a file that is needed does not exist.
-    UserError
-        If a value is out of range, or a file not what it should be.
+        If a value is out of range, or a necessary file does not exist or is not valid.
     """
     check_share("--threshold", threshold)
     check_share("--max-fpr", max_fpr)
@@ -171,12 +170,13 @@ def choose_threshold(
         return threshold
     if max_fpr is not None:
         found = read_points(points or name_points(model), model, sha256)
-        point = find_operating_point(found, max_fpr)
+        point = choose_operating_point(found, max_fpr)
         if point is None:
             lowest = min(each.fpr for each in found)
             raise UserError(
-                f"no threshold that finds anything has a false-positive rate of {max_fpr:g} or "
-                f"less: give --max-fpr {lowest:g} or more"
+                "no threshold with a recall above 0 has a false-positive rate of "
+                f"{max_fpr:g} or less",
+                f"give --max-fpr {lowest:g} or more",
             )
         return point.threshold
     return read_params(params_file, "model_evaluation", ThresholdParams).threshold

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from core.errors import UserError
 from models.threshold import (
     OperatingPoint,
+    choose_operating_point,
     choose_threshold,
-    find_operating_point,
-    find_operating_points,
+    compute_operating_points,
     name_points,
     read_points,
     write_points,
@@ -49,7 +49,7 @@ def choose(model, params_file):
 def test_each_point_has_the_lowest_threshold_for_its_false_positives():
     is_positive = np.array([1, 1, 0, 1, 0, 0, 1, 0], bool)
     probability = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2])
-    assert find_operating_points(is_positive, probability) == [
+    assert compute_operating_points(is_positive, probability) == [
         OperatingPoint(threshold=0.8, recall=0.5, fpr=0.0),
         OperatingPoint(threshold=0.6, recall=0.75, fpr=0.25),
         OperatingPoint(threshold=0.3, recall=1.0, fpr=0.75),
@@ -64,8 +64,8 @@ def test_no_other_threshold_finds_more_within_the_rate(rows, max_fpr):
     rows = [*rows, (True, 1.0), (False, 0.0)]
     is_positive = np.array([truth for truth, _ in rows])
     probability = np.array([p for _, p in rows]).round(9)
-    points = find_operating_points(is_positive, probability)
-    found = find_operating_point(points, max_fpr)
+    points = compute_operating_points(is_positive, probability)
+    found = choose_operating_point(points, max_fpr)
     best = 0.0
     for threshold in probability:
         is_found = probability >= threshold
@@ -80,7 +80,7 @@ def test_no_other_threshold_finds_more_within_the_rate(rows, max_fpr):
         assert round(is_found[~is_positive].mean(), 6) == found.fpr
 
 
-def test_what_is_written_is_read(model):
+def test_reads_the_points_that_were_written(model):
     assert name_points(model).name == "best.points.json"
     assert read_points(name_points(model), model, SHA256) == POINTS
 
@@ -137,12 +137,12 @@ def test_takes_the_threshold_that_is_given(choose):
     assert choose(threshold=0.3) == 0.3
 
 
-def test_takes_that_of_the_parameters_else(choose):
+def test_takes_the_threshold_of_the_parameters_by_default(choose):
     assert choose(**{"model_evaluation.threshold": 0.42}) == 0.42
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, math.nan, math.inf])
-def test_refuses_what_is_no_share(choose, value):
+def test_refuses_a_value_that_is_not_from_0_to_1(choose, value):
     with pytest.raises(ValueError, match=r"--threshold is .*: give a number from 0 to 1"):
         choose(threshold=value)
     with pytest.raises(ValueError, match=r"--max-fpr is .*: give a number from 0 to 1"):
