@@ -1,1 +1,1 @@
-"""What every program needs: parameters, logging, files, errors, other programs."""
+"""Code that every program needs: parameters, logging, files, errors, subprocesses."""

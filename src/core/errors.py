@@ -1,8 +1,8 @@
-"""The error that a user can fix, and which errors of the operating system are the user's."""
+"""Errors that the user can fix: our own, and some of the operating system."""
 
 import errno
 
-# The machine's state, whichever file or library met it; other errors of these types are bugs.
+# Caused by the machine's state, such as a full disk, even if the error names no file.
 OF_THE_MACHINE = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -15,14 +15,14 @@ OF_THE_MACHINE = {
 
 
 class UserError(ValueError):
-    """What the user can fix: what is wrong and where, and what to do.
+    """An error that the user can fix: what is wrong and where, and what to do about it.
 
     Parameters
     ----------
     message : str
         What is wrong: the file, the row or key, what was found.
     fix : str
-        What to do about it.
+        What to do about it, '' if the message is enough.
     """
 
     def __init__(self, message: object, fix: str = "") -> None:
@@ -34,10 +34,11 @@ class UserError(ValueError):
 
 
 def is_for_user(error: BaseException) -> bool:
-    """Return whether an exception is the user's to fix, so that one line says enough.
+    """Return whether the user can fix an exception, so that a one-line message is enough.
 
-    An ``OSError`` is if it names a file, such as one that is missing or may not be written, or is
-    about the machine, such as a full disk. Every other exception is a bug, of ours or of a library.
+    This holds for a ``UserError``, and for an ``OSError`` that names a file, such as a missing one,
+    or is about the machine, such as a full disk. Any other exception is a bug in our code or a
+    library.
     """
     if isinstance(error, OSError):
         return error.filename is not None or error.errno in OF_THE_MACHINE

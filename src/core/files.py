@@ -1,4 +1,4 @@
-"""Write a file, or a folder of files, whole or not at all."""
+"""Write files and folders atomically: complete, or not at all."""
 
 import io
 import json
@@ -14,14 +14,14 @@ from core.errors import UserError
 
 
 class NamedOutput(io.FileIO):
-    """A file to write whose errors name it, as when the disk is full; ``label`` is its name."""
+    """A file to write, which adds its name, ``label``, to errors such as a full disk."""
 
     def __init__(self, file: Path | int, label: str) -> None:
         super().__init__(file, "w", closefd=not isinstance(file, int))
         self.label = label
 
     def write(self, data: Any) -> int:
-        """Write bytes, as any file does."""
+        """Write bytes; raise ``OSError`` with the file's name."""
         try:
             return super().write(data)
         except OSError as error:
@@ -33,7 +33,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary name beside ``path``; rename it to ``path`` if the block succeeds.
 
     A process killed inside the block leaves ``path`` as it was. The temporary name is always the
-    same, so the next run overwrites what a killed one left. Errors name ``path``, too.
+    same, so the next run overwrites what a killed one left. Errors show ``path``, not that name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
@@ -49,25 +49,25 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def write_text(text: str, path: Path) -> None:
-    """Write UTF-8 text with Unix line ends to ``path``, whole or not at all."""
+    """Write UTF-8 text with Unix line ends to ``path`` atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(content: dict, path: Path) -> None:
-    """Write ``content`` as indented JSON, keys in their order, whole or not at all.
+    """Write ``content`` as indented JSON atomically, keys in their order.
 
     Raises
     ------
-    UserError
-        If a value is not a number (JSON has no NaN).
+    ValueError
+        If a value is infinite or NaN, which JSON cannot express.
     """
     write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
 
 
 @contextmanager
 def empty_folder(path: Path) -> Iterator[Path]:
-    """Make ``path`` an empty folder for the block, and remove it afterwards."""
+    """Create ``path`` as an empty folder for the block, and remove it afterwards."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     try:
@@ -77,9 +77,9 @@ def empty_folder(path: Path) -> Iterator[Path]:
 
 
 def replace(source: Path, target: Path) -> None:
-    """Move a file or folder to ``target``, which may be on another disk, and replace what is there.
+    """Move a file or folder to ``target``, which may be on another disk; replace an existing one.
 
-    A copy to another disk is complete before it gets its name.
+    A copy to another disk gets the name ``target`` only when it is complete.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with empty_folder(target.with_name(f".{target.name}.tmp")) as folder:
@@ -92,14 +92,16 @@ def replace(source: Path, target: Path) -> None:
 
 
 def make_private_folder(path: Path) -> None:
-    """Make a folder for this user alone, unless it is there.
+    """Create a folder that only this user can access, unless it exists.
 
     Raises
     ------
+    OSError
+        If it cannot be created.
     UserError
-        If it cannot be made, or another user might write into what is there.
+        If it exists and another user owns it or can write to it.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.lstat()
     if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o022:
-        raise UserError(f"{path} is not this user's alone: remove it")
+        raise UserError(f"another user owns {path} or can write to it", "remove it")

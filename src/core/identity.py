@@ -1,4 +1,4 @@
-"""Check that Git knows who commits, before steps that end in a commit or a tag."""
+"""Check that Git has a name and an email address, before work that ends in a commit or a tag."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ EXAMPLES = {"name": "'Your Name'", "email": "you@example.org"}
 
 
 def find_missing_identity() -> list[str]:
-    """Return the settings that commits and tags need and lack: ``user.name``, ``user.email``.
+    """Return which of ``user.name`` and ``user.email`` are not set.
 
-    DVC reads the configuration and the variables of author and committer, not, as Git does, EMAIL
-    or the name of the machine. So these do not count.
+    DVC reads the configuration and the variables GIT_AUTHOR_* and GIT_COMMITTER_*. Unlike Git, it
+    does not use EMAIL or the name of the machine, so these are not considered here.
     """
     missing = []
     for key in EXAMPLES:
@@ -29,21 +29,15 @@ def find_missing_identity() -> list[str]:
 
 
 def explain_missing(settings: list[str]) -> tuple[str, str]:
-    """Return what is wrong if Git lacks these settings, and the command that sets them."""
+    """Return which settings are not set, as a sentence, and the command that sets them."""
     commands = [f"git config --global {name} {EXAMPLES[name[5:]]}" for name in settings]
     verb = "are" if len(settings) > 1 else "is"
     return f"{' and '.join(settings)} {verb} not set", " && ".join(commands)
 
 
 def require_identity() -> None:
-    """Return if Git knows who commits.
-
-    Raises
-    ------
-    UserError
-        If it does not.
-    """
+    """Raise ``UserError`` if Git has no name or email address for commits."""
     missing = find_missing_identity()
     if missing:
-        fault, fix = explain_missing(missing)
-        raise UserError(f"Git does not know who commits, {fault}: {fix}")
+        problem, fix = explain_missing(missing)
+        raise UserError(f"Git does not know who commits, {problem}", fix)

@@ -1,4 +1,4 @@
-"""Let an interrupt end a program in one line while its imports run: to be imported before them."""
+"""End a program with one line if it is interrupted during its imports; import this file first."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ from types import FrameType
 
 
 def leave(number: int, _: FrameType | None) -> None:
-    """End the process; nothing is under way yet."""
+    """End the process at once; there is nothing to clean up yet."""
     os.write(2, b"interrupted\n")
     os._exit(128 + number)
 

@@ -1,4 +1,4 @@
-"""Locks on files, which a process keeps until it ends, however it ends."""
+"""File locks, which a process holds until it ends, even if it is killed."""
 
 import fcntl
 import os
@@ -7,10 +7,10 @@ from typing import TextIO
 
 
 def take_lock(path: Path) -> TextIO | None:
-    """Return the open file that holds a process id, or None while another process has its lock.
+    """Lock a file that holds a process id; return the open file, or None if another has the lock.
 
-    Programs that are started with the open file keep the lock until they end: an id whose lock can
-    be taken is out of date, and may be that of another process by now.
+    Child processes that inherit the open file keep the lock until they end. If the lock is free,
+    the id in the file is out of date, and another process may have that id by now.
     """
     file = path.open("a+")
     try:
@@ -22,16 +22,16 @@ def take_lock(path: Path) -> TextIO | None:
 
 
 def write_pid(pid: int, lock: TextIO) -> None:
-    """Write the id of the process that has a lock into its file."""
+    """Write the id of the process that holds the lock into the locked file."""
     lock.truncate(0)
     lock.write(str(pid))
     lock.flush()
 
 
 def wait_for_lock(path: Path, message: str) -> TextIO:
-    """Take a lock for this process and those that take its place; return its file.
+    """Take a lock for this process and a program that replaces it (exec); return the open file.
 
-    While another process has it, wait, and print ``message`` once, with that process for ``{pid}``.
+    If another process has the lock, print ``message`` once, with its id for ``{pid}``, and wait.
     """
     lock = take_lock(path)
     if lock is None:

@@ -1,4 +1,4 @@
-"""Logging of a stage: console and logs/pipeline.log, and what becomes of its exceptions."""
+"""Logging of a stage to the console and logs/pipeline.log, and the handling of its exceptions."""
 
 import gc
 import logging
@@ -18,7 +18,7 @@ BACKUPS = 3
 
 
 class OneLineFormatter(logging.Formatter):
-    """Leaves tracebacks out: the log file has them."""
+    """Formats records without tracebacks, which are in the log file."""
 
     def formatException(self, exc_info) -> str:  # noqa: ARG002, N802
         return ""
@@ -30,15 +30,15 @@ def configure_logging(stage: str, log_file: Path | None = LOG_FILE) -> None:
     Parameters
     ----------
     stage : str
-        The name that stands in every line.
+        The name to show in every line.
     log_file : Path or None
-        Grows to 1 MB, then is rotated; three old files are kept. None: no file, and the console
-        gets the tracebacks of errors.
+        Rotated when it has 1 MB; three old files are kept. None: no file, and the console shows
+        tracebacks.
 
     Raises
     ------
     UserError
-        If the environment variable LOG_LEVEL (default INFO) is not a level's name.
+        If the environment variable LOG_LEVEL (default INFO) is not the name of a level.
     """
     line = f"%(asctime)s {stage} %(levelname)s %(message)s"
     console = logging.StreamHandler()
@@ -48,7 +48,7 @@ def configure_logging(stage: str, log_file: Path | None = LOG_FILE) -> None:
     level = os.environ.get("LOG_LEVEL", "INFO").upper()
     if level not in logging.getLevelNamesMapping():
         names = ", ".join(logging.getLevelNamesMapping())
-        raise UserError(f"LOG_LEVEL is {level!r}: set it to one of {names}")
+        raise UserError(f"LOG_LEVEL is {level!r}", f"set it to one of {names}")
     if logging.getLevelName(level) <= logging.DEBUG:
         console.setFormatter(whole)
     handlers: list[logging.Handler] = [console]
@@ -66,15 +66,15 @@ def configure_logging(stage: str, log_file: Path | None = LOG_FILE) -> None:
 
 
 def run_stage(main: Callable[[], None], log_file: Path | None = LOG_FILE) -> None:
-    """Run a stage's ``main`` as the whole program.
+    """Run ``main`` as the whole program, with logging.
 
-    What the user can fix (``core.errors.is_for_user``) is one line on the console, its traceback in
-    the log file, and exit status 1. Any other exception is a bug: it is logged, and keeps its
-    traceback on the console too.
+    An error that the user can fix (``core.errors.is_for_user``) becomes one line on the console,
+    a traceback in the log file, and exit status 1. Any other exception is a bug: it is logged and
+    raised again, so the console shows its traceback too.
     """
     stage = Path(sys.argv[0]).stem.split()[-1]
     try:
-        # core.startup switched it off; what the imports made stays, so it need not be looked at.
+        # core.startup disabled the collector. Imported objects stay, so it need not scan them.
         gc.freeze()
         gc.enable()
         configure_logging(stage, log_file)
@@ -91,7 +91,7 @@ def run_stage(main: Callable[[], None], log_file: Path | None = LOG_FILE) -> Non
 
 @contextmanager
 def timed(logger: logging.Logger, step: str, *values: object) -> Iterator[None]:
-    """Log a step's message, then the seconds it took; a step that fails logs nothing."""
+    """Log ``step`` and the seconds that the block took; log nothing if the block fails."""
     start = time.perf_counter()
     yield
     logger.info(step + " in %.2f s", *values, time.perf_counter() - start)

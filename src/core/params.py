@@ -1,4 +1,4 @@
-"""Read one section of params.yaml into a typed model."""
+"""Read a section of params.yaml into a typed model."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from core.errors import UserError
 
 
 class Params(BaseModel):
-    """Base of every section's model: unknown keys are errors, values never change."""
+    """Base class of the sections' models: refuses unknown keys, and is immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,8 +22,8 @@ Section = TypeVar("Section", bound=Params)
 class Yaml12Loader(yaml.CSafeLoader):
     """PyYAML with the decimal scalars of YAML 1.2's core schema (yaml.org/spec/1.2.2, 10.3.2).
 
-    DVC writes YAML 1.2, in which ``1e-05`` is a number and ``no`` a string; plain PyYAML
-    reads YAML 1.1, in which they are a string and a boolean.
+    DVC writes YAML 1.2, where ``1e-05`` is a number and ``no`` a string. Plain PyYAML reads
+    YAML 1.1, where they are a string and a boolean.
     """
 
 
@@ -49,27 +49,25 @@ Yaml12Loader.add_constructor(
 
 
 def read_params(path: Path, section: str, model: type[Section]) -> Section:
-    """Return one section of a parameters file, checked.
+    """Return one section of a parameters file as its pydantic model.
 
     Raises
     ------
-    UserError
-        If there is no such file.
-    UserError
+    FileNotFoundError, UserError
         As ``read_sections`` and ``check_section`` do.
     """
     return check_section(read_sections(path), section, model, path)
 
 
 def read_sections(path: Path) -> dict[str, Any]:
-    """Return a YAML file that maps names to sections, such as parameters, dvc.yaml or dvc.lock.
+    """Read a YAML file that maps names to sections, such as params.yaml, dvc.yaml or dvc.lock.
 
     Raises
     ------
+    FileNotFoundError
+        If the file does not exist.
     UserError
-        If there is no such file.
-    UserError
-        If it is not such a file.
+        If it is not valid YAML.
     """
     try:
         sections = yaml.load(path.read_text(encoding="utf-8"), Loader=Yaml12Loader)
@@ -86,34 +84,36 @@ def check_section(
     Parameters
     ----------
     sections : dict
-        What ``read_sections`` returned.
+        The content of the file, from ``read_sections``.
     section : str
         The top-level key to read.
     model : type
         The section's pydantic model.
     path : Path
-        Where the sections come from, for messages.
+        The file that the sections come from, for messages.
 
     Raises
     ------
     UserError
-        If the section is missing or a value does not fit; the message names every offending key.
+        If the section is missing or has invalid values; the message names every wrong key.
     """
     if not isinstance(sections.get(section), dict):
-        raise UserError(f"{path} has no section '{section}': add it, one 'key: value' a line")
+        raise UserError(
+            f"{path} has no section '{section}'", "add it, with one 'key: value' on each line"
+        )
     try:
         return model.model_validate(sections[section])
     except ValidationError as error:
-        faults = "; ".join(describe_fault(section, fault) for fault in error.errors())
-        raise UserError(f"{path}: {faults}") from error
+        problems = "; ".join(describe_error(section, each) for each in error.errors())
+        raise UserError(f"{path}: {problems}") from error
 
 
-def describe_fault(section: str, fault) -> str:
+def describe_error(section: str, error: Any) -> str:
     """Turn one of pydantic's error records into 'section.key: what is wrong, got value'."""
-    key = ".".join(str(part) for part in (section, *fault["loc"]))
-    if fault["type"] == "extra_forbidden":
-        return f"{key} is not a parameter of this section: remove it or mend its spelling"
-    if fault["type"] == "missing":
+    key = ".".join(str(name) for name in (section, *error["loc"]))
+    if error["type"] == "extra_forbidden":
+        return f"{key} is not a parameter of this section: remove it or correct its spelling"
+    if error["type"] == "missing":
         return f"{key} is missing: add it"
-    reason = fault["msg"].removeprefix("Value error, ")
-    return f"{key}: {reason[0].lower()}{reason[1:]}, got {fault['input']!r}"
+    reason = error["msg"].removeprefix("Value error, ")
+    return f"{key}: {reason[0].lower()}{reason[1:]}, got {error['input']!r}"

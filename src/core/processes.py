@@ -12,7 +12,7 @@ def run(*command: str) -> str:
     Raises
     ------
     UserError
-        If it fails; the message is its error, or else the last line that it printed.
+        If it fails; the message is the line it printed that starts with ERROR, or its last line.
     """
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if ran.returncode:

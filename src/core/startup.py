@@ -1,14 +1,14 @@
-"""Make a program of this repository ready: to be imported before anything else.
+"""Prepare the process of a stage or command; import this file before anything else.
 
-While pandas and scikit-learn are imported, Python's garbage collector looks through their objects
-again and again and finds next to nothing: a tenth of the time of the whole pipeline. It is switched
-off; ``core.log.run_stage`` switches it on again.
+It disables the garbage collector, which ``core.log.run_stage`` enables again. During the import of
+pandas and scikit-learn the collector scans their objects many times and frees almost nothing. That
+takes a tenth of the time of the whole pipeline.
 
-A standard stream that whoever started the program has closed is replaced by /dev/null. Otherwise
-the next file to be opened, such as the log, would take its number and get what is meant for it.
-``sys.stdin`` and ``sys.stdout`` stay None then; a program that needs them can check that.
+It replaces closed standard streams by /dev/null. Otherwise the next file that is opened, such as
+the log, would get the number of the closed stream, and text meant for the stream would go to the
+file. ``sys.stdin`` and ``sys.stdout`` stay None, so a program that needs them can check.
 
-Nothing is done where a test or a notebook imports a stage.
+It does nothing if a test or a notebook imports a stage.
 """
 
 import gc
@@ -19,7 +19,7 @@ from pathlib import Path
 
 
 def replace_closed_streams() -> None:
-    """Open /dev/null, for this process and those it starts, in place of closed streams."""
+    """Open /dev/null in place of closed streams, for this process and its children."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if stream is None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
@@ -32,5 +32,5 @@ if Path(program).resolve().parent == Path(__file__).resolve().parents[1]:
     gc.disable()
     replace_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal or a file that is not in UTF-8 gets a £ as \xa3, as standard error does.
+        # An output that is not in UTF-8 gets £ as \xa3 instead of an error, like standard error.
         sys.stdout.reconfigure(errors="backslashreplace")

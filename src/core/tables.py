@@ -1,4 +1,4 @@
-"""Tables between stages, as Parquet, and tables to look at, as CSV."""
+"""Read and write tables: Parquet between stages, CSV for people."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,13 +10,13 @@ from core.files import atomic_path
 
 
 def write_table(df: pd.DataFrame, path: Path) -> None:
-    """Write a table as Parquet; equal tables give equal bytes."""
+    """Write a table as Parquet atomically; equal tables give equal bytes."""
     with atomic_path(path) as temporary:
         df.to_parquet(temporary, index=False)
 
 
 def write_csv(df: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV, whole or not at all."""
+    """Write a table as CSV atomically."""
     with atomic_path(path) as temporary:
         df.to_csv(temporary, index=False, lineterminator="\n")
 
@@ -24,21 +24,22 @@ def write_csv(df: pd.DataFrame, path: Path) -> None:
 def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Read the named columns of a Parquet table.
 
-    ``label``, where asked for, comes as a category of two values in the order negative, positive.
+    ``label``, if it is among them, is a category of two values: negative, positive.
 
     Raises
     ------
     UserError
-        If there is no such file.
-    UserError
-        If the file is not Parquet, lacks a column, or its labels are not two categories.
+        If the file does not exist, is not Parquet, lacks a column, or its labels are not a
+        category of two values.
     """
     if not path.is_file():
-        raise UserError(f"{path} does not exist: run 'dvc repro' to make it")
+        raise UserError(f"{path} does not exist", "run 'dvc repro' to make it")
     try:
         df = pd.read_parquet(path)
     except Exception as error:  # pyarrow raises its own types for a damaged file
-        raise UserError(f"{path} is not a readable Parquet file ({error}): make it anew") from error
+        raise UserError(
+            f"{path} is not a readable Parquet file ({error})", "run 'dvc repro' to make it again"
+        ) from error
     missing = [column for column in columns if column not in df]
     if missing:
         raise UserError(f"{path} has no column {missing[0]!r}, only {', '.join(df.columns)}")

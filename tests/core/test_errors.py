@@ -15,11 +15,11 @@ def test_has_a_message_and_a_fix_each_on_one_line():
     assert str(error) == "a.csv has no rows: fetch it again"
 
 
-def test_the_fix_may_be_missing():
+def test_the_fix_is_optional():
     assert str(UserError("a.csv has no rows")) == "a.csv has no rows"
 
 
-def test_comes_back_whole_from_another_process():
+def test_message_and_fix_survive_pickling():
     error = pickle.loads(pickle.dumps(UserError("a.csv has no rows", "fetch it again")))  # noqa: S301
     assert (error.message, error.fix) == ("a.csv has no rows", "fetch it again")
 

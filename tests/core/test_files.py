@@ -1,4 +1,4 @@
-"""Tests of writing files and folders whole or not at all."""
+"""Tests of writing files and folders atomically."""
 
 import errno
 import json
@@ -36,7 +36,7 @@ def names_in(folder):
     return [path.name for path in folder.iterdir()]
 
 
-def test_shows_a_file_only_when_it_is_whole(tmp_path):
+def test_a_file_appears_only_when_it_is_complete(tmp_path):
     path = tmp_path / "new" / "a.txt"
     with atomic_path(path) as temporary:
         temporary.write_text("whole")
@@ -107,7 +107,7 @@ def test_writes_json_in_the_order_of_its_keys(tmp_path):
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_refuses_what_json_has_no_number_for(tmp_path, number):
+def test_refuses_numbers_that_json_cannot_express(tmp_path, number):
     write_json({"a": 1}, tmp_path / "a.json")
     with pytest.raises(ValueError, match="JSON"):
         write_json({"a": number}, tmp_path / "a.json")

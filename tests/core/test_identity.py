@@ -1,4 +1,4 @@
-"""Tests of finding out whether Git knows who commits."""
+"""Tests of checking that Git knows who commits."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def nobody(tmp_path, monkeypatch):
         (sweep.main, ["--metrics=metrics.json", "-S", "a=1"]),
     ],
 )
-def test_what_ends_in_a_commit_or_a_tag_is_refused_first(main, argv):
+def test_commands_that_commit_or_tag_check_the_identity_first(main, argv):
     with pytest.raises(ValueError, match=f"^{BOTH}$"):
         main(argv)
 
@@ -62,7 +62,7 @@ def test_the_variables_of_both_author_and_committer_count(monkeypatch):
 
 
 @pytest.mark.usefixtures("nobody")
-def test_what_dvc_does_not_read_does_not_count(monkeypatch):
+def test_ignores_settings_that_dvc_does_not_read(monkeypatch):
     monkeypatch.setenv("EMAIL", "test@example.org")
     subprocess.run(["git", "config", "user.useConfigOnly", "false"], check=True)
     assert find_missing_identity() == ["user.name", "user.email"]

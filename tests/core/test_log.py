@@ -1,4 +1,4 @@
-"""Tests of logging and of what becomes of a stage's exceptions."""
+"""Tests of logging and of handling a stage's exceptions."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ SOURCE = Path(log.__file__).parents[1]
 
 @pytest.fixture(autouse=True)
 def _restore_logging():
-    """Undo what configuring does to the whole process."""
+    """Undo the changes that configuring makes to the whole process."""
     root = logging.getLogger()
     level = root.level
     yield
@@ -34,7 +34,7 @@ def _restore_logging():
 
 @pytest.fixture
 def log_file(tmp_path, monkeypatch):
-    """Send the log of ``run_stage`` to a file of the test's own, and return that."""
+    """Send the log of ``run_stage`` to a file of this test, and return its path."""
     path = tmp_path / "logs" / "pipeline.log"
 
     def configure(stage: str, _: Path | None = None) -> None:
@@ -54,7 +54,7 @@ def fail_with(error):
 
 
 def run_script_without_file(folder, body):
-    """Run a script that logs to the console alone."""
+    """Run a script that logs only to the console."""
     script = folder / "stage.py"
     script.write_text(
         f"import core.log as log\ndef main():\n    {body}\nlog.run_stage(main, log_file=None)\n"
@@ -69,7 +69,7 @@ def run_script_without_file(folder, body):
 
 
 def run_script(folder, body, **environment):
-    """Run a stage whose ``main`` has this body as a process of its own."""
+    """Run a stage whose ``main`` has this body in a separate process."""
     script = folder / "stage.py"
     script.write_text(
         "import pathlib, sys, core.log as log\n"
@@ -196,16 +196,16 @@ def test_the_console_has_the_traceback_too_while_debugging(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "error", [RuntimeError("our fault"), ValueError("our fault"), OSError("our fault")]
+    "error", [RuntimeError("our bug"), ValueError("our bug"), OSError("our bug")]
 )
 def test_an_unexpected_error_is_logged_and_raised(log_file, error):
-    with pytest.raises(type(error), match="our fault"):
+    with pytest.raises(type(error), match="our bug"):
         run_stage(fail_with(error))
     assert "CRITICAL unexpected error\nTraceback" in log_file.read_text()
 
 
 @pytest.mark.usefixtures("log_file")
-def test_leaves_an_exit_of_the_argument_parser_alone(capsys):
+def test_does_not_change_an_exit_of_the_argument_parser(capsys):
     with pytest.raises(SystemExit) as exit_:
         run_stage(lambda: sys.exit(2))
     assert exit_.value.code == 2
@@ -251,7 +251,7 @@ def test_a_step_that_fails_logs_nothing(caplog):
     assert caplog.messages == []
 
 
-def test_without_a_file_the_console_gets_the_traceback_of_a_fault_of_ours(tmp_path):
+def test_without_a_file_the_console_gets_the_traceback_of_a_bug(tmp_path):
     body = "raise KeyError('ours')"
     script = run_script_without_file(tmp_path, body)
     assert script.returncode == 1
@@ -259,7 +259,7 @@ def test_without_a_file_the_console_gets_the_traceback_of_a_fault_of_ours(tmp_pa
     assert script.stderr.count("Traceback") == 1
 
 
-def test_without_a_file_an_error_of_the_input_is_one_line(tmp_path):
+def test_without_a_file_an_error_for_the_user_is_one_line(tmp_path):
     script = run_script_without_file(tmp_path, "raise OSError(28, 'no disk')")
     assert script.returncode == 1
     assert script.stderr.endswith("stage ERROR [Errno 28] no disk\n")

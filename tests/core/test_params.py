@@ -90,18 +90,18 @@ def test_names_a_key_inside_a_subsection(read):
         read(SHOP.replace("low: 1", "low: null"))
 
 
-def test_names_every_fault_at_once(read):
+def test_names_every_wrong_key_at_once(read):
     with pytest.raises(ValueError, match=r"shop\.count: .*; shop\.rate: .*; shop\.colour "):
         read(SHOP.replace("3", "three").replace("0.5", "half") + "  colour: red\n")
 
 
-def test_gives_the_reason_of_a_rule_of_ours(read):
+def test_gives_the_reason_of_a_validator(read):
     with pytest.raises(ValueError, match=r"shop\.limits: low is above high, got "):
         read(SHOP.replace("low: 1", "low: 9"))
 
 
 @pytest.mark.parametrize("text", ["", "office: {}", "shop:", "shop: 3", "shop: [1]", "- shop", "3"])
-def test_names_a_section_that_is_not_there(read, text):
+def test_names_a_missing_section(read, text):
     with pytest.raises(ValueError, match=r"params\.yaml has no section 'shop': add it"):
         read(text)
 
@@ -109,7 +109,7 @@ def test_names_a_section_that_is_not_there(read, text):
 @pytest.mark.parametrize(
     "text", ["shop: {count: 3", "shop:\n\t- 3", "a: b: c", "shop: \0", "? [a]: b"]
 )
-def test_says_in_one_line_that_a_file_is_no_yaml(read, text):
+def test_says_in_one_line_that_a_file_is_not_yaml(read, text):
     with pytest.raises(ValueError, match=r"^[^\n]*params\.yaml is not valid YAML: [^\n]+$"):
         read(text)
 
@@ -125,7 +125,7 @@ def test_names_a_missing_file(tmp_path):
         read_params(tmp_path / "params.yaml", "shop", Shop)
 
 
-def test_creates_no_objects_that_a_file_asks_for(read, tmp_path):
+def test_creates_no_python_objects_from_a_file(read, tmp_path):
     target = tmp_path / "created"
     with pytest.raises(ValueError, match="not valid YAML"):
         read(f"shop: !!python/object/apply:os.mkdir ['{target}']")
@@ -158,12 +158,12 @@ def test_creates_no_objects_that_a_file_asks_for(read, tmp_path):
         ("1e", "1e"),
     ],
 )
-def test_reads_a_scalar_as_yaml_1_2_has_it(scalar_file, scalar, value):
+def test_reads_a_scalar_as_yaml_1_2_does(scalar_file, scalar, value):
     found = read_scalar(scalar_file, f"shop:\n  value: {scalar}\n")
     assert (found, type(found)) == (value, type(value))
 
 
-def test_reads_a_value_that_is_no_number(scalar_file):
+def test_reads_nan(scalar_file):
     assert math.isnan(read_scalar(scalar_file, "shop: {value: .nan}"))
 
 

@@ -1,4 +1,4 @@
-"""Tests of what every program does before anything else, in processes of their own."""
+"""Tests of preparing a process, each in a separate process."""
 
 import gc
 import os
@@ -14,7 +14,7 @@ from core import startup
 
 @pytest.fixture
 def run_script(tmp_path):
-    """Return a function that runs code in a stage's place, some standard streams closed."""
+    """Return a function that runs code as a stage, with some standard streams closed."""
     shutil.copytree(Path(startup.__file__).parent, tmp_path / "src" / "core")
     program = tmp_path / "src" / "stage.py"
 
@@ -40,7 +40,7 @@ def test_a_stage_starts_without_the_garbage_collector(run_script):
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])
-def test_no_file_takes_the_place_of_a_closed_stream(run_script, tmp_path, closed):
+def test_no_file_gets_the_number_of_a_closed_stream(run_script, tmp_path, closed):
     path = tmp_path / "a.txt"
     script = (
         "import os, subprocess, sys\n"
@@ -57,11 +57,11 @@ def test_no_file_takes_the_place_of_a_closed_stream(run_script, tmp_path, closed
     assert ran.stderr == ("" if "2>&-" in closed.split() else "errchild\n")
 
 
-def test_a_closed_stream_can_be_told(run_script):
+def test_a_closed_stream_is_none(run_script):
     script = "import sys\nsys.stderr.write(f'{sys.stdin} {sys.stdout}')"
     assert run_script(script, "<&- >&-").stderr == "None None"
 
 
-def test_prints_what_the_encoding_of_the_output_lacks(run_script):
+def test_escapes_characters_that_the_encoding_of_the_output_lacks(run_script):
     ran = run_script("print('caf\\xe9 £')", PYTHONIOENCODING="ascii")
     assert ran.stdout == "caf\\xe9 \\xa3\n"

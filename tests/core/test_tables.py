@@ -84,13 +84,13 @@ def test_refuses_labels_that_are_not_two(path, categories):
         read_table(path, ["label"])
 
 
-def test_refuses_labels_that_are_no_category(path):
+def test_refuses_labels_that_are_not_a_category(path):
     write_table(make_messages().astype({"label": "str"}), path)
     with pytest.raises(ValueError, match="'label' must be a category of two labels"):
         read_table(path, ["label"])
 
 
-def test_does_not_judge_labels_that_nobody_asked_for(path):
+def test_does_not_check_labels_that_are_not_read(path):
     write_table(make_messages(["spam"]), path)
     assert list(read_table(path, ["text"])["text"]) == ["win £5", "hi, you"]
 

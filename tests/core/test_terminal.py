@@ -1,4 +1,4 @@
-"""Tests of printing for people."""
+"""Tests of printing to a terminal or a pipe."""
 
 import os
 import subprocess
@@ -26,11 +26,11 @@ with exit_on_closed_pipe():
         ("\u202egone \x9b1m", r"\u202egone \x9b1m"),
     ],
 )
-def test_what_a_terminal_would_obey_is_escaped(text, shown):
+def test_escapes_control_characters(text, shown):
     assert escape_unprintable(text) == shown
 
 
-def test_a_reader_that_goes_away_ends_the_program_without_a_word():
+def test_a_closed_pipe_ends_the_program_without_output():
     reading, writing = os.pipe()
     os.close(reading)
     ran = subprocess.run(
