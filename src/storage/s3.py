@@ -1,4 +1,4 @@
-"""Find the DVC remote in S3, open a client for it, and say in a sentence what is wrong with it."""
+"""Find the DVC remote in S3, open a client for it, and translate boto3's errors."""
 
 import configparser
 import uuid
@@ -15,8 +15,8 @@ LOCAL_FIX = "make s3 starts a server on this machine, or uses the one of another
 KEYS_FIX = f"name both in .env (see .env.example); {LOCAL_FIX}"
 SERVER_FIX = f"start it, or fix AWS_ENDPOINT_URL; {LOCAL_FIX}"
 URL_FIX = "dvc remote modify --local storage url s3://NAME/dvc"
-# What a server answers, in our words, and how to fix it.
-FAULTS = {
+# For each error code of a server: what is wrong, and how to fix it.
+ERRORS = {
     "NoSuchBucket": ("there is no bucket {bucket}", "make remote creates it"),
     "InvalidAccessKeyId": ("the access key is unknown", KEYS_FIX),
     "SignatureDoesNotMatch": ("the secret is not that of the access key", KEYS_FIX),
@@ -37,16 +37,16 @@ FAULTS = {
     ),
     "PermanentRedirect": (
         "the bucket {bucket} is in another region",
-        "name that one in AWS_DEFAULT_REGION",
+        "set AWS_DEFAULT_REGION to it",
     ),
 }
-FAULTS["AllAccessDisabled"] = FAULTS["403"] = FAULTS["AccessDenied"]
-FAULTS["AuthorizationHeaderMalformed"] = FAULTS["PermanentRedirect"]
-FAULTS["IllegalLocationConstraintException"] = FAULTS["PermanentRedirect"]
+ERRORS["AllAccessDisabled"] = ERRORS["403"] = ERRORS["AccessDenied"]
+ERRORS["AuthorizationHeaderMalformed"] = ERRORS["PermanentRedirect"]
+ERRORS["IllegalLocationConstraintException"] = ERRORS["PermanentRedirect"]
 
 
 class RemoteError(UserError):
-    """Something about the remote that its user can fix."""
+    """A problem with the remote that the user can fix."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Remote:
 
     @property
     def url(self) -> str:
-        """The URL as DVC's configuration has it."""
+        """The URL as in DVC's configuration."""
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
 
 
@@ -69,9 +69,9 @@ def read_remote(folder: Path, url: str | None = None) -> Remote:
     Parameters
     ----------
     folder : Path
-        Holds ``config`` and perhaps ``config.local``, whose values win.
+        The folder of ``config`` and, optionally, ``config.local``, which takes precedence.
     url : str, optional
-        Wins over both.
+        Takes precedence over both.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def read_remote(folder: Path, url: str | None = None) -> Remote:
 
 
 def read_config(*paths: Path) -> configparser.ConfigParser:
-    """Return DVC's configuration from files of which the later win; absent ones do not count.
+    """Read DVC's configuration; later files take precedence, missing files are skipped.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def read_config(*paths: Path) -> configparser.ConfigParser:
     """
     config = configparser.ConfigParser(interpolation=None, strict=False)
     for path in paths:
-        # DVC quotes the names of sections that hold quotes: ['remote "storage"'].
+        # DVC puts section names that contain quotes in quotes: ['remote "storage"'].
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
         try:
             config.read_string(text.replace("['", "[").replace("']", "]"))
@@ -110,15 +110,20 @@ def read_config(*paths: Path) -> configparser.ConfigParser:
 
 @contextmanager
 def open_client(region: str | None = None, **settings: str) -> Iterator[Any]:
-    """Open a boto3 client for S3 that gives up on a dead server within seconds.
+    """Open a boto3 client for S3 that times out within seconds if a server does not answer.
 
-    Endpoint, keys and region come from the standard AWS chain where ``settings``, which are
-    keyword arguments of ``boto3``'s ``client``, do not name them.
+    Parameters
+    ----------
+    region : str, optional
+        Default: that of the AWS configuration, else us-east-1.
+    **settings : str
+        Keyword arguments of boto3's ``client``, such as endpoint and keys; without them boto3
+        looks in the environment and in the AWS configuration.
 
     Raises
     ------
     RemoteError
-        If boto3 refuses the settings.
+        If boto3 rejects the settings.
     """
     import boto3
     from botocore.config import Config
@@ -143,44 +148,38 @@ def open_client(region: str | None = None, **settings: str) -> Iterator[Any]:
 
 @contextmanager
 def explained(client: Any, remote: Remote) -> Iterator[None]:
-    """Turn what goes wrong while a client is used into a sentence.
-
-    Raises
-    ------
-    RemoteError
-        In place of boto3's exceptions.
-    """
+    """Translate boto3's exceptions inside the block into ``RemoteError``."""
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
     try:
         yield
     except (BotoCoreError, ClientError, ResponseParserError) as error:
-        raise RemoteError(*explain(error, client.meta.endpoint_url, remote)) from error
+        raise RemoteError(*describe_error(error, client.meta.endpoint_url, remote)) from error
 
 
 def write_probe(client: Any, remote: Remote) -> None:
-    """Store an empty object among the remote's, and delete it."""
+    """Check that the remote can be written: store an empty object there, and delete it."""
     key = f"{remote.prefix}/probe-{uuid.uuid4().hex}".lstrip("/")
     stored = client.put_object(Bucket=remote.bucket, Key=key, Body=b"")
-    # With its version, a versioned bucket forgets it altogether.
+    # In a versioned bucket, only deleting that version removes the object completely.
     version = {"VersionId": stored["VersionId"]} if "VersionId" in stored else {}
     client.delete_object(Bucket=remote.bucket, Key=key, **version)
 
 
-def explain(error: Exception, endpoint: str, remote: Remote) -> tuple[str, str]:
-    """Return what is wrong with a remote, and how to fix it, for an exception of boto3's."""
+def describe_error(error: Exception, endpoint: str, remote: Remote) -> tuple[str, str]:
+    """Return what an exception of boto3 says is wrong with a remote, and how to fix it."""
     from botocore import exceptions
 
     if isinstance(error, exceptions.ClientError | exceptions.ParamValidationError):
-        # What boto3 itself refuses here is the name: nothing else comes from the user.
+        # The bucket's name is the only parameter from the user, so that is what boto3 rejects.
         response = getattr(error, "response", {"Error": {"Code": "InvalidBucketName"}})
         code = response["Error"]["Code"]
-        fault, fix = FAULTS.get(code, (str(error), "ask whoever runs the server"))
-        return f"{endpoint}: {fault.format(bucket=remote.bucket)}", fix
+        problem, fix = ERRORS.get(code, (str(error), "ask the server's administrator"))
+        return f"{endpoint}: {problem.format(bucket=remote.bucket)}", fix
     if isinstance(error, exceptions.NoCredentialsError):
         return "there is no access key with its secret", KEYS_FIX
-    silent = isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError)
-    if silent and not isinstance(error, exceptions.SSLError):
+    is_silent = isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError)
+    if is_silent and not isinstance(error, exceptions.SSLError):
         return f"{endpoint} does not answer", SERVER_FIX
     return f"{endpoint}: {error}", "fix the variables that begin with AWS_"

@@ -1,4 +1,4 @@
-"""Tests of finding the DVC remote and telling what is wrong with it."""
+"""Tests of finding the DVC remote and translating boto3's errors."""
 
 import pytest
 from botocore import exceptions
@@ -18,7 +18,7 @@ def test_the_default_remote_is_that_of_the_committed_configuration(tmp_path):
     assert remote.url == "s3://a-bucket/dvc"
 
 
-def test_the_local_configuration_and_then_the_caller_win(tmp_path):
+def test_the_local_configuration_and_then_the_caller_take_precedence(tmp_path):
     (tmp_path / "config").write_text(CONFIG)
     local = "[core]\n    remote = mine\n['remote \"mine\"']\n    url = s3://100%25-mine\n"
     (tmp_path / "config.local").write_text(local)
@@ -37,13 +37,13 @@ def test_the_local_configuration_and_then_the_caller_win(tmp_path):
         ("core\n", "config: File contains no section headers"),
     ],
 )
-def test_what_is_no_remote_in_s3_is_refused_with_a_sentence(tmp_path, config, message):
+def test_refuses_a_configuration_without_a_remote_in_s3(tmp_path, config, message):
     (tmp_path / "config").write_text(config)
     with pytest.raises(ValueError, match=message):
         read_remote(tmp_path)
 
 
-def test_a_file_that_is_not_there_holds_nothing(tmp_path):
+def test_a_missing_configuration_is_empty(tmp_path):
     assert read_config(tmp_path / "config").sections() == []
 
 
@@ -62,7 +62,7 @@ def test_a_client_takes_its_region_from_the_environment(monkeypatch):
         ("AWS_ENDPOINT_URL", "no url", "Invalid endpoint: no url: fix"),
     ],
 )
-def test_settings_that_boto3_refuses_are_told(monkeypatch, name, value, message):
+def test_reports_settings_that_boto3_rejects(monkeypatch, name, value, message):
     monkeypatch.setenv(name, value)
     with pytest.raises(RemoteError, match=message), open_client():
         pass
@@ -77,7 +77,7 @@ def dead():
         yield client
 
 
-def test_a_dead_server_is_told(dead):
+def test_reports_a_dead_server(dead):
     message = f"^{dead.meta.endpoint_url} does not answer: start it"
     with pytest.raises(RemoteError, match=message), explained(dead, REMOTE):
         dead.list_buckets()
@@ -99,20 +99,20 @@ def make_error(code):
         (make_error("BucketAlreadyExists"), "the bucket a-bucket belongs to someone else: name"),
         (make_error("AuthorizationHeaderMalformed"), "the bucket a-bucket is in another region"),
         (exceptions.ParamValidationError(report="r"), "a-bucket is not a valid bucket name: use"),
-        (make_error("Odd"), "(Odd) when calling the GetObject operation: no way: ask whoever"),
+        (make_error("Odd"), "(Odd) when calling the GetObject operation: no way: ask the server's"),
         (exceptions.NoCredentialsError(), "there is no access key with its secret: name both"),
         (exceptions.SSLError(endpoint_url="u", error="e"), "SSL validation failed for u e: fix"),
         (exceptions.ReadTimeoutError(endpoint_url="u"), " does not answer: start it"),
         (ResponseParserError("invalid XML\nreceived"), "invalid XML received: fix"),
     ],
 )
-def test_each_error_is_a_sentence_with_the_mend(dead, error, message):
+def test_each_error_is_a_sentence_with_a_fix(dead, error, message):
     with pytest.raises(RemoteError) as caught, explained(dead, REMOTE):
         raise error
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_an_error_of_ours_stays_what_it_is(dead):
+def test_does_not_change_other_exceptions(dead):
     with pytest.raises(ZeroDivisionError), explained(dead, REMOTE):
         raise ZeroDivisionError
