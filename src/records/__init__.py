@@ -1,1 +1,1 @@
-"""Rows in and out: CSV, TSV, JSON lines, Parquet."""
+"""Read and write rows: CSV, TSV, JSON lines, Parquet."""

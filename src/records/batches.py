@@ -1,4 +1,4 @@
-"""Gather rows until there are enough to score, or, of a live source, until somebody waits."""
+"""Gather rows into chunks to score; rows of a live source are not held back for long."""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -6,24 +6,24 @@ from typing import Any
 
 from records.chunks import CHUNK_ROWS, Chunk, Rejection
 
-# Rows of this many characters in all are enough, however few: memory must not depend on them.
+# Characters in a chunk, however few rows have them: bounds the memory that long rows take.
 CHUNK_LENGTH = 4_000_000
 # Seconds that a row of a live source may wait for others.
 PATIENCE = 0.2
 
-# The first line's number, the row as it is written, its text, the reason and its particulars.
+# Number of the first line, row as written, text, reason for rejection or '', detail of the reason.
 Row = tuple[int, Any, Any, str, str]
 
 
 class Batch:
-    """Some rows, and how many characters they have."""
+    """Rows, and their number of characters."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
         self.length = 0
 
     def add(self, row: Row) -> None:
-        """Add a row; a rejected one holds no characters."""
+        """Add a row; a rejected one (None) adds no characters."""
         self.rows.append(row)
         written = row[1]
         if written is not None:
@@ -31,7 +31,7 @@ class Batch:
 
     @property
     def is_full(self) -> bool:
-        """Whether the rows are enough for a chunk."""
+        """Whether there are enough rows or characters for a chunk."""
         return len(self.rows) >= CHUNK_ROWS or self.length >= CHUNK_LENGTH
 
     def split(self, is_urgent: bool = False) -> Chunk:
@@ -59,7 +59,7 @@ def gather(rows: Iterable[Row]) -> Iterator[Chunk]:
 
 
 class Inbox:
-    """Rows that one thread reads from a live source, for another to take."""
+    """Passes rows of a live source from the thread that reads them to another."""
 
     def __init__(self) -> None:
         self.batch = Batch()
@@ -68,7 +68,7 @@ class Inbox:
         self.changed = threading.Condition()
 
     def fill(self, rows: Iterable[Row]) -> None:
-        """Read the rows, at most a chunk of them ahead; keep what error ends them."""
+        """Read the rows, at most one chunk ahead; keep an exception for ``take`` to raise."""
         try:
             for row in rows:
                 with self.changed:
@@ -84,7 +84,7 @@ class Inbox:
             self.changed.notify()
 
     def take(self) -> Batch:
-        """Wait for rows and return them; none are the end."""
+        """Wait for rows and return them; an empty batch means the end of the source."""
         with self.changed:
             self.changed.wait_for(lambda: self.batch.rows or self.is_over)
             self.changed.wait_for(lambda: self.batch.is_full or self.is_over, PATIENCE)
@@ -96,9 +96,9 @@ class Inbox:
 
 
 def gather_live(rows: Iterable[Row]) -> Iterator[Chunk]:
-    """Yield rows in chunks, none later than ``PATIENCE`` seconds after its first row came."""
+    """Yield rows in chunks, each at most ``PATIENCE`` seconds after its first row was read."""
     inbox = Inbox()
-    # A thread that still waits for a row must not keep the process from ending.
+    # A daemon, so that the process can end while the thread waits for a row.
     threading.Thread(target=inbox.fill, args=(rows,), daemon=True).start()
     while (batch := inbox.take()).rows:
         yield batch.split(is_urgent=not batch.is_full)

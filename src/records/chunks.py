@@ -1,4 +1,4 @@
-"""What the readers and writers of every format share: chunks of messages, and what is none."""
+"""Shared by the readers and writers of all formats: chunks of messages, and rejected rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from records.schema import find_repeated
 from text.normalise import normalise_text
 
 CHUNK_ROWS = 2000
-# Of a text, as received and as normalised: far more than any message has.
+# Characters in a text, as received and as normalised: far more than any message has.
 MAX_LENGTH = 100_000
-# NFKC makes no more of one character.
+# The most characters that NFKC makes of one.
 MAX_EXPANSION = 18
-# Of the names of columns that an error shows.
+# How many column names an error shows, and how many characters of each.
 SHOWN_COLUMNS = 10
 SHOWN_LENGTH = 40
 
-# Takes a chunk's rows, and for each added column the list of its values.
+# Takes the rows of a chunk, and for each added column the list of its values.
 Write = Callable[[Any, Sequence[list]], None]
 
 
 class Rejection(NamedTuple):
-    """A row that cannot be scored: its first line, counted from 1; in Parquet, its row."""
+    """A row that cannot be scored; ``line`` is its first line (in Parquet: its row), from 1."""
 
     line: int
     reason: str
@@ -31,25 +31,25 @@ class Rejection(NamedTuple):
 
 @dataclass(frozen=True)
 class Chunk:
-    """The texts of some rows, the same rows as their format has them, and the rejected ones."""
+    """Texts to score, the same rows as their file format has them, and the rejected rows."""
 
     texts: list[str]
     rows: Any
     rejected: list[Rejection]
-    is_urgent: bool = False  # nothing else is there to be scored, and somebody may wait
+    is_urgent: bool = False  # a live source: somebody may be waiting for the result
 
 
 @dataclass(frozen=True)
 class Source:
-    """An open file of messages: what its writer needs to know of it, and its chunks."""
+    """An open file of messages: its header, for the output, and its chunks."""
 
-    header: Any  # names of CSV and TSV, schema of Parquet, None for JSON lines
+    header: Any  # column names of CSV and TSV, schema of Parquet, None for JSON lines
     chunks: Iterator[Chunk]
-    size: int | None  # None if it cannot be told, as of a pipe
-    tell: Callable[[], int]  # how much of the size is read
+    size: int | None  # None if it is unknown, as for a pipe
+    tell: Callable[[], int]  # how much of the size has been read
 
 
-def find_fault(text: object) -> str:
+def find_problem(text: object) -> str:
     """Return why a value cannot be scored, or ''."""
     if text is None:
         return "missing text"
@@ -61,7 +61,7 @@ def find_fault(text: object) -> str:
 
 
 def find_excess(text: str) -> str:
-    """Return by how much a text is too long to be scored, or ''."""
+    """Return the length and the limit of a text that is too long to score, or ''."""
     if len(text) > MAX_LENGTH:
         return f"{len(text):,} characters, at most {MAX_LENGTH:,}"
     if text.isascii() or len(text) * MAX_EXPANSION <= MAX_LENGTH:
@@ -71,15 +71,15 @@ def find_excess(text: str) -> str:
 
 
 def inspect_text(text: object) -> tuple[str, str]:
-    """Return why a value of a file cannot be scored, and its particulars, or two times ''."""
-    if (fault := find_fault(text)) or not isinstance(text, str):
-        return fault, ""
+    """Return why a value of a file cannot be scored, and details; ('', '') if it can."""
+    if (problem := find_problem(text)) or not isinstance(text, str):
+        return problem, ""
     excess = find_excess(text)
     return ("text too long", excess) if excess else ("", "")
 
 
 def is_encodable(text: str) -> bool:
-    """Tell whether a string is free of lone surrogates, which stand for undecodable bytes."""
+    """Return whether a string has no lone surrogates, which represent undecodable bytes."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -88,19 +88,21 @@ def is_encodable(text: str) -> bool:
 
 
 def find_column(columns: list[str], text_column: str, name: object) -> int:
-    """Return the number of the column that holds the messages, or raise ``ValueError``."""
+    """Return the index of the column that holds the messages, or raise ``UserError``."""
     if repeated := find_repeated(columns):
-        raise UserError(f"{name} has the column {repeated!r} more than once: rename or remove one")
+        raise UserError(
+            f"{name} has the column {repeated!r} more than once", "rename or remove one"
+        )
     if text_column not in columns:
         raise UserError(
-            f"{name} has no column {text_column!r}, only {list_columns(columns)}: "
-            "name the one that holds the messages with --text-column"
+            f"{name} has no column {text_column!r}, only {list_columns(columns)}",
+            "name the column that holds the messages with --text-column",
         )
     return columns.index(text_column)
 
 
 def list_columns(columns: Sequence[str]) -> str:
-    """Return the names of columns, of many or long ones no more than a reader takes in."""
+    """Return the names of columns for an error message: at most ten, long ones cut."""
     shown = [
         name if len(name) <= SHOWN_LENGTH else f"{name[:SHOWN_LENGTH]}..."
         for name in columns[:SHOWN_COLUMNS]
@@ -110,10 +112,10 @@ def list_columns(columns: Sequence[str]) -> str:
 
 
 def refuse_taken(columns: Iterable[str], added: Sequence[str], name: object) -> None:
-    """Raise ``UserError`` if a column that is to be added is there already."""
+    """Raise ``UserError`` if a column to add already exists."""
     taken = [column for column in added if column in columns]
     if taken:
         raise UserError(
-            f"{name} has a column {taken[0]!r} already: "
-            "give the added columns other names, as in '--prefix predicted_'"
+            f"{name} has a column {taken[0]!r} already",
+            "give the added columns other names, as in '--prefix predicted_'",
         )

@@ -1,4 +1,4 @@
-"""Open files of messages for reading and writing, of whichever format."""
+"""Open files of messages, in any format, for reading and writing."""
 
 import gzip
 import io
@@ -22,48 +22,48 @@ SUFFIXES = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
-# Standard input or output, in place of a file's name.
+# Stands for standard input or output.
 STREAM = Path("-")
 GZIP = ".gz"
 GZIP_MAGIC = b"\x1f\x8b"
-# Of gzip: most of what 9 gives, in a fraction of its time.
+# The gzip level: files almost as small as with 9, in a fraction of the time.
 LEVEL = 6
 
 
 class GzipInput(gzip.GzipFile):
-    """A gzip file to read whose errors name it; ``label`` is its name."""
+    """A gzip file to read, which shows its name, ``label``, in errors."""
 
     def __init__(self, file: Any, label: object) -> None:
         super().__init__(fileobj=file, mode="rb")
         self.label = label
 
     def read1(self, size: int = -1) -> bytes:
-        """Read bytes, as from any file."""
+        """Read bytes; raise ``UserError`` if the file is damaged."""
         try:
             return super().read1(size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise UserError(
-                f"{self.label} is a damaged or incomplete gzip file: fetch it again ({error})"
+                f"{self.label} is a damaged or incomplete gzip file ({error})", "fetch it again"
             ) from error
 
 
 def is_packed(path: Path) -> bool:
-    """Tell whether a file's name says that it is compressed."""
+    """Return whether a file's name ends in .gz."""
     return path.suffix.lower() == GZIP
 
 
 def unpacked_name(path: Path) -> Path:
-    """Return the name of a file without the suffix of gzip."""
+    """Return the name of a file without .gz."""
     return path.with_suffix("") if is_packed(path) else path
 
 
 def choose_format(source: Path, target: Path, chosen: str | None) -> str:
-    """Return the format of both files: the chosen one, else what the suffixes say.
+    """Return the format of both files: ``chosen``, else that of the suffixes.
 
     Raises
     ------
     UserError
-        If they say nothing or contradict each other, or Parquet would have to come from a pipe.
+        If the suffixes are unknown or differ, or if Parquet is piped or named .gz.
     """
     named = [path for path in (source, target) if path != STREAM]
     kinds = [SUFFIXES.get(unpacked_name(path).suffix.lower()) for path in named]
@@ -72,16 +72,16 @@ def choose_format(source: Path, target: Path, chosen: str | None) -> str:
         found = (
             f"{named[0]} ends in none of {', '.join(SUFFIXES)}" if named else "a pipe has no name"
         )
-        raise UserError(f"{found}: say what its format is, as in '--format csv'")
+        raise UserError(found, "give the format, as in '--format csv'")
     if not chosen and kinds[-1] not in (None, kind):
         raise UserError(
-            f"{target} has another suffix than {source}, but the output has the input's format: "
-            f"let it end in .{kind}"
+            f"{target} has another suffix than {source}, but the output has the input's format",
+            f"give the output a name that ends in .{kind}",
         )
     if kind == "parquet" and len(named) < 2:
-        raise UserError("Parquet cannot be piped: name a file for --input and for --output")
+        raise UserError("Parquet cannot be piped", "name a file for --input and for --output")
     if kind == "parquet" and any(map(is_packed, named)):
-        raise UserError("Parquet is compressed by itself: name files that do not end in .gz")
+        raise UserError("Parquet files are not read or written with gzip", "use names without .gz")
     return kind
 
 
@@ -99,22 +99,20 @@ def open_source(
     text_column : str
         The column that holds the messages.
     added : sequence of str
-        Columns that it must not have.
+        Columns that the output will have besides; the file must not have them.
     encoding : str
-        Of lines; Parquet has none.
+        The encoding of lines; not used for Parquet.
 
     Raises
     ------
     UserError
-        If there is no such file.
-    UserError
-        If it is not such a file.
+        If the file does not exist, or is not a valid file of this format.
     """
     if path != STREAM and not path.exists():
-        raise UserError(f"{path} does not exist: mend --input")
+        raise UserError(f"{path} does not exist", "correct --input")
     if kind == "parquet":
         if not path.is_file():
-            raise UserError(f"{path} is a folder or a pipe, not a file: name a file with --input")
+            raise UserError(f"{path} is a folder or a pipe, not a file", "name a file with --input")
         from records.parquet import open_parquet
 
         return open_parquet(path, text_column, added)
@@ -125,13 +123,13 @@ def open_source(
 def open_lines(
     path: Path, kind: str, text_column: str, added: Sequence[str], encoding: str
 ) -> Iterator[Source]:
-    """Open CSV, TSV or JSON lines, compressed by gzip or not."""
+    """Open CSV, TSV or JSON lines, with or without gzip."""
     is_stream = path == STREAM
     name = "standard input" if is_stream else path
     try:
         raw = io.FileIO(0 if is_stream else path, closefd=not is_stream)
     except IsADirectoryError as error:
-        raise UserError(f"{name} is a folder, not a file: name a file with --input") from error
+        raise UserError(f"{name} is a folder, not a file", "name a file with --input") from error
     is_live = not raw.seekable()
     size = None if is_live else os.fstat(raw.fileno()).st_size
     buffered = io.BufferedReader(raw)
@@ -151,10 +149,10 @@ def open_lines(
         yield Source(header, chunks, size, tell)
     except UnicodeError as error:
         raise UserError(
-            f"{name} is not in {encoding} ({error}): name its encoding with --encoding"
+            f"{name} is not in {encoding} ({error})", "name its encoding with --encoding"
         ) from error
     finally:
-        # A thread may wait for the next line of a live one, and closing would wait for the thread.
+        # A thread may be waiting for the next line of a live source; close() would wait for it.
         if not is_live:
             file.close()
             raw.close()
@@ -163,7 +161,7 @@ def open_lines(
 def open_target(
     path: Path, kind: str, header: Any, added: Sequence[str], compress: bool = False
 ) -> AbstractContextManager[Write]:
-    """Give a function that writes chunks of rows to a file, or to standard output.
+    """Open a file, or standard output; give a function that writes chunks of rows to it.
 
     Parameters
     ----------
@@ -176,7 +174,7 @@ def open_target(
     added : sequence of str
         Names of the columns to add: label, probability, version.
     compress : bool
-        Whether lines are compressed by gzip.
+        Whether to compress lines with gzip.
     """
     if kind == "parquet":
         from records.parquet import create_parquet
@@ -189,7 +187,7 @@ def open_target(
 def create_lines(
     path: Path, kind: str, header: Any, added: Sequence[str], compress: bool
 ) -> Iterator[Write]:
-    """Give a function that writes rows of CSV, TSV or JSON lines."""
+    """Open a file; give a function that writes rows of CSV, TSV or JSON lines to it."""
     with create_text(path, compress) as file:
         write = make_writer(file, kind, header, added)
 
@@ -202,12 +200,12 @@ def create_lines(
 
 @contextmanager
 def create_text(path: Path, compress: bool) -> Iterator[TextIO]:
-    """Open a file, or standard output, to write UTF-8 with the line ends that are given."""
-    # A stream of its own: what it could not write to a closed pipe is not tried again at exit.
+    """Open a file, or standard output, to write UTF-8 without changing line ends."""
+    # Not sys.stdout: Python would try again at exit to write what a closed pipe did not take.
     is_stream = path == STREAM
     raw = NamedOutput(1 if is_stream else path, "standard output" if is_stream else str(path))
     with raw, io.BufferedWriter(raw) as buffered:
-        # Neither a name nor a time: the same rows give the same bytes.
+        # Without name and time in the gzip header, the same rows give the same bytes.
         binary = gzip.GzipFile("", "wb", LEVEL, buffered, mtime=0) if compress else buffered
         with io.TextIOWrapper(binary, encoding="utf-8", newline="") as file:
             yield file

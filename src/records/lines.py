@@ -1,6 +1,6 @@
 """Messages as lines of text: CSV, TSV and JSON lines.
 
-What is written is what was read: fields stay strings, and a line of JSON keeps its characters.
+Values are written as they were read: fields stay strings, and lines of JSON keep their characters.
 """
 
 import json
@@ -29,12 +29,12 @@ from records.splitting import (
 )
 
 NEEDS_QUOTES = re.compile('[",\r\n]')
-# What a JSON array of objects starts with.
+# The start of a JSON array of objects.
 ARRAY_START = re.compile(r"\s*\[\s*(\{|$)")
 
 
 def check_records(records: Iterable[Record], place: int, n_columns: int) -> Iterator[Row]:
-    """Check records of CSV or TSV, whose column of number ``place`` holds the text."""
+    """Check records of CSV or TSV; ``place`` is the index of the column that holds the text."""
     for number, fields, reason, detail, _ in records:
         if reason:
             yield number, None, None, reason, detail
@@ -50,11 +50,11 @@ def check_records(records: Iterable[Record], place: int, n_columns: int) -> Iter
 
 
 def refuse_constant(name: str) -> NoReturn:
-    """Raise ``UserError``: Python's parser takes NaN and infinities for numbers."""
+    """Raise ``ValueError`` for NaN and infinities, which Python's parser accepts as numbers."""
     raise ValueError(f"JSON has no {name}")
 
 
-# Numbers stay as they are written, so it is enough that they are some.
+# float, because int() is limited to 4300 digits; the values are not used, lines are copied as text.
 DECODER = json.JSONDecoder(parse_int=float, parse_constant=refuse_constant)
 
 
@@ -66,13 +66,13 @@ def check_json(
     Raises
     ------
     UserError
-        If the first line starts an array, or a line has a key that would be added.
+        If the first line starts an array, or a line already has one of the keys to add.
     """
     for number, line in enumerate(lines, start=1):
         if number == 1 and ARRAY_START.match(line):
             raise UserError(
-                f"{name} is a JSON array, not JSON lines: write one object a line, as with "
-                "jq --compact-output '.[]'"
+                f"{name} is a JSON array, not JSON lines",
+                "write one object per line, as with jq --compact-output '.[]'",
             )
         if is_too_long(line):
             yield number, None, None, "line too long", TOO_LONG
@@ -110,43 +110,43 @@ def read_lines(
     Parameters
     ----------
     file : text file
-        What to read, undecodable bytes as lone surrogates (PEP 383).
+        The open file, with undecodable bytes as lone surrogates (PEP 383).
     kind : {'csv', 'tsv', 'jsonl'}
         Its format.
     text_column : str
         The column that holds the messages.
     added : sequence of str
-        Columns that it must not have.
+        Columns that the output will have besides; the file must not have them.
     name : object
-        What to call it in messages.
+        The name of the file, for messages.
     is_live : bool
-        Whether somebody may write it at the moment: rows then do not wait for many others.
+        Whether somebody may be writing to it, as to a pipe: then chunks do not wait to be full.
 
     Raises
     ------
     UserError
-        If there is no header, or it lacks the column or has one that would be added.
+        If there is no header, or the header lacks the column or has one of those to add.
     """
     lines = bound_lines(file, LINE_ENDS[kind])
     collect = gather_live if is_live else gather
     if kind == "jsonl":
         return None, collect(check_json(lines, text_column, added, name))
     records = split_csv(lines) if kind == "csv" else split_tsv(lines)
-    _, header, *fault, _ = next(records, (1, [], "", "", ""))
+    _, header, *problem, _ = next(records, (1, [], "", "", ""))
     if not header:
         raise UserError(
             f"{name} does not start with a header: "
-            f"{': '.join(filter(None, fault)) or 'its first line is empty'}"
+            f"{': '.join(filter(None, problem)) or 'its first line is empty'}"
         )
     if "\r" in "".join(header) and kind == "tsv":
         raise UserError(
-            f"{name} has carriage returns within its lines: end lines with line feeds, as with "
-            "tr '\\r' '\\n'"
+            f"{name} has carriage returns within its lines",
+            "end lines with line feeds, as with tr '\\r' '\\n'",
         )
     if not is_encodable("".join(header)):
         raise UserError(
-            f"the header of {name} is not in the encoding expected: name the right one with "
-            "--encoding, such as latin-1"
+            f"the header of {name} is not in the expected encoding",
+            "name the correct encoding with --encoding, such as latin-1",
         )
     place = find_column(header, text_column, name)
     refuse_taken(header, added, name)
@@ -154,9 +154,9 @@ def read_lines(
 
 
 def quote(field: str) -> str:
-    """Return a field of CSV in quotes if it needs them.
+    """Return a field of CSV, in quotes if it needs them.
 
-    Python's writer leaves a lone carriage return bare, which readers take for the end of a row.
+    Python's csv.writer does not quote a lone carriage return, which readers take for a line end.
     """
     return '"' + field.replace('"', '""') + '"' if NEEDS_QUOTES.search(field) else field
 
@@ -174,7 +174,7 @@ def make_writer(file: TextIO, kind: str, header: list[str] | None, added: Sequen
 
     def write_json(rows: list[str], values: Sequence[list]) -> None:
         for row, more in zip(rows, zip(*values, strict=True), strict=True):
-            # The object has a member, its text, so that a comma fits.
+            # The object has at least one member, its text, so a comma is valid here.
             members = json.dumps(dict(zip(added, more, strict=True)), ensure_ascii=False)
             file.write(f"{row[:-1].rstrip()}, {members[1:]}\n")
 

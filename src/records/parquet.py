@@ -1,4 +1,4 @@
-"""Messages in Parquet files: read and written chunk by chunk, every column as it is."""
+"""Messages in Parquet files: read and written in chunks, with all columns unchanged."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,12 +23,12 @@ from records.chunks import (
     refuse_taken,
 )
 
-# Small row groups make large files, large ones need memory.
+# The size of a row group to write: small ones make large files, large ones need memory.
 GROUP_CHUNKS = 20
 GROUP_BYTES = 64_000_000
-# Rows that are read at a time: a few kilobytes of a file can hold a million long texts.
+# Rows to read at a time: a few kilobytes of a file can hold a million long texts.
 READ_ROWS = 200
-# Else a whole row group is read at once, however large.
+# Without a buffer size, pyarrow reads a whole row group at once, however large.
 READ_BYTES = 1 << 20
 TEXT_TYPES = (pa.string(), pa.large_string(), pa.string_view(), pa.null())
 
@@ -43,20 +43,20 @@ def list_texts(column: Any) -> list[str | None]:
 
 
 def split_table(table: Any, text_column: str, start: int) -> Chunk:
-    """Split the rows of a table, the first of them number ``start``, into a chunk."""
+    """Return the rows of a table as a chunk; ``start`` is the number of its first row."""
     texts = list_texts(table.column(text_column))
     found = [inspect_text(text) for text in texts]
-    good = [text for text, (fault, _) in zip(texts, found, strict=True) if text and not fault]
-    rejected = [Rejection(row, *fault) for row, fault in enumerate(found, start) if fault[0]]
-    # Runs of good rows: Arrow can slice columns of every type, but not filter them.
-    is_good = [not fault for fault, _ in found]
+    good = [text for text, (reason, _) in zip(texts, found, strict=True) if text and not reason]
+    rejected = [Rejection(row, *reason) for row, reason in enumerate(found, start) if reason[0]]
+    # Slices of good rows, since Arrow cannot filter columns of every type.
+    is_good = [not reason for reason, _ in found]
     edges = np.flatnonzero(np.diff(is_good, prepend=False, append=False))
     runs = [table.slice(i, j - i) for i, j in zip(edges[::2], edges[1::2], strict=True)]
     return Chunk(good, pa.concat_tables(runs or [table.slice(0, 0)]), rejected)
 
 
 def join_batches(batches: Iterable[Any]) -> Iterator[Any]:
-    """Yield tables of as many record batches as make a chunk."""
+    """Join record batches into tables of the size of a chunk."""
     waiting: list[Any] = []
     for batch in batches:
         waiting.append(batch)
@@ -71,14 +71,16 @@ def join_batches(batches: Iterable[Any]) -> Iterator[Any]:
 def read_batches(
     parquet: Any, text_column: str, rows_read: list[int], path: Path
 ) -> Iterator[Chunk]:
-    """Yield the chunks of an open file, counting its rows in ``rows_read``."""
+    """Yield the chunks of an open file; add the rows that are read to ``rows_read[0]``."""
     try:
         for table in join_batches(parquet.iter_batches(READ_ROWS)):
             chunk = split_table(table, text_column, rows_read[0] + 1)
             rows_read[0] += len(table)
             yield chunk
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path} is damaged after row {rows_read[0]}: {error}") from error
+        raise UserError(
+            f"{path} is damaged after row {rows_read[0]} ({error})", "fetch or make it again"
+        ) from error
 
 
 @contextmanager
@@ -88,18 +90,23 @@ def open_parquet(path: Path, text_column: str, added: Sequence[str]) -> Iterator
     Raises
     ------
     UserError
-        If it is damaged, lacks the column, has one that would be added, or has no text there.
+        If it is damaged, lacks the column, has one of those to add, or its column is not text.
     """
     try:
         parquet = pq.ParquetFile(path, buffer_size=READ_BYTES)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path} is not a readable Parquet file: {error}") from error
+        raise UserError(
+            f"{path} is not a readable Parquet file ({error})", "fetch or make it again"
+        ) from error
     with parquet:
         schema = parquet.schema_arrow
         found = schema.field(find_column(schema.names, text_column, path)).type
         refuse_taken(schema.names, added, path)
         if (found.value_type if pa.types.is_dictionary(found) else found) not in TEXT_TYPES:
-            raise UserError(f"{path}: column {text_column!r} is {found}, not text")
+            raise UserError(
+                f"{path}: column {text_column!r} is {found}, not text",
+                "name the column that holds the messages with --text-column",
+            )
         rows_read = [0]
         chunks = read_batches(parquet, text_column, rows_read, path)
         yield Source(schema, chunks, parquet.metadata.num_rows, lambda: rows_read[0])
@@ -107,7 +114,7 @@ def open_parquet(path: Path, text_column: str, added: Sequence[str]) -> Iterator
 
 @contextmanager
 def create_parquet(path: Path, schema: Any, added: Sequence[str]) -> Iterator[Write]:
-    """Give a function that writes rows with label, probability and version added."""
+    """Open a file; give a function that writes rows with label, probability and version added."""
     fields = [
         pa.field(name, kind)
         for name, kind in zip(added, (pa.string(), pa.float64(), pa.string()), strict=True)

@@ -1,4 +1,4 @@
-"""What params.yaml says of the data, as far as using a model needs it."""
+"""Parameters of the data that training and prediction share."""
 
 import codecs
 import json
@@ -12,7 +12,7 @@ from core.params import Params
 
 
 def refuse_unquoted(name: object) -> object:
-    """Raise ``ValueError`` for what YAML takes for a number, a truth value or nothing."""
+    """Raise ``ValueError`` for values that YAML reads as a number, a boolean or null."""
     if name is None or isinstance(name, int | float):
         raise ValueError(f"YAML does not read this as text: quote it, as in '{json.dumps(name)}'")
     return name
@@ -23,12 +23,12 @@ Name = Annotated[str, BeforeValidator(refuse_unquoted)]
 
 
 def find_repeated(columns: Sequence[str]) -> str:
-    """Return the first column name that stands there more than once, or ''; blanks are no name."""
+    """Return the first column name that occurs more than once, or ''; blank names may repeat."""
     return next((name for name, n in Counter(columns).items() if n > 1 and name.strip()), "")
 
 
 def check_encoding(name: str) -> str:
-    """Return a text encoding's own name, or raise ``ValueError``."""
+    """Return the canonical name of a text encoding, or raise ``ValueError``."""
     try:
         "".encode(name)
         return codecs.lookup(name).name
@@ -57,7 +57,7 @@ class DataParams(Params):
 
 
 class FileParams(DataParams):
-    """What a file to predict shares with the training data."""
+    """Properties that a file to predict shares with the training data."""
 
     encoding: Encoding
     max_rejected_share: Share

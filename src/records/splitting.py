@@ -1,27 +1,28 @@
-"""Split text into records, each of bounded length: CSV (RFC 4180), and TSV and the like."""
+"""Split text into records of limited length: CSV (RFC 4180), and TSV and similar formats."""
 
 import csv
 from collections import deque
 from collections.abc import Iterator
 from typing import TextIO
 
-# Characters of a line with its end, and of a record of CSV that spans lines.
+# The most characters of a line with its end, and of a record of CSV that spans lines.
 MAX_LINE = 1_000_000
 TOO_LONG = f"more than {MAX_LINE:,} characters"
-# Records are bounded, so fields need not be: this is for the whole process.
+# A field may be as long as a record. This limit applies to the whole process.
 csv.field_size_limit(MAX_LINE)
 
-# A carriage return alone ends a line of CSV, and none of the others.
+# A carriage return alone ends a line of CSV, but not of the other formats.
 LINE_ENDS: dict[str, tuple[str, ...]] = {"csv": ("\n", "\r"), "tsv": ("\n",), "jsonl": ("\n",)}
 
-# The first line's number, fields, why there are none, the particulars, and what is written there.
+# Number of the first line, fields, reason for rejection or '', detail, the text of the record.
 Record = tuple[int, list[str], str, str, str]
 
 
 def bound_lines(file: TextIO, ends: tuple[str, ...]) -> Iterator[str]:
-    """Yield the lines of a file; of one that is too long, a character more than the limit.
+    """Yield the lines of a file; cut a line that is too long to one character above the limit.
 
-    Its rest is read too, but never held as a whole. ``ends`` are the characters that end a line.
+    The rest of such a line is skipped in pieces, so it is never in memory as a whole. ``ends`` are
+    the characters that end a line.
     """
     line = file.readline(MAX_LINE + 1)
     while line:
@@ -35,20 +36,21 @@ def bound_lines(file: TextIO, ends: tuple[str, ...]) -> Iterator[str]:
 
 
 def is_too_long(line: str) -> bool:
-    """Tell whether ``bound_lines`` has cut a line."""
+    """Return whether ``bound_lines`` has cut a line."""
     return len(line) > MAX_LINE
 
 
 def split_csv(lines: Iterator[str], separator: str = ",") -> Iterator[Record]:
-    """Yield the records of CSV (RFC 4180), fields of which may be quoted.
+    """Yield the records of CSV (RFC 4180), whose fields may be quoted.
 
-    A stray quote makes the reader run on, to the next quote or the limit. It costs the record's
-    first line alone: the lines after it are read again. Within them all were between quotes, so
-    another record that goes on there would fail where the first one did: it is not tried.
+    After a stray quote the reader continues to the next quote or to the limit. Only the first line
+    of that record is rejected; the lines after it are read again. While they are read again, a
+    record that spans lines would fail at the same place as the first one, so it is rejected at
+    once. This keeps the time proportional to the length.
     """
     again: deque[str] = deque()
     used: list[str] = []
-    length, fault = 0, ""
+    length, problem = 0, ""
 
     def feed() -> Iterator[str]:
         nonlocal length
@@ -61,7 +63,7 @@ def split_csv(lines: Iterator[str], separator: str = ",") -> Iterator[Record]:
             if length > MAX_LINE:
                 raise csv.Error(f"no end within {MAX_LINE:,} characters")
             yield line
-        raise csv.Error(fault)
+        raise csv.Error(problem)
 
     number = 1
     reader = csv.reader(feed(), delimiter=separator, strict=True)
@@ -74,9 +76,9 @@ def split_csv(lines: Iterator[str], separator: str = ",") -> Iterator[Record]:
         except StopIteration:
             return
         except csv.Error as error:
-            fault = str(error)
+            problem = str(error)
             is_long = is_too_long(used[0])
-            reason, detail = ("line too long", TOO_LONG) if is_long else ("broken quoting", fault)
+            reason, detail = ("line too long", TOO_LONG) if is_long else ("broken quoting", problem)
             again.extendleft(reversed(used[1:]))
             del used[1:]
             reader = csv.reader(feed(), delimiter=separator, strict=True)
@@ -85,7 +87,7 @@ def split_csv(lines: Iterator[str], separator: str = ",") -> Iterator[Record]:
 
 
 def split_tsv(lines: Iterator[str], separator: str = "\t") -> Iterator[Record]:
-    """Yield the records of TSV and the like, one a line, in which quotes mean nothing."""
+    """Yield the records of TSV and similar formats: one per line, quotes have no meaning."""
     for number, line in enumerate(lines, start=1):
         if is_too_long(line):
             yield number, [], "line too long", TOO_LONG, line

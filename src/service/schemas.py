@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic import Tag as Named
 
-from records.chunks import find_fault
+from records.chunks import find_problem
 
 # Lengths of texts are limited both as received and once they are normalised (NFKC), which can make
 # 18 characters of one.
@@ -29,7 +29,7 @@ MAX_KEYS = 20
 
 def check_text(text: str) -> str:
     """Return a message that can be scored, or raise ``ValueError``."""
-    if fault := find_fault(text):
+    if fault := find_problem(text):
         raise ValueError(f"cannot be scored: {fault}")
     return text
 

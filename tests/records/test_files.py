@@ -84,7 +84,7 @@ def write_csv(rows):
         ("a.gz", "b.gz", "jsonl", "jsonl"),
     ],
 )
-def test_suffixes_tell_the_format(tmp_path, source, target, chosen, expected):
+def test_suffixes_determine_the_format(tmp_path, source, target, chosen, expected):
     paths = [STREAM if name == "-" else tmp_path / name for name in (source, target)]
     assert choose_format(*paths, chosen) == expected
 
@@ -93,14 +93,14 @@ def test_suffixes_tell_the_format(tmp_path, source, target, chosen, expected):
     ("source", "target", "chosen", "message"),
     [
         ("a.xlsx", "b.csv", None, r"a\.xlsx ends in none of \.csv.*--format"),
-        ("-", "-", None, "a pipe has no name: say what its format is"),
-        ("a.csv", "b.parquet", None, r"b\.parquet has another suffix .* let it end in \.csv"),
+        ("-", "-", None, "a pipe has no name: give the format"),
+        ("a.csv", "b.parquet", None, r"b\.parquet has another suffix .* ends in \.csv"),
         ("-", "b.parquet", None, "Parquet cannot be piped"),
         ("-", "-", "parquet", "Parquet cannot be piped"),
         ("a.gz", "b.csv", None, r"a\.gz ends in none of \.csv.*--format"),
-        ("a.csv", "b.tsv.gz", None, r"b\.tsv\.gz has another suffix .* let it end in \.csv"),
-        ("a.parquet.gz", "b.parquet", None, r"Parquet is compressed by itself: .*\.gz"),
-        ("a.parquet", "b.gz", "parquet", r"Parquet is compressed by itself: .*\.gz"),
+        ("a.csv", "b.tsv.gz", None, r"b\.tsv\.gz has another suffix .* ends in \.csv"),
+        ("a.parquet.gz", "b.parquet", None, r"not read or written with gzip: .*\.gz"),
+        ("a.parquet", "b.gz", "parquet", r"not read or written with gzip: .*\.gz"),
     ],
 )
 def test_says_why_there_is_no_format(tmp_path, source, target, chosen, message):
@@ -132,8 +132,8 @@ def test_broken_csv_loses_no_line(lines):
     assert numbers == sorted(set(numbers))
     assert all(1 <= number <= len(physical) for number in numbers)
     # A broken record is its first line alone, so the next one starts right after it.
-    for (number, _, fault, *_), following in zip(records, [*numbers, None][1:], strict=True):
-        if fault and following is not None:
+    for (number, _, reason, *_), following in zip(records, [*numbers, None][1:], strict=True):
+        if reason and following is not None:
             assert following == number + 1
 
 
@@ -141,7 +141,7 @@ def test_broken_csv_loses_no_line(lines):
 def test_accepted_and_rejected_lines_are_all_lines(lines):
     for rows in (
         check_json(iter(lines), "a", [], "it"),
-        ((number, fields, "", *fault) for number, fields, *fault, _ in split_tsv(iter(lines))),
+        ((number, fields, "", *reason) for number, fields, *reason, _ in split_tsv(iter(lines))),
     ):
         chunks = list(gather(rows))
         assert sum(len(c.texts) + len(c.rejected) for c in chunks) == len(lines)
@@ -166,7 +166,7 @@ def test_a_live_source_is_gathered_as_a_file_is():
     assert max(len(chunk.texts) + len(chunk.rejected) for chunk in chunks) <= CHUNK_ROWS
 
 
-def test_a_live_row_waits_for_no_other():
+def test_a_live_row_does_not_wait_for_others():
     is_taken = threading.Event()
 
     def read():
@@ -232,14 +232,14 @@ def test_no_line_is_longer_than_the_limit_and_none_is_lost(kind, end, lines):
 )
 @pytest.mark.parametrize("length", [21, 22, 41, 42, 43, 100])
 @pytest.mark.usefixtures("short_lines")
-def test_a_line_that_is_too_long_costs_itself_alone(kind, text, length):
+def test_only_the_line_that_is_too_long_is_rejected(kind, text, length):
     _, rows, rejected = read_whole(text.format("x" * length), kind)
     assert rows == [["a"], ["b"]]
     assert [(row.line, row.reason) for row in rejected] == [(3, "line too long")]
 
 
 @pytest.mark.usefixtures("short_lines")
-def test_a_long_line_of_json_costs_itself_alone():
+def test_only_the_line_of_json_that_is_too_long_is_rejected():
     lines = ['{"text":"a"}', '{"text":"a"}' + " " * 20 + "x", '{"text":"b"}']
     _, rows, rejected = read_whole("\n".join(lines), "jsonl")
     assert rows == [lines[0], lines[2]]
@@ -247,7 +247,7 @@ def test_a_long_line_of_json_costs_itself_alone():
 
 
 @pytest.mark.usefixtures("short_lines")
-def test_a_record_that_is_too_long_costs_its_first_line():
+def test_only_the_first_line_of_a_record_that_is_too_long_is_rejected():
     _, rows, rejected = read_whole('text\n"aaaa\nbbbb\ncccc\ndddd\neeee"\nf\n', "csv")
     assert [row.line for row in rejected] == [2]
     assert rejected[0].reason == "broken quoting"
@@ -263,7 +263,7 @@ def test_quotes_that_never_close_are_read_once():
     lines = [f'x","{n}\n' for n in range(20_000)]
     read = []
     records = list(split_csv(read.append(line) or line for line in lines))
-    assert [fault for _, _, fault, *_ in records] == ["broken quoting"] * len(lines)
+    assert [reason for _, _, reason, *_ in records] == ["broken quoting"] * len(lines)
 
 
 @pytest.mark.parametrize(
@@ -340,7 +340,7 @@ def test_a_list_of_something_else_is_one_bad_row(tmp_path):
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
-def test_rejects_what_json_has_no_number_for(tmp_path, number):
+def test_rejects_numbers_that_json_does_not_have(tmp_path, number):
     path = tmp_path / "messages.jsonl"
     path.write_text(f'{{"text": "a", "n": [{number}]}}\n{{"text": "b"}}\n')
     target, rejected = copy(path, "jsonl")
@@ -360,7 +360,7 @@ def test_keeps_odd_json_as_it_is(tmp_path):
 def test_says_that_carriage_returns_end_no_line_of_tsv(tmp_path):
     path = tmp_path / "messages.tsv"
     path.write_bytes(b"id\ttext\r1\ta\r2\tb\r")
-    with pytest.raises(ValueError, match="has carriage returns within its lines: end lines with"):
+    with pytest.raises(ValueError, match="has carriage returns within its lines: end lines"):
         copy(path, "tsv")
 
 
@@ -384,7 +384,7 @@ def test_says_that_a_header_is_too_long(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "compress"), [("csv", False), ("csv", True), ("jsonl", False), ("parquet", False)]
 )
-def test_names_the_file_that_the_disk_has_no_room_for(tmp_path, kind, compress):
+def test_names_the_file_that_does_not_fit_on_the_disk(tmp_path, kind, compress):
     path = tmp_path / f"messages.{kind}"
     df = pd.DataFrame({"text": [os.urandom(500).hex() for _ in range(1000)]})
     if kind == "parquet":
@@ -417,7 +417,7 @@ def test_csv_rejects_what_cannot_be_scored(tmp_path):
     )
 
 
-def test_a_quote_that_is_never_closed_costs_one_line(tmp_path):
+def test_only_the_line_of_an_unclosed_quote_is_rejected(tmp_path):
     path = tmp_path / "messages.csv"
     path.write_text('text\n"open\n' + "message\n" * 50_000)
     target, rejected = copy(path, "csv")
@@ -488,7 +488,7 @@ def test_columns_without_a_name_may_be_many(tmp_path):
         ("text{0}text", "has the column 'text' more than once: rename or remove one"),
         ("text{0}id{0}id", "has the column 'id' more than once: rename or remove one"),
         ("text{0}label", "has a column 'label' already: .*--prefix"),
-        ("text{0}\udcff", "header .* is not in the encoding expected: name .* --encoding"),
+        ("text{0}\udcff", "header .* is not in the expected encoding: name .* --encoding"),
     ],
 )
 def test_refuses_a_header(tmp_path, kind, header, message):
@@ -509,7 +509,7 @@ def test_refuses_a_line_of_json_that_has_a_key_to_add(tmp_path):
 
 
 def test_names_a_missing_file(tmp_path):
-    with pytest.raises(UserError, match=r"no\.csv does not exist: mend --input"):
+    with pytest.raises(UserError, match=r"no\.csv does not exist: correct --input"):
         copy(tmp_path / "no.csv", "csv")
 
 
@@ -540,7 +540,7 @@ def test_refuses_parquet_from_a_pipe_with_a_name(tmp_path):
         copy(path, "parquet")
 
 
-def test_tells_how_much_is_read(tmp_path):
+def test_reports_how_much_has_been_read(tmp_path):
     path = tmp_path / "messages.csv"
     path.write_text("text\n" + "message\n" * 10 * CHUNK_ROWS)
     with open_source(path, "csv", "text", ADDED) as source:
@@ -551,7 +551,7 @@ def test_tells_how_much_is_read(tmp_path):
 
 
 def make_table(n):
-    """Return a table of every kind of column that could change on the way."""
+    """Return a table with every kind of column that a copy could change."""
     return pd.DataFrame(
         {
             "text": [f"message {i}" for i in range(n)],
@@ -602,7 +602,7 @@ def test_parquet_rejects_undecodable_bytes(tmp_path):
     assert pq.read_table(target)["text"].to_pylist() == ["good"]
 
 
-def test_parquet_without_a_row_stays_so(tmp_path):
+def test_parquet_without_rows_gives_parquet_without_rows(tmp_path):
     path = tmp_path / "messages.parquet"
     pq.write_table(pa.table({"text": pa.array([], pa.string())}), path)
     target, _ = copy(path, "parquet")

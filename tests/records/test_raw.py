@@ -1,4 +1,4 @@
-"""Tests of the raw file: its encoding, its records and their contract."""
+"""Tests of the raw file: decoding, splitting and checking."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_broken_quoting_and_quotes_that_swallow_lines_are_reasons(read):
 
 
 @pytest.mark.parametrize(
-    ("line", "fault"),
+    ("line", "expected"),
     [
         ("ham\thello", ("", "")),
         ("eggs\thello", ("unknown label", "'eggs'")),
@@ -57,10 +57,10 @@ def test_broken_quoting_and_quotes_that_swallow_lines_are_reasons(read):
         ("ham\ta\0b", ("NUL character", "")),
     ],
 )
-def test_finds_the_fault_of_a_record(read, params_file, line, fault):
+def test_returns_why_a_record_is_rejected(read, params_file, line, expected):
     params = read_params(params_file(), "data_validation", ValidationParams)
     (record,) = read(line)
-    assert check_record(record, 0, 1, 2, params) == fault
+    assert check_record(record, 0, 1, 2, params) == expected
 
 
 @pytest.mark.parametrize(
@@ -86,12 +86,12 @@ def test_decodes(raw, encoding, text):
         (b"\x01\x02" * 100, "utf-8", "the file is binary"),
     ],
 )
-def test_refuses_bytes_that_are_no_text(raw, encoding, message):
+def test_refuses_bytes_that_are_not_text(raw, encoding, message):
     with pytest.raises(ValueError, match=message):
         decode(raw, encoding)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
-def test_utf_16_is_told_with_and_without_its_mark(encoding):
+def test_recognises_utf_16_with_and_without_its_mark(encoding):
     assert looks_like_utf16("ham\thello there".encode(encoding))
     assert not looks_like_utf16(b"ham\thello there")
