@@ -1,1 +1,1 @@
-"""The branches of the feature transformer, and matrices."""
+"""The feature transformer, and files of feature matrices."""

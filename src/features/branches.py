@@ -15,7 +15,7 @@ from features.matrices import as_float32
 from text.statistics import count_patterns, name_patterns
 from text.tokens import TextParams, prepare_messages
 
-# The column a branch reads, and how its vectoriser finds n-grams there.
+# For each branch of n-grams: the column it reads, and options of its vectoriser.
 BRANCHES = {
     "words": ("tokens", {"analyzer": "word", "token_pattern": "[^ ]+"}),
     "characters": ("text", {"analyzer": "char_wb"}),
@@ -23,7 +23,7 @@ BRANCHES = {
 
 
 class BranchParams(Params):
-    """What ``params.yaml`` says of one branch of n-grams."""
+    """A branch of n-grams, from section ``feature_engineering`` of params.yaml."""
 
     enabled: bool
     vectorizer: Literal["tfidf", "count", "hashing"]
@@ -35,7 +35,7 @@ class BranchParams(Params):
 
     @model_validator(mode="after")
     def values_agree(self) -> "BranchParams":
-        """Raise ``ValueError`` if the values contradict one another."""
+        """Raise ``ValueError`` if the values contradict each other."""
         if self.min_ngram > self.max_ngram:
             raise ValueError("min_ngram is above max_ngram")
         if isinstance(self.min_df, float) and not 0 < self.min_df < 1:
@@ -46,13 +46,13 @@ class BranchParams(Params):
 
 
 class StatisticsParams(Params):
-    """What ``params.yaml`` says of the branch of message statistics."""
+    """The branch of message statistics, from section ``feature_engineering`` of params.yaml."""
 
     enabled: bool
 
 
 class FeatureParams(Params):
-    """What ``params.yaml`` says of features."""
+    """The section ``feature_engineering`` of params.yaml."""
 
     words: BranchParams
     characters: BranchParams
@@ -60,21 +60,22 @@ class FeatureParams(Params):
 
     @model_validator(mode="after")
     def some_branch_is_enabled(self) -> "FeatureParams":
-        """Raise ``ValueError`` if there would be no feature at all."""
+        """Raise ``ValueError`` if every branch is disabled."""
         if not (self.words.enabled or self.characters.enabled or self.statistics.enabled):
             raise ValueError("every branch is off: set enabled: true for at least one")
         return self
 
 
 def build_branch(params: BranchParams, options: dict) -> Pipeline:
-    """Return the unfitted transformer of one branch: n-gram counts, weighted.
+    """Return the unfitted transformer of one branch: weighted counts of n-grams.
 
     Parameters
     ----------
     params : BranchParams
-        ``count`` and ``hashing`` are the counts themselves and TF-IDF of hashed counts.
+        Vectorizer ``tfidf`` gives TF-IDF, ``hashing`` TF-IDF of hashed counts, ``count`` counts
+        without weights.
     options : dict
-        How the vectoriser finds n-grams.
+        Options of the vectoriser, from ``BRANCHES``.
     """
     options = {**options, "lowercase": False, "ngram_range": (params.min_ngram, params.max_ngram)}
     if params.vectorizer == "hashing":
@@ -93,7 +94,7 @@ def build_branch(params: BranchParams, options: dict) -> Pipeline:
 
 
 def build_columns(params: FeatureParams) -> ColumnTransformer:
-    """Return the unfitted transformer of a table with ``text`` and ``tokens``."""
+    """Return the unfitted transformer for a table with columns ``text`` and ``tokens``."""
     branches: list[tuple[str, TransformerMixin, str]] = [
         (name, build_branch(getattr(params, name), options), column)
         for name, (column, options) in BRANCHES.items()
@@ -101,17 +102,18 @@ def build_columns(params: FeatureParams) -> ColumnTransformer:
     ]
     if params.statistics.enabled:
         counts = FunctionTransformer(count_patterns, feature_names_out=name_patterns)
-        # Into 0 to 1, the range of the other features, and still none of them negative.
+        # Scaled to 0 to 1, like the other features; naive Bayes needs features of at least 0.
         steps = [("counts", counts), ("scale", MaxAbsScaler(clip=True))]
         branches.append(("statistics", Pipeline(steps), "text"))
     return ColumnTransformer(branches, sparse_threshold=1)
 
 
 def freeze_vocabularies(columns: ColumnTransformer) -> None:
-    """Replace the fitted vectorisers by unfitted ones that are given the vocabulary.
+    """Replace fitted vectorisers by new ones with a fixed vocabulary.
 
-    They do the same, need no fitting, and hold an array instead of a dictionary, which is small and
-    quick to store and load. They also lack ``_stop_words_id``, which differs in every process.
+    They give the same features without fitting. An array of terms is smaller and faster to store
+    and load than the dictionary of a fitted vectoriser, and a new vectoriser has no
+    ``_stop_words_id``, which differs in every process.
     """
     for name in BRANCHES:
         if name not in columns.named_transformers_:
@@ -126,7 +128,7 @@ def freeze_vocabularies(columns: ColumnTransformer) -> None:
 
 
 def assemble(columns: ColumnTransformer, text: TextParams) -> Pipeline:
-    """Return the transformer from messages as received to float32 features."""
+    """Return the pipeline that turns messages as received into float32 features."""
     prepare = FunctionTransformer(
         prepare_messages,
         kw_args={

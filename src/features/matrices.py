@@ -1,4 +1,4 @@
-"""Sparse feature matrices between stages."""
+"""Files of sparse feature matrices, for the next stage."""
 
 from pathlib import Path
 
@@ -19,7 +19,8 @@ def as_float32(X: sp.spmatrix | np.ndarray) -> sp.csr_matrix:
 def save_matrix(X: sp.csr_matrix, path: Path) -> None:
     """Write a CSR matrix as ``.npz``; equal matrices give equal bytes.
 
-    Not compressed: that takes half as long as computing the features, and saves half the size.
+    It is not compressed: compression would save half the size, but take half as long as computing
+    the features.
     """
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         sp.save_npz(file, X, compressed=False)
@@ -31,21 +32,20 @@ def load_matrix(path: Path, n_rows: int) -> sp.csr_matrix:
     Raises
     ------
     UserError
-        If there is no such file.
-    UserError
-        If the file is damaged or has not ``n_rows`` rows.
+        If the file does not exist, is damaged, or does not have ``n_rows`` rows.
     """
     if not path.is_file():
-        raise UserError(f"{path} does not exist: run 'dvc repro' to make it")
+        raise UserError(f"{path} does not exist", "run 'dvc repro' to make it")
     try:
         with path.open("rb") as file:
             X = sp.load_npz(file)
     except Exception as error:  # numpy, zipfile and zlib each raise their own types
         raise UserError(
-            f"{path} is not a readable feature matrix ({error}): make it anew"
+            f"{path} is not a readable feature matrix ({error})",
+            "run 'dvc repro' to make it again",
         ) from error
     if X.shape[0] != n_rows:
         raise UserError(
-            f"{path} has {X.shape[0]} rows, its table {n_rows}: run feature_engineering again"
+            f"{path} has {X.shape[0]} rows, its table {n_rows}", "run feature_engineering again"
         )
     return X

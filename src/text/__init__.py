@@ -1,1 +1,1 @@
-"""Normalised text, tokens, near-duplicates, statistics."""
+"""Text processing: normalisation, tokens, near-duplicates, statistics of a message."""

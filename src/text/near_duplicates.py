@@ -1,4 +1,4 @@
-"""Find messages that are nearly the same, exactly and in little time."""
+"""Find all near-duplicates among messages, exactly and fast."""
 
 import re
 import sys
@@ -12,15 +12,15 @@ SHINGLE = 5
 DIGITS = re.compile(r"\d+")
 # Rows of the candidate join at a time: bounds its memory.
 BLOCK_ROWS = 500
-# Candidates compared at a time: bounds the memory that many like texts take.
+# Candidate pairs compared at a time: bounds the memory that many similar texts take.
 BLOCK_PAIRS = 100_000
-# Of the shingles that two near-duplicates must share, this part must be among their rarest ones.
-# It sets the time, never the result.
+# The share of their common shingles that two near-duplicates must have among their rarest ones.
+# It changes the time, not the result.
 RARE_SHARE = 0.1
 
 
-def canonise(text: str) -> str:
-    """Return what near-duplicates are compared by: case folded, each run of digits as ``0``."""
+def canonicalise(text: str) -> str:
+    """Return the form in which texts are compared: case folded, each run of digits as ``0``."""
     return DIGITS.sub("0", text.casefold()).ljust(SHINGLE, "\0")
 
 
@@ -31,9 +31,9 @@ def group_near_duplicates(texts: Sequence[str], similarity: float) -> np.ndarray
     folded and with each run of digits mapped to ``0``, is at least ``similarity``. A group is a
     connected component of these pairs.
 
-    Unlike MinHash LSH this misses no pair, and is quicker on short texts: a similar pair shares so
-    many shingles that some must be among the rarest ones of both, so only texts that share enough
-    of these are compared (prefix filtering).
+    Unlike MinHash LSH this misses no pair, and it is faster on short texts. Two similar texts share
+    so many shingles that some of these must be among the rarest ones of both, so it compares only
+    texts that share enough of their rarest shingles (prefix filtering).
 
     Parameters
     ----------
@@ -52,13 +52,13 @@ def group_near_duplicates(texts: Sequence[str], similarity: float) -> np.ndarray
     S. Chaudhuri, V. Ganti, R. Kaushik. A primitive operator for similarity joins in data cleaning.
     ICDE 2006. R. Bayardo, Y. Ma, R. Srikant. Scaling up all pairs similarity search. WWW 2007.
     """
-    canonical = [canonise(text) for text in texts]
-    # Messages of one template may be many, and every two of them would be a pair.
+    canonical = [canonicalise(text) for text in texts]
+    # Compare equal forms only once: n messages of one template would make n**2 / 2 pairs.
     place = {text: i for i, text in enumerate(dict.fromkeys(canonical))}
     S = count_shingles(list(place))
     components = np.arange(len(place))
     for i, j in find_candidates(S, similarity):
-        # What is connected already need not be compared: most pairs of a large group.
+        # Skip pairs that are connected already, which are most pairs of a large group.
         is_apart = components[i] != components[j]
         i, j = i[is_apart], j[is_apart]
         similar = are_similar(S, i, j, similarity)
@@ -70,7 +70,7 @@ def group_near_duplicates(texts: Sequence[str], similarity: float) -> np.ndarray
 
 
 def count_shingles(canonical: Sequence[str]) -> sp.csr_matrix:
-    """Return which text has which distinct shingle: binary CSR, int32, (n_texts, n_shingles)."""
+    """Return which text has which shingle: a 0/1 CSR matrix, int32, shape (n_texts, n_shingles)."""
     lengths = np.fromiter(map(len, canonical), np.int64, len(canonical))
     characters = np.frombuffer("".join(canonical).encode("utf-32-le"), np.uint32)
     is_used = np.zeros(sys.maxunicode + 1, bool)
@@ -94,15 +94,18 @@ def count_shingles(canonical: Sequence[str]) -> sp.csr_matrix:
 
 
 def find_candidates(S: sp.csr_matrix, similarity: float) -> Iterator[np.ndarray]:
-    """Yield arrays of shape (2, n_pairs): rows i < j of ``S``, all so similar ones among them."""
+    """Yield pairs of rows i < j of ``S`` that may be similar, as arrays of shape (2, n_pairs).
+
+    Every pair that is similar enough is among them.
+    """
     sizes = np.diff(S.indptr)
     frequencies = np.bincount(S.indices, minlength=S.shape[1])
     rank = np.empty(S.shape[1], np.int64)
     rank[np.argsort(frequencies, kind="stable")] = np.arange(S.shape[1])
     S = sp.csr_matrix((S.data, rank[S.indices], S.indptr), shape=S.shape)
     S.sort_indices()
-    # Of its partner's shingles a text of n shares at least ceil(similarity * n) (1e-9: rounding).
-    # At least k of these are among its n - need + k rarest, and likewise for the partner.
+    # A text with n shingles shares at least need = ceil(similarity * n) of them with a similar
+    # text (1e-9: rounding), and at least k of these are among its n - need + k rarest ones.
     need = np.ceil(similarity * sizes - 1e-9).astype(np.int64)
     k = np.clip((RARE_SHARE * need).astype(np.int64), 1, need)
     place = np.arange(S.nnz) - np.repeat(S.indptr[:-1], sizes)
@@ -122,14 +125,14 @@ def find_candidates(S: sp.csr_matrix, similarity: float) -> Iterator[np.ndarray]
 
 
 def are_similar(S: sp.csr_matrix, i: np.ndarray, j: np.ndarray, similarity: float) -> np.ndarray:
-    """Tell of which rows ``i`` and ``j`` of ``S`` the Jaccard similarity is at least so high."""
+    """Return for which pairs of rows of ``S`` the Jaccard similarity is at least ``similarity``."""
     sizes = np.diff(S.indptr)
     both = np.asarray(S[i].multiply(S[j]).sum(axis=1)).ravel()
     return both >= similarity * (sizes[i] + sizes[j] - both) - 1e-9
 
 
 def connect(components: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """Return the components of all texts with those of texts ``i`` and ``j`` joined."""
+    """Return the components of all texts after joining those of each pair ``i``, ``j``."""
     n = len(components)
     graph = sp.coo_matrix((np.ones(len(i), bool), (components[i], components[j])), shape=(n, n))
     _, joined = connected_components(graph, directed=False)

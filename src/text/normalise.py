@@ -1,20 +1,20 @@
-"""Normalise the text of a message: the first thing done to it, in training and in use."""
+"""Normalise the text of a message: the first step of processing, in training and prediction."""
 
 import re
 import unicodedata
 from functools import cache
 
-# As in UAX 15's Stream-Safe Text Format. No language needs more, and putting n of them in order
-# takes time that grows with n squared.
+# As in UAX 15's Stream-Safe Text Format. No language needs more, and sorting n marks takes time
+# that grows with n squared.
 MAX_MARKS = 30
-# Characters that are normalised at a time to count them.
+# Characters to normalise at a time in order to count them.
 PIECE = 256
 
 
 @cache
 def compile_excess() -> re.Pattern[str]:
-    """Return a pattern of a run of more than ``MAX_MARKS`` combining marks; group 1 may stay."""
-    # There are none outside this range. Some become marks only by normalising.
+    """Return a pattern for runs of more than ``MAX_MARKS`` combining marks; group 1 is kept."""
+    # No mark is outside this range. Some characters become marks only when they are normalised.
     marks = "".join(
         character
         for character in map(chr, range(0x300, 0x1F000))
@@ -24,14 +24,14 @@ def compile_excess() -> re.Pattern[str]:
 
 
 def limit_marks(text: str) -> str:
-    """Leave out what exceeds ``MAX_MARKS`` combining marks in a row."""
+    """Cut each run of combining marks to the first ``MAX_MARKS``."""
     return compile_excess().sub(r"\1", text) if len(text) > MAX_MARKS else text
 
 
 def normalise_text(text: str) -> str:
     """Return ``text`` in Unicode form NFKC, each run of white space as one blank.
 
-    Where normalising has to put combining marks in order, the first 30 of a run are kept.
+    If a text is not in NFKC, only the first 30 marks of a run of combining marks are kept.
     Normalising twice changes nothing, and the time is proportional to the length.
     Reference: Unicode Standard Annex 15.
 
@@ -39,17 +39,18 @@ def normalise_text(text: str) -> str:
     'FREE entry now'
     """
     if not unicodedata.is_normalized("NFKC", text):
-        # Normalising makes marks of other characters, so their number is limited again.
+        # Normalising can turn other characters into marks, so their number is limited again.
         text = limit_marks(unicodedata.normalize("NFKC", limit_marks(text)))
     # White space last: NFKC turns other characters into blanks.
     return " ".join(text.split())
 
 
 def count_normalised(text: str, limit: int) -> int:
-    """Return how many characters ``text`` has once it is normalised, or more than ``limit``.
+    """Return the number of characters of ``text`` after normalising, or a number above ``limit``.
 
-    One character becomes up to 18. Counting stops at the limit, so that refusing a text takes no
-    longer than taking one of that length. Pieces are counted, whose ends may add a few.
+    One character can become 18. Counting stops at the limit, so rejecting a text takes no longer
+    than normalising one of that length. The text is counted in pieces, so the result can be too
+    high by a few characters at their ends.
     """
     if text.isascii():
         return len(text)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-# Case matters to the capitals alone; a phone number has 5 digits or more, with separators between.
+# A phone number has at least 5 digits, with single separators between them.
 PATTERNS = {
     "characters": re.compile(r"(?s:.)"),
     "digits": re.compile(r"\d"),
@@ -19,17 +19,17 @@ PATTERNS = {
 
 
 def count_patterns(texts: Iterable[str]) -> np.ndarray:
-    """Count what ``PATTERNS`` names in each text.
+    """Count the matches of each of ``PATTERNS`` in each text.
 
     Returns
     -------
     ndarray of float64, shape (n_texts, 6)
-        log(1 + count), so that a long message does not drown the others.
+        log(1 + count), to limit the influence of very long messages.
     """
     counts = [[len(p.findall(text)) for p in PATTERNS.values()] for text in texts]
     return np.log1p(np.array(counts, float).reshape(-1, len(PATTERNS)))
 
 
 def name_patterns(transformer: object, input_features: object) -> list[str]:  # noqa: ARG001
-    """Name the columns of ``count_patterns``, as ``FunctionTransformer`` asks for them."""
+    """Return the names of the columns of ``count_patterns``, for ``FunctionTransformer``."""
     return list(PATTERNS)

@@ -1,4 +1,4 @@
-"""Turn messages into tokens, for training and for prediction alike."""
+"""Turn messages into tokens, in training and prediction."""
 
 import re
 import sys
@@ -16,23 +16,23 @@ from text.normalise import normalise_text
 Stemmer = Literal["none", "snowball", "porter"]
 StopWords = Literal["none", "english"]
 
-# Together these bound the memory of a process that sees messages without end, to some 70 MB.
-# English needs far fewer, and what is longer hardly recurs.
+# These limit the caches of a process that runs for a long time to about 70 MB. English needs far
+# fewer entries, and longer chunks hardly occur twice.
 MAX_CACHED = 2**16
 MAX_CACHED_LENGTH = 40
-# The tokenizer's time grows with the square of a chunk's length. Words and links are shorter; what
-# is longer, such as text in a script without blanks, is tokenised in pieces.
+# The tokenizer's time grows with the square of a chunk's length. Words and most links are shorter;
+# longer chunks, such as text in a script without blanks, are tokenised in pieces.
 MAX_CHUNK_LENGTH = 64
-# Longer ones are links and encoded data: what follows does not recur.
+# Longer tokens are links and encoded data, whose ends hardly occur twice.
 MAX_TOKEN_LENGTH = 40
-# What the tokenizer makes of a character entity such as &#55296;, and nothing can store.
+# The tokenizer turns entities such as &#55296; into surrogates, which cannot be stored as UTF-8.
 SURROGATES = re.compile("[\ud800-\udfff]")
-# The tokenizer shortens these.
+# The tokenizer shortens runs of three or more equal characters.
 TRIPLE = re.compile(r"(.)\1\1")
 
 
 class TextParams(Params):
-    """What ``params.yaml`` says of making tokens."""
+    """The keys of section ``preprocessing`` of params.yaml that are about tokens."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -42,10 +42,10 @@ class TextParams(Params):
 
 
 def import_nltk() -> tuple[ModuleType, ModuleType]:
-    """Import and return what is used of NLTK: ``nltk.stem`` and ``nltk.tokenize.casual``.
+    """Import and return ``nltk.stem`` and ``nltk.tokenize.casual``.
 
-    NLTK imports scikit-learn and scipy.stats if they are there, which takes three quarters of its
-    time, for functions that are not used here. For the moment they are not there.
+    NLTK imports scikit-learn and scipy.stats if they are installed, for functions that are not used
+    here. That takes three quarters of its import time, so both are hidden from it meanwhile.
     """
     hidden = {name: None for name in ("sklearn", "scipy.stats") if name not in sys.modules}
     sys.modules.update(hidden)  # type: ignore[arg-type]
@@ -73,14 +73,14 @@ def build_tokeniser(
 ) -> Callable[[str], str]:
     """Return a function from a normalised text to its tokens, joined by one blank.
 
-    NLTK's ``TweetTokenizer`` sees one blank-separated chunk at a time, so that the result of each
-    distinct chunk, and of each token in it, is computed once and remembered: a chunk is a word with
-    its punctuation, and a corpus has few. No option needs data that NLTK would have to download.
+    NLTK's ``TweetTokenizer`` gets one chunk between blanks at a time, and the results for chunks
+    and their tokens are cached: a chunk is a word with its punctuation, and a corpus has few
+    distinct ones. No option needs data that NLTK would have to download.
 
     Parameters
     ----------
     lowercase : bool
-        Lower-case tokens, emoticons excepted; else stems keep the case of their word.
+        Lower-case tokens other than emoticons; if False, stems keep the case of their word.
     stemmer : {'none', 'snowball', 'porter'}
         NLTK's English stemmer to apply to each token.
     stop_words : {'none', 'english'}
@@ -113,8 +113,8 @@ def build_tokeniser(
         if "&" in chunk or TRIPLE.search(chunk):
             words = (SURROGATES.sub("", word) for word in tokenizer.tokenize(chunk))
             return list(filter(None, words))
-        # All that the tokenizer does when there is no character entity and nothing to shorten;
-        # a plain word, as most chunks are, it returns as it is.
+        # This is all that the tokenizer does if there is no character entity and nothing to
+        # shorten. It returns a word of letters alone, as most chunks are, unchanged.
         return [chunk] if chunk.isalpha() else tokenizer.PHONE_WORD_RE.findall(chunk)
 
     def tokenise_chunk(chunk: str) -> str:
@@ -142,9 +142,9 @@ def build_tokeniser(
 def prepare_messages(
     messages: Iterable[str], lowercase: bool, stemmer: Stemmer, stop_words: StopWords
 ) -> pd.DataFrame:
-    """Turn messages as received into the columns that features are made from.
+    """Turn messages as received into the columns that features are computed from.
 
-    This is the first step of every saved model, so that predicting does what training did.
+    It is the first step of every saved model, so prediction processes text as training did.
 
     Returns
     -------

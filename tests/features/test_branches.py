@@ -14,7 +14,7 @@ TEST = ["free beer", "never seen"]
 
 @pytest.fixture
 def transform(params_file):
-    """Return a function that fits features on messages; it returns theirs, and those of others."""
+    """Return a function that fits features on messages; it returns features of these and TEST."""
 
     def run(messages=TRAIN, **changes):
         defaults = {"characters.enabled": False, "words.max_ngram": 1}

@@ -88,7 +88,7 @@ def test_names_a_file_whose_content_changed(path):
         load_matrix(path, 50)
 
 
-def test_refuses_arrays_that_are_no_sparse_matrix(path):
+def test_refuses_arrays_that_are_not_a_sparse_matrix(path):
     np.savez(path, DENSE)
     with pytest.raises(ValueError, match="not a readable feature matrix"):
         load_matrix(path, 2)

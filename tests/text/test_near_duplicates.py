@@ -1,4 +1,4 @@
-"""Tests of finding near-duplicates, against comparing every pair."""
+"""Tests of finding near-duplicates, compared with a search through every pair."""
 
 import itertools
 import re
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from text import near_duplicates
 from text.near_duplicates import (
     are_similar,
-    canonise,
+    canonicalise,
     count_shingles,
     find_candidates,
     group_near_duplicates,
@@ -63,12 +63,12 @@ def group_every_pair(texts, similarity):
         ["code ٣٤", "code 9"],
     ],
 )
-def test_takes_texts_that_differ_in_case_or_digits_for_the_same(texts):
+def test_treats_texts_that_differ_in_case_or_digits_as_equal(texts):
     assert group_near_duplicates(texts, 1).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("texts", [["ok", "no"], ["", "a"], ["aaaa", "aaaaa"], ["win 1", "win a"]])
-def test_tells_short_texts_apart(texts):
+def test_distinguishes_short_texts(texts):
     assert group_near_duplicates(texts, 0.3).tolist() == [0, 1]
 
 
@@ -128,8 +128,8 @@ def test_finds_groups_across_blocks(texts, similarity):
 
 @settings(deadline=None)
 @given(LONG_TEXTS, SIMILARITIES)
-def test_every_similar_pair_is_a_candidate_and_is_told_apart_from_the_others(texts, similarity):
-    S = count_shingles(list(map(canonise, texts)))
+def test_every_similar_pair_is_a_candidate_and_only_similar_ones_are_kept(texts, similarity):
+    S = count_shingles(list(map(canonicalise, texts)))
     blocks = [np.empty((2, 0), np.int64), *find_candidates(S, similarity)]
     i, j = np.concatenate(blocks, axis=1)
     similar = are_similar(S, i, j, similarity)
@@ -149,14 +149,14 @@ def test_duplicates_join_their_group_and_change_no_other(texts, similarity, data
 @settings(deadline=None)
 @given(st.lists(st.text(max_size=12), max_size=6))
 def test_counts_each_distinct_shingle_of_a_text_once(texts):
-    S = count_shingles(list(map(canonise, texts)))
+    S = count_shingles(list(map(canonicalise, texts)))
     sets = [shingle(text) for text in texts]
     assert S.shape == (len(texts), len(set().union(*sets)))
     assert S.sum(axis=1).ravel().tolist() == [[len(shingles) for shingles in sets]]
     assert set(S.data.tolist()) <= {1}
 
 
-def test_tells_shingles_apart_where_a_number_for_each_would_not_fit_in_64_bits():
+def test_distinguishes_shingles_whose_numbers_would_not_fit_in_64_bits():
     # 8192 characters: in a shingle the first counts 8192**4 = 2**52, and 4096 * 2**52 = 2**64.
     alphabet = [chr(0x4E00 + i) for i in range(8192)]
     tail = "".join(alphabet[1:5])

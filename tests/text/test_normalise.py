@@ -20,7 +20,7 @@ from text.normalise import count_normalised, normalise_text
         ("WIN £500 :-)", "WIN £500 :-)"),
     ],
 )
-def test_brings_equal_texts_to_one_form(text, expected):
+def test_normalises(text, expected):
     assert normalise_text(text) == expected
 
 

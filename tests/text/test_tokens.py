@@ -23,7 +23,7 @@ OPTIONS = st.tuples(
     st.sampled_from(["none", "snowball", "porter"]),
     st.sampled_from(["none", "english"]),
 )
-# Parts of messages at which tokenisers tend to err, besides any characters at all.
+# Parts of messages that tokenisers often get wrong, and arbitrary characters.
 MESSAGES = st.lists(
     st.sampled_from(
         [" ", "\t", "\u00a0", "&nbsp;", "&#32;", "&amp;", ":-)", "'s", "http://", "@", "#", "..."]
@@ -49,7 +49,7 @@ def tokenise(text, lowercase=True, stemmer="none", stop_words="none"):
         ("", ""),
     ],
 )
-def test_parts_words_and_marks(text, expected):
+def test_splits_words_and_punctuation(text, expected):
     assert tokenise(text) == expected
 
 
@@ -133,10 +133,10 @@ def test_cuts_a_very_long_token():
 
 @settings(deadline=None, max_examples=300)
 @given(MESSAGES | st.text(st.characters(categories=["L"]) | st.sampled_from("aA "), max_size=12))
-def test_parts_each_chunk_as_nltk_does(message):
+def test_splits_each_chunk_as_nltk_does(message):
     text = normalise_text(message)
-    parts = [part for chunk in text.split(" ") for part in CASUAL.tokenize(chunk)]
-    expected = " ".join(part[:40] for part in parts)
+    words = [word for chunk in text.split(" ") for word in CASUAL.tokenize(chunk)]
+    expected = " ".join(word[:40] for word in words)
     assert tokenise(text, lowercase=False) == " ".join(expected.split())
 
 
@@ -182,7 +182,7 @@ def test_refuses_an_unknown_option(change):
         TextParams(**{**options, **change})
 
 
-def test_hides_from_nltk_what_takes_long_to_import_and_nobody_else():
+def test_hides_slow_imports_from_nltk_only():
     script = (
         "import sys\n"
         "from text.tokens import build_tokeniser\n"
@@ -231,7 +231,7 @@ def test_a_piece_that_holds_no_token_leaves_no_blank():
     assert tokenise("a" * 64 + "&nbsp;" + "b") == "aaa b"
 
 
-def test_chunks_that_do_not_recur_are_not_kept():
+def test_long_chunks_are_not_cached():
     remember = build_tokeniser(True, "none", "none")
     remember("warm a1")
     tracemalloc.start()
