@@ -21,7 +21,7 @@ N_ROWS = 60
 
 @pytest.fixture
 def inputs(tmp_path):
-    """Write a training table of 60 rows, 40 of them ham, features that nearly tell the label."""
+    """Write a training table of 60 rows, 40 of them ham, and features that predict the label."""
     rng = np.random.default_rng(0)
     is_spam = np.arange(N_ROWS) % 3 == 0
     df = pd.DataFrame({"label": np.where(is_spam, "spam", "ham"), "group": np.arange(N_ROWS)})
@@ -93,7 +93,7 @@ def test_operating_points_come_from_rows_that_were_held_out(build, inputs, estim
     assert path.read_bytes() == first
 
 
-def test_operating_points_do_not_know_the_labels_of_noise(build, inputs):
+def test_operating_points_of_random_labels_are_poor(build, inputs):
     df = pd.read_parquet(inputs / "train.parquet")
     shuffled = df["label"].sample(frac=1, random_state=0, ignore_index=True)
     df.assign(label=shuffled).to_parquet(inputs / "train.parquet")
@@ -168,7 +168,7 @@ def test_jobs_do_not_change_the_result(build, inputs):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"estimator": "magic"}, "no estimator 'magic', choose one of logistic_regression"),
+        ({"estimator": "magic"}, "no estimator 'magic': choose one of logistic_regression"),
         ({"params": {"tol": "abc"}}, "The 'tol' parameter of LogisticRegression must be a float"),
         ({"params": {"C": -1}}, "The 'C' parameter of LogisticRegression must be a float"),
         ({"class_weight": {"ham": 1.0, "eggs": 1.0}}, "['spam'], are not in class_weight"),

@@ -1,1 +1,1 @@
-"""Estimators, folds, model files, scoring, explanation, thresholds."""
+"""Estimators, folds, model files, scoring, explanations, thresholds."""

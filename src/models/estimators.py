@@ -1,4 +1,4 @@
-"""The estimators that ``params.yaml`` may name, with our defaults."""
+"""The estimators that params.yaml can name, with our defaults."""
 
 import importlib
 import inspect
@@ -11,7 +11,7 @@ from core.errors import UserError
 from core.params import Params
 from models.scorers import Score
 
-# Short name: where scikit-learn has the class, and where our defaults differ from its own.
+# Short name: the class in scikit-learn, and parameters whose default here differs from its own.
 # liblinear's dual solver gives the same bits on every processor; lbfgs, the default, does not.
 ESTIMATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "logistic_regression": (
@@ -30,7 +30,7 @@ ESTIMATORS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 class SearchParams(Params):
-    """What ``params.yaml`` says of cross-validation and search."""
+    """The keys under ``model_building.search`` of params.yaml."""
 
     grid: dict[str, list[Any]]
     n_iter: PositiveInt | None
@@ -40,7 +40,7 @@ class SearchParams(Params):
 
 
 class ModelParams(Params):
-    """What ``params.yaml`` says of the classifier."""
+    """The section ``model_building`` of params.yaml."""
 
     estimator: str
     params: dict[str, Any]
@@ -55,12 +55,12 @@ def build_estimator(params: ModelParams) -> ClassifierMixin:
     Raises
     ------
     UserError
-        If there is no such estimator, or it does not have such a parameter.
+        If the estimator is unknown, or does not have one of the parameters.
     """
     if params.estimator not in ESTIMATORS:
         raise UserError(
-            f"model_building.estimator: no estimator {params.estimator!r}, "
-            f"choose one of {', '.join(ESTIMATORS)}"
+            f"model_building.estimator: no estimator {params.estimator!r}",
+            f"choose one of {', '.join(ESTIMATORS)}",
         )
     location, defaults = ESTIMATORS[params.estimator]
     module, _, name = location.rpartition(".")
@@ -70,8 +70,8 @@ def build_estimator(params: ModelParams) -> ClassifierMixin:
         for key in keys:
             if key not in accepted:
                 raise UserError(
-                    f"model_building.{section}.{key}: {name} has no parameter {key!r}, "
-                    f"it has {', '.join(accepted)}"
+                    f"model_building.{section}.{key}: {name} has no parameter {key!r}",
+                    f"choose one of {', '.join(accepted)}",
                 )
     shared = {"class_weight": params.class_weight, "random_state": params.random_state}
     shared = {key: value for key, value in shared.items() if key in accepted}

@@ -1,4 +1,4 @@
-"""Explain what a linear model makes of a message: what each word contributes to its score."""
+"""Explain the score that a linear model gives a message: the contribution of each word."""
 
 import copy
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from text.tokens import build_tokeniser
 
 @dataclass(frozen=True)
 class Explanation:
-    """What adds up to a linear model's score of the positive label.
+    """Contributions that add up to a linear model's score of the positive label.
 
     Attributes
     ----------
     words : list of (str, float)
-        Each word of the normalised message, in its order, and what it contributes.
+        Each word of the normalised message, in order, and its contribution.
     others : dict of str to float
-        What features contribute that no word has, by branch.
+        The contribution of features that do not belong to a word, by branch.
     intercept : float
-        What every message starts from.
+        The intercept of the model, which is the same for every message.
     """
 
     words: list[tuple[str, float]]
@@ -32,19 +32,19 @@ class Explanation:
 
 
 def count_by_word(vectorizer: BaseEstimator, tokens: list[list[str]]) -> sp.csr_matrix:
-    """Count the n-grams of a message's tokens for the words that the tokens come from.
+    """Count the n-grams of a message's tokens, separately for each word of the message.
 
     Parameters
     ----------
     vectorizer : CountVectorizer or HashingVectorizer
-        Fitted, of word n-grams.
+        The fitted vectoriser of word n-grams.
     tokens : list of list of str
-        The tokens of each word, in their order.
+        The tokens of each word, in order.
 
     Returns
     -------
     csr_matrix of shape (n_words, n_features)
-        An n-gram of several words counts in equal parts for each of them.
+        The count of an n-gram of several tokens is divided equally among them.
     """
     message = [token for of_word in tokens for token in of_word]
     owners = np.repeat(np.arange(len(tokens)), list(map(len, tokens)))
@@ -56,7 +56,7 @@ def count_by_word(vectorizer: BaseEstimator, tokens: list[list[str]]) -> sp.csr_
     ]
     if not places:
         return sp.csr_matrix((len(tokens), 0))
-    # An analyzer of whole n-grams, so that each is a row of its own.
+    # With this analyzer each n-gram is a document, so each one gets its own row.
     alone = copy.copy(vectorizer).set_params(analyzer=lambda ngram: [ngram])
     found = alone.transform([" ".join(message[i] for i in place) for place in places])
     sizes = np.array(list(map(len, places)))
@@ -69,10 +69,10 @@ def count_by_word(vectorizer: BaseEstimator, tokens: list[list[str]]) -> sp.csr_
 
 
 def explain(model: Pipeline, positive: str, text: str) -> Explanation | None:
-    """Tell what each word of a message contributes to its score; None if the model is not linear.
+    """Return the contribution of each word to a message's score; None if the model is not linear.
 
-    A feature's contribution, weight times value, goes to the words in which its n-gram stands, in
-    equal parts where it stands more than once.
+    A feature contributes its weight times its value. This is divided equally among all occurrences
+    of its n-gram, and assigned to the words that contain them.
     """
     found = find_weights(model[-1])
     if found is None:

@@ -1,4 +1,4 @@
-"""Folds of whole groups."""
+"""Folds for cross-validation that keep groups together."""
 
 import heapq
 
@@ -10,21 +10,21 @@ from core.errors import UserError
 def assign_folds(
     is_positive: np.ndarray, groups: np.ndarray, n_folds: int, random_state: int
 ) -> np.ndarray:
-    """Deal whole groups into folds at random, rows of each class evenly.
+    """Assign whole groups to folds at random, so that each class is spread evenly.
 
-    scikit-learn's StratifiedGroupKFold tries every fold for every group, which for thousands of
-    small groups takes longer than fitting.
+    scikit-learn's StratifiedGroupKFold tries every fold for every group. For thousands of small
+    groups that takes longer than fitting.
 
     Parameters
     ----------
     is_positive : ndarray of bool, shape (n_rows,)
-        The class. A group with both counts as positive.
+        The class of each row. A group with both classes counts as positive.
     groups : ndarray of int, shape (n_rows,)
         Group numbers.
     n_folds : int
         How many folds to make.
     random_state : int
-        Seed of the deal.
+        Seed of the assignment.
 
     Returns
     -------
@@ -45,9 +45,10 @@ def assign_folds(
         if len(order) < n_folds:
             raise UserError(
                 f"model_building.search.cv: {n_folds} folds need as many groups of each label, "
-                f"one label has {len(order)}"
+                f"but one label has {len(order)}",
+                "lower model_building.search.cv, or add messages with that label",
             )
-        # The largest first, each to the fold with the fewest rows.
+        # Largest group first, each to the fold with the fewest rows.
         loads = [(0, fold) for fold in range(n_folds)]
         for group in order[np.argsort(-sizes[order], kind="stable")]:
             n_rows, folds[group] = loads[0]

@@ -1,4 +1,4 @@
-"""The scores that cross-validation may use: scikit-learn's, told which label is positive."""
+"""The scores of cross-validation: scikit-learn's scorers, with the positive label set."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -16,7 +16,7 @@ Score = Literal[
     "accuracy", "average_precision", "f1", "matthews_corrcoef", "precision", "recall", "roc_auc"
 ]
 RANKING = ("decision_function", "predict_proba")
-# Scores that need to know which label is the positive one, and what each of them is computed from.
+# Scores that depend on which label is the positive one: score function and response method.
 LABEL_SCORES = {
     "average_precision": (average_precision_score, RANKING),
     "f1": (f1_score, "predict"),
@@ -26,7 +26,7 @@ LABEL_SCORES = {
 
 
 def build_scorer(scoring: str, positive: str) -> Callable[..., float]:
-    """Return scikit-learn's scorer of that name, told which label is the positive one."""
+    """Return scikit-learn's scorer of this name for the positive label."""
     if scoring not in LABEL_SCORES:
         return get_scorer(scoring)
     score, response = LABEL_SCORES[scoring]

@@ -23,23 +23,24 @@ from models.store import parse_model
 from records.chunks import Chunk
 
 DIGEST_LENGTH = 12
-# Chunks under way for each worker: enough that none waits, and few enough to keep in memory.
+# Chunks submitted per worker: enough that no worker waits, and few enough to keep in memory.
 QUEUED = 2
 STOPPING = {signal.SIGINT, signal.SIGTERM}
 
 
 def name_version(content: bytes) -> str:
-    """Return the first 12 hexadecimal digits of the SHA-256 of a model file's content."""
+    """Return the version of a model: the first 12 hexadecimal digits of its file's SHA-256."""
     return hashlib.sha256(content).hexdigest()[:DIGEST_LENGTH]
 
 
 def check_labels(model: Pipeline, labels: list[str], path: Path) -> None:
-    """Raise ``UserError`` if the model's labels are not these."""
+    """Raise ``UserError`` if ``labels`` are not the labels of the model."""
     found = list(getattr(model, "classes_", []))
     if sorted(found) != sorted(labels):
         raise UserError(
-            f"{path} tells {' from '.join(found) or 'nothing apart'}, data_validation.labels of "
-            f"the parameters are {' and '.join(labels)}: take the model's own params.yaml"
+            f"the labels of {path} are {' and '.join(found) or 'missing'}, but "
+            f"data_validation.labels are {' and '.join(labels)}",
+            "use the params.yaml that the model was built with",
         )
 
 
@@ -50,16 +51,16 @@ def score_texts(model: Pipeline, positive: str, texts: list[str]) -> np.ndarray:
     return predict_positive(model, positive, texts)
 
 
-# The model of a worker process.
+# The model that a worker process scores with.
 worker_model: Pipeline | None = None
 
 
 def start_worker(content: bytes, path: Path) -> None:
-    """Load the model once for all that this process will score."""
+    """Load the model, once for all chunks that this process will score."""
     global worker_model
-    # Both are blocked since `hold_signals`. The parent alone answers an interrupt.
+    # hold_signals blocked SIGINT and SIGTERM. SIGINT stays blocked: only the parent handles it.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    # Should the parent be killed, nobody else would end this process.
+    # If the parent is killed, nothing else ends this process.
     threading.Thread(target=leave_with_parent, daemon=True).start()
     worker_model = parse_model(content, path)
     gc.freeze()
@@ -67,7 +68,7 @@ def start_worker(content: bytes, path: Path) -> None:
 
 
 def leave_with_parent() -> None:
-    """Wait for the parent's end, and end this process."""
+    """Wait until the parent process ends, then end this process."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -76,10 +77,10 @@ def leave_with_parent() -> None:
 
 @contextmanager
 def hold_signals() -> Iterator[None]:
-    """Hold back what stops this process until the block has ended.
+    """Delay SIGINT and SIGTERM until the block has ended.
 
-    A process started in the block holds them back for ever, so that an interrupt from the keyboard
-    does not make each process tell of it.
+    A process that is started in the block inherits the blocked signals. So Ctrl+C, which reaches
+    every process of the terminal, does not make each worker print a traceback.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
@@ -89,7 +90,7 @@ def hold_signals() -> Iterator[None]:
 
 
 def score_in_worker(positive: str, texts: list[str]) -> np.ndarray:
-    """Score with the model that ``start_worker`` loaded."""
+    """Score texts with the model that ``start_worker`` loaded."""
     return score_texts(worker_model, positive, texts)
 
 
@@ -101,25 +102,25 @@ def score_chunks(
     positive: str,
     n_jobs: int,
 ) -> Iterator[tuple[Chunk, np.ndarray]]:
-    """Yield each chunk with its probabilities, in their order.
+    """Yield each chunk with its probabilities, in order.
 
-    No more chunks are read than are scored, so memory does not grow with the file. After an urgent
-    chunk none is read until all before it are scored.
+    Only a few chunks are read ahead, so memory does not grow with the file. After an urgent chunk
+    no other is read until all chunks up to it are scored.
 
     Parameters
     ----------
     chunks : iterator of Chunk
-        What to score.
+        The chunks to score.
     model : Pipeline
-        Scores in this process if ``n_jobs`` is 1.
+        The model, used in this process if ``n_jobs`` is 1.
     content : bytes
-        Of the model's file, from which every other process loads it.
+        The content of the model's file, which each worker process loads.
     path : Path
-        That file, for messages.
+        The model's file, for messages.
     positive : str
-        The label whose probability is wanted.
+        The label to return probabilities of.
     n_jobs : int
-        How many processes score.
+        The number of processes.
 
     Raises
     ------
@@ -130,7 +131,7 @@ def score_chunks(
         for chunk in chunks:
             yield chunk, score_texts(model, positive, chunk.texts)
         return
-    # Else it would be started with the first process, and let signals through.
+    # Otherwise the first worker would start it, and unblock the signals.
     resource_tracker.ensure_running()
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(n_jobs, context, start_worker, (content, path))

@@ -1,8 +1,8 @@
-"""The self-test of a model file: answers that today's code must give again.
+"""The self-test of a model file: results for probe messages that the current code must reproduce.
 
-A model file names the functions that make text into features, but does not hold them. So it also
-holds what it made of some probe messages when it was built. If the code, or NLTK, makes something
-else of them now, the model would be used with features that it was not trained on.
+A model file contains the names of the functions that turn text into features, but not their code.
+So it also contains the features and probabilities of some probe messages from when it was built. If
+the current code, or NLTK, gives others, the model would get features that it was not trained on.
 """
 
 import copy
@@ -16,12 +16,12 @@ from sklearn.pipeline import Pipeline
 from core.errors import UserError
 from models.probability import DECIMALS
 
-# Kept as an attribute of the pipeline, which skops stores with it.
+# An attribute of the pipeline, which skops stores with the pipeline.
 ATTRIBUTE = "self_test_"
 # The last digits of a probability depend on the processor.
 TOLERANCE = 1e-6
 
-# Written for this purpose: every way in which text is normalised, cut into tokens and stemmed.
+# Messages that cover all rules by which text is normalised, split into tokens and stemmed.
 PROBES = (
     "See you at the station at six, I will wait outside",
     "Running, runner, ran; easily generously national nationality relational conditional",
@@ -125,24 +125,24 @@ PROBES = (
 
 
 def digest_features(pipeline: Pipeline) -> str:
-    """Return the SHA-256 of the probes' tokens, and of which features each of them has."""
+    """Return the SHA-256 of the probes' normalised texts, tokens and feature indices."""
     prepared = pipeline["messages"].transform(list(PROBES))
     X = pipeline[1:-1].transform(prepared).tocsr()
     X.sort_indices()
     digest = hashlib.sha256("\n".join([*prepared["text"], *prepared["tokens"]]).encode())
-    # Which features, not their values: those depend on the processor in their last digits.
+    # Without the values of features, whose last digits depend on the processor.
     digest.update(X.indptr.astype("<i8").tobytes() + X.indices.astype("<i8").tobytes())
     return digest.hexdigest()
 
 
 def add_self_test(pipeline: Pipeline) -> Pipeline:
-    """Return a fitted pipeline with the answers that it gives to the probes now.
+    """Add a self-test to a fitted pipeline, and return it.
 
-    A pipeline that takes no messages gets none.
+    A pipeline that does not start from messages is returned unchanged.
     """
     if "messages" not in pipeline.named_steps:
         return pipeline
-    # Vectorisers that are used keep a dictionary of their vocabulary, which is not to be stored.
+    # A vectoriser that has been used keeps its vocabulary as a dictionary, which would be stored.
     used = copy.deepcopy(pipeline)
     answers = {
         "features": digest_features(used),
@@ -153,9 +153,10 @@ def add_self_test(pipeline: Pipeline) -> Pipeline:
 
 
 def has_changed(pipeline: Pipeline) -> bool:
-    """Return whether today's code answers the probes otherwise than when the model was built.
+    """Return whether the current code gives other results for the probes than the stored ones.
 
-    A pipeline without a self-test, such as one that is not from ``model_building``, has none.
+    A pipeline without a self-test, such as one that is not from ``model_building``, counts as
+    unchanged.
     """
     answers = getattr(pipeline, ATTRIBUTE, None)
     if answers is None:
@@ -167,7 +168,7 @@ def has_changed(pipeline: Pipeline) -> bool:
 
 
 def name_commit(path: Path) -> str:
-    """Return which commit's code fits a model file, as far as Git knows, for a message."""
+    """Return which code fits a model file, for a message: that of a commit, if Git finds it."""
     md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     fits = f"the code of the commit whose dvc.lock names its MD5, {md5}"
     log = ["git", "log", "--all", "--reverse", "--format=%h", f"-S{md5}", "--", "dvc.lock"]
@@ -179,21 +180,22 @@ def name_commit(path: Path) -> str:
 
 
 def check_code(pipeline: Pipeline, path: Path, allow_changed_code: bool = False) -> None:
-    """Raise ``UserError`` if the code is not that which a model was built with.
+    """Raise ``UserError`` if the current code gives other results than when a model was built.
 
     Parameters
     ----------
     pipeline : Pipeline
-        As read from ``path``.
+        The model, as read from ``path``.
     path : Path
         The model's file, for the message.
     allow_changed_code : bool
-        Do not look.
+        Skip the check.
     """
     if allow_changed_code or not has_changed(pipeline):
         return
     raise UserError(
-        f"{path} was built with other code: the same messages have other features or probabilities "
-        f"now. Take {name_commit(path)}, build the model again with 'dvc repro', or use it all the "
-        "same with --allow-changed-code"
+        f"{path} was built with other code: the current code gives other features or probabilities "
+        "for the same messages",
+        f"use {name_commit(path)}, build the model again with 'dvc repro', or use the model anyway "
+        "with --allow-changed-code",
     )

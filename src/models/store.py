@@ -15,7 +15,7 @@ from skops.io.exceptions import UntrustedTypesFoundException
 from core.errors import UserError
 from core.files import atomic_path
 
-# What our models hold beyond the types that skops itself takes for harmless.
+# Types in our models that skops does not trust by default.
 TRUSTED_TYPES = [
     "features.matrices.as_float32",
     "text.statistics.count_patterns",
@@ -27,10 +27,10 @@ TRUSTED_TYPES = [
 ]
 # The earliest date a zip file can hold.
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
-# Unpacked, our models have 5 to 30 times their file's size. A small file can claim gigabytes.
+# Our models unpack to 5 to 30 times their file's size; a malicious file could unpack to gigabytes.
 MAX_RATIO = 100
 ALWAYS_ALLOWED_BYTES = 10_000_000
-# Protocols 2 and above start so, the text protocols 0 and 1 with one of these characters.
+# Protocols 2 to 5 start with \x80 and their number, protocols 0 and 1 with one of the characters.
 PICKLE_START = re.compile(rb"\x80[\x02-\x05]|[(\]}c]")
 
 
@@ -41,15 +41,16 @@ def save_model(model: BaseEstimator, path: Path) -> None:
 
 
 def read_digest(path: Path) -> str:
-    """Return the SHA-256 of a model's file, in hexadecimal."""
+    """Return the SHA-256 of a model's file as 64 hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def canonicalise(dump: bytes) -> bytes:
-    """Return a skops file without what differs between equal models.
+    """Return the content of a skops file in a form that is the same for equal models.
 
     skops names objects, and the files of their arrays, by their addresses in memory, and dates
-    every file. Here they are numbered in the order in which the schema names them.
+    every file. Here they are numbered in the order in which they occur in the schema, and have a
+    fixed date.
     """
     numbers: dict[int, int] = {}
     files: dict[str, str] = {}
@@ -83,7 +84,7 @@ def canonicalise(dump: bytes) -> bytes:
 
 
 def clear_padding(content: bytes) -> bytes:
-    """Zero the bytes between the fields of a structured array: whatever was in memory."""
+    """Zero the bytes between the fields of a structured array, which are arbitrary."""
     array = np.load(BytesIO(content)) if content.startswith(b"\x93NUMPY") else None
     if array is None or array.dtype.names is None:
         return content
@@ -96,7 +97,7 @@ def clear_padding(content: bytes) -> bytes:
 
 
 def check_unpacked_size(content: bytes) -> None:
-    """Raise ``UserError`` if a zip file says that it unpacks to far more than any model does."""
+    """Raise ``UserError`` if the content of a zip file would be far larger than a model's."""
     with zipfile.ZipFile(BytesIO(content)) as archive:
         n_bytes = sum(member.file_size for member in archive.infolist())
     if n_bytes > max(ALWAYS_ALLOWED_BYTES, MAX_RATIO * len(content)):
@@ -104,53 +105,59 @@ def check_unpacked_size(content: bytes) -> None:
 
 
 def read_model_file(path: Path) -> bytes:
-    """Return the content of a model's file: what is loaded and hashed, should it be replaced.
+    """Return the content of a model's file, so that the same bytes can be hashed and loaded.
 
     Raises
     ------
     UserError
-        If there is no such file.
+        If the file does not exist.
     """
     if not path.is_file():
-        raise UserError(f"{path} does not exist: run 'dvc repro' to make it")
+        raise UserError(f"{path} does not exist", "run 'dvc repro' to make it")
     return path.read_bytes()
 
 
 def load_model(path: Path) -> BaseEstimator:
-    """Read an estimator written by ``save_model``, as ``parse_model`` does."""
+    """Read an estimator that ``save_model`` wrote; raise ``UserError`` as ``parse_model`` does."""
     return parse_model(read_model_file(path), path)
 
 
 def parse_model(content: bytes, path: Path) -> BaseEstimator:
-    """Return the estimator that ``save_model`` wrote, and nothing else.
+    """Return the estimator in the content of a file that ``save_model`` wrote.
 
     Parameters
     ----------
     content : bytes
-        Of the file.
+        The content of the file.
     path : Path
         The file, for messages.
 
     Raises
     ------
     UserError
-        If the file is a pickle, is damaged, or holds a type that is not ours.
+        If the file is a pickle, is damaged, or contains a type that is not trusted.
     """
     if PICKLE_START.match(content):
         raise UserError(
-            f"{path} is a pickle, which can run any code when it is read: "
-            "take the model that 'dvc repro' or 'dvc pull' makes"
+            f"{path} is a pickle, which can run any code when it is read",
+            "use a model from 'dvc repro' or 'dvc pull'",
         )
     try:
         check_unpacked_size(content)
         model = sio.loads(content, trusted=TRUSTED_TYPES)
     except UntrustedTypesFoundException as error:
-        raise UserError(f"{path} is not one of our models: {error}") from error
+        raise UserError(
+            f"{path} is not one of our models: {error}",
+            "use a model from 'dvc repro' or 'dvc pull'",
+        ) from error
     except Exception as error:  # a damaged file can fail anywhere in zipfile, json or numpy
         raise UserError(
-            f"{path} is damaged or no model ({type(error).__name__}: {error}): "
-            "make it again with 'dvc repro' or 'dvc pull'"
+            f"{path} is damaged or no model ({type(error).__name__}: {error})",
+            "get it again with 'dvc repro' or 'dvc pull'",
         ) from error
     if not isinstance(model, BaseEstimator):
-        raise UserError(f"{path} holds a {type(model).__name__}, no model: make it again")
+        raise UserError(
+            f"{path} holds a {type(model).__name__}, no model",
+            "use a model from 'dvc repro' or 'dvc pull'",
+        )
     return model

@@ -1,4 +1,4 @@
-"""The weights of a model that is linear in its features."""
+"""The weights of a linear model."""
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -7,10 +7,11 @@ from sklearn.naive_bayes import MultinomialNB
 
 
 def find_weights(classifier: ClassifierMixin) -> tuple[np.ndarray, float] | None:
-    """Return weights, shape (n_features,), and intercept of the second class; None without any.
+    """Return the weights, shape (n_features,), and intercept of the second class.
 
-    Those of naive Bayes are differences of log probabilities. A calibrated classifier has those of
-    the one within: calibration changes the scale, not the order.
+    Weights of naive Bayes are differences of log probabilities. A calibrated classifier has those
+    of the classifier inside it: calibration changes the scale of scores, not their order. The
+    result is None for a classifier without weights.
     """
     if isinstance(classifier, CalibratedClassifierCV):
         classifier = classifier.calibrated_classifiers_[0].estimator
@@ -18,7 +19,7 @@ def find_weights(classifier: ClassifierMixin) -> tuple[np.ndarray, float] | None
         return classifier.coef_[0], float(np.ravel(classifier.intercept_)[0])
     if not hasattr(classifier, "feature_log_prob_"):
         return None
-    # With two classes ComplementNB leaves the prior out.
+    # With two classes ComplementNB does not use the prior.
     is_multinomial = isinstance(classifier, MultinomialNB)
     prior = classifier.class_log_prior_ if is_multinomial else np.zeros(2)
     weights = classifier.feature_log_prob_

@@ -376,7 +376,7 @@ def test_refuses_a_pickle(run, tmp_path):
 
 def test_refuses_a_model_of_other_labels(params_file, model_file):
     params = params_file({"data_validation.labels": {"negative": "no", "positive": "yes"}})
-    with pytest.raises(ValueError, match="tells ham from spam"):
+    with pytest.raises(ValueError, match="are ham and spam, but"):
         predict.main(["--params", str(params), "--model", str(model_file), "hello"])
 
 

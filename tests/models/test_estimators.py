@@ -1,4 +1,4 @@
-"""Tests of the estimators that parameters may name."""
+"""Tests of the estimators that params.yaml can name."""
 
 import re
 
@@ -30,7 +30,7 @@ def test_every_estimator_is_there_under_its_name(name):
         assert found.get_params().get(key, value) == value
 
 
-def test_parameters_win_over_our_defaults_and_those_over_scikit_learns():
+def test_parameters_override_our_defaults_and_these_override_scikit_learns():
     found = build(params={"max_iter": 5})
     assert isinstance(found, LogisticRegression)
     assert (found.max_iter, found.solver, found.tol) == (5, "liblinear", LogisticRegression().tol)
@@ -39,12 +39,12 @@ def test_parameters_win_over_our_defaults_and_those_over_scikit_learns():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"estimator": "magic"}, "no estimator 'magic', choose one of logistic_regression"),
+        ({"estimator": "magic"}, "no estimator 'magic': choose one of logistic_regression"),
         ({"estimator": "complement_nb", "params": {"C": 1}}, "ComplementNB has no parameter 'C'"),
         ({"params": {"wat": 1}}, "model_building.params.wat: LogisticRegression has no parameter"),
         ({"grid": {"wat": [1]}}, "model_building.search.grid.wat: "),
     ],
 )
-def test_refuses_what_an_estimator_does_not_have(changes, message):
+def test_refuses_unknown_estimators_and_parameters(changes, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         build(**changes)

@@ -58,7 +58,7 @@ def test_contributions_to_naive_bayes_add_up_to_the_log_odds(text, classifier):
     assert add_up(explain(model, "spam", text)) == pytest.approx(spam - ham, rel=1e-5, abs=1e-5)
 
 
-def test_a_calibrated_model_is_explained_by_the_one_within():
+def test_a_calibrated_model_is_explained_by_its_inner_model():
     model = fit_model(CalibratedClassifierCV(LinearSVC(), cv=2, ensemble=False))
     inner = model[-1].calibrated_classifiers_[0].estimator
     expected = inner.decision_function(model[:-1].transform(MESSAGES[:1]))[0]
@@ -86,7 +86,7 @@ def test_a_word_that_only_spam_has_speaks_for_spam(model):
     assert contributions["prize"] > 0 > contributions["home"]
 
 
-def test_equal_words_between_equal_neighbours_get_equal_parts():
+def test_equal_words_between_equal_neighbours_contribute_equally():
     branchless = fit_model(LogisticRegression(), statistics=False)
     contributions = [c for _, c in explain(branchless, "spam", "cash cash").words]
     assert np.ptp(contributions) == pytest.approx(0, abs=1e-9)

@@ -1,4 +1,4 @@
-"""Tests of folds of whole groups."""
+"""Tests of folds that keep groups together."""
 
 import numpy as np
 from hypothesis import given, settings

@@ -38,7 +38,7 @@ def test_ranks_by_the_positive_label(positive, sign):
 
 
 @pytest.mark.parametrize("scoring", ["accuracy", "matthews_corrcoef", "roc_auc"])
-def test_others_need_not_know_the_label(scoring):
+def test_other_scores_do_not_depend_on_the_positive_label(scoring):
     scores = {build_scorer(scoring, label)(CLASSIFIER, X, Y) for label in ("advert", "wanted")}
     assert scores == {metrics.get_scorer(scoring)(CLASSIFIER, X, Y)}
 

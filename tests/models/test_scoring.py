@@ -40,13 +40,13 @@ def test_scores_the_positive_label(model):
     assert spam + ham == pytest.approx(1)
 
 
-def test_nothing_has_no_score(model):
+def test_no_texts_give_no_scores(model):
     assert score_texts(model, "spam", []).tolist() == []
 
 
 def test_refuses_other_labels(model, path):
     check_labels(model, ["spam", "ham"], path)
-    with pytest.raises(ValueError, match=r"tells ham from spam, .* are good and bad: take"):
+    with pytest.raises(ValueError, match=r"are ham and spam, but .* are good and bad: use"):
         check_labels(model, ["good", "bad"], path)
 
 
@@ -74,7 +74,7 @@ def test_reads_no_more_chunks_than_processes_need(model, path):
     scored.close()
 
 
-def test_an_urgent_chunk_waits_for_no_other(model, path):
+def test_an_urgent_chunk_does_not_wait_for_others(model, path):
     read = []
     chunks = (read.append(n) or Chunk(["a"], n, [], is_urgent=n > 1) for n in range(4))
     found = [
@@ -84,6 +84,6 @@ def test_an_urgent_chunk_waits_for_no_other(model, path):
     assert found == [(0, 3), (1, 3), (2, 3), (3, 4)]
 
 
-def test_says_so_if_a_process_dies(model, path):
+def test_reports_that_a_process_died(model, path):
     with pytest.raises(UserError, match=r"a scoring process died, .*--jobs"):
         list(score_chunks(make_chunks(2), model, b"no model", path, "spam", 2))

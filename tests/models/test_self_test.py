@@ -21,7 +21,7 @@ def stored(tmp_path):
 
 @pytest.fixture
 def _changed_tokens(monkeypatch, stored):  # noqa: ARG001  (built before)
-    """Let the tokeniser leave out what it did not before."""
+    """Change the tokeniser: it drops exclamation marks."""
     build = tokens.build_tokeniser
 
     def build_other(*options):
@@ -35,7 +35,7 @@ def test_the_probes_are_about_a_hundred_and_all_different():
     assert 90 <= len(PROBES) == len(set(PROBES)) <= 150
 
 
-def test_a_model_answers_as_when_it_was_built(stored):
+def test_accepts_a_model_of_the_same_code(stored):
     model = load_model(stored)
     assert not has_changed(model)
     check_code(model, stored)
@@ -47,7 +47,7 @@ def test_equal_models_are_stored_in_equal_bytes(stored, tmp_path):
 
 
 @pytest.mark.usefixtures("_changed_tokens")
-def test_another_tokeniser_is_noticed(stored):
+def test_detects_another_tokeniser(stored):
     model = load_model(stored)
     assert has_changed(model)
     with pytest.raises(ValueError, match=r"was built with other code: .* --allow-changed-code"):
@@ -56,24 +56,24 @@ def test_another_tokeniser_is_noticed(stored):
 
 
 @pytest.mark.parametrize(("factor", "expected"), [(1.001, True), (1 + 1e-12, False)])
-def test_other_probabilities_are_noticed_but_for_the_last_digits(stored, factor, expected):
+def test_detects_other_probabilities_except_in_the_last_digits(stored, factor, expected):
     model = load_model(stored)
     model[-1].coef_ = model[-1].coef_ * factor
     assert has_changed(model) is expected
 
 
-def test_making_the_test_adds_nothing_else_to_the_file(stored, tmp_path):
+def test_the_self_test_adds_less_than_5_kb_to_the_file(stored, tmp_path):
     plain = tmp_path / "plain.skops"
     save_model(fit_model(), plain)
     assert stored.stat().st_size - plain.stat().st_size < 5_000
 
 
-def test_a_model_without_a_self_test_is_used(tmp_path):
+def test_accepts_a_model_without_a_self_test(tmp_path):
     check_code(fit_model(), tmp_path)
 
 
 @pytest.mark.usefixtures("_changed_tokens")
-def test_the_sentence_names_the_commit_whose_code_fits(stored, tmp_path, monkeypatch):
+def test_the_error_names_the_commit_whose_code_fits(stored, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=r"whose dvc\.lock names its MD5, [0-9a-f]{32}, build"):
         check_code(load_model(stored), stored)

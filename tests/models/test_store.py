@@ -64,7 +64,7 @@ MODELS = {name: ("tfidf", classifier) for name, classifier in CLASSIFIERS.items(
 
 
 def fit_model(name):
-    """Return a fitted model with every kind of step that a model of ours can have."""
+    """Return a fitted model with every kind of step that our models can have."""
     vectorizer, classifier = MODELS[name]
     n_features = 64 if vectorizer == "hashing" else None
     branch = {
@@ -169,7 +169,7 @@ def test_a_model_read_back_and_saved_again_gives_equal_bytes(path, name):
     assert path.read_bytes() == content
 
 
-def test_keeps_one_object_that_stands_in_two_places_one(path):
+def test_an_object_that_is_used_twice_stays_one_object(path):
     shared = MaxAbsScaler().fit([[1.0]])
     save_model(Pipeline([("a", shared), ("b", shared)]), path)
     found = load_model(path)
@@ -244,7 +244,7 @@ def test_a_changed_byte_never_changes_what_a_model_predicts(path, small_file):
             assert load_model(path).predict_proba([[1, 0]]).tolist() == expected
 
 
-def test_refuses_a_type_that_is_not_ours(path):
+def test_refuses_an_untrusted_type(path):
     save_model(FunctionTransformer(os.getcwd), path)
     with pytest.raises(ValueError, match=r"model\.skops is not one of our models: .*getcwd"):
         load_model(path)

@@ -21,18 +21,18 @@ def test_weights_and_intercept_make_the_decision_function(classifier):
 
 
 @pytest.mark.parametrize("classifier", [MultinomialNB(), ComplementNB()], ids=str)
-def test_those_of_naive_bayes_make_the_log_odds(classifier):
+def test_weights_of_naive_bayes_give_the_log_odds(classifier):
     weights, intercept = find_weights(classifier.fit(X, Y))
     ham, spam = classifier.predict_log_proba(X).T
     assert X @ weights + intercept == pytest.approx(spam - ham)
 
 
-def test_a_calibrated_classifier_has_those_of_the_one_within():
+def test_a_calibrated_classifier_has_the_weights_of_its_inner_one():
     calibrated = CalibratedClassifierCV(LinearSVC(), cv=2, ensemble=False).fit(X, Y)
     inner = calibrated.calibrated_classifiers_[0].estimator
     weights, intercept = find_weights(calibrated)
     assert X @ weights + intercept == pytest.approx(inner.decision_function(X))
 
 
-def test_trees_have_none():
+def test_trees_have_no_weights():
     assert find_weights(RandomForestClassifier(3).fit(X, Y)) is None

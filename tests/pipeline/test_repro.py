@@ -89,7 +89,7 @@ def read_complaint(run, stage):
     ("change", "stage", "message"),
     [
         ("model_building.params.tol=abc", "model_building", "The 'tol' parameter of Logistic"),
-        ("model_building.estimator=magic", "model_building", "no estimator 'magic', choose one"),
+        ("model_building.estimator=magic", "model_building", "no estimator 'magic': choose one"),
         ("+model_building.params.wat=1", "model_building", "has no parameter 'wat'"),
         ("+preprocessing.wat=1", "preprocessing", "preprocessing.wat is not a parameter"),
         ("preprocessing.test_size=0", "preprocessing", "test_size: input should be greater than 0"),

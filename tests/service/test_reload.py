@@ -158,7 +158,7 @@ def make_bad_model(fault, folder):
     else:
         model.fit(np.eye(2), np.array(["ham", "spam"], object))
     save_model(model, path)
-    return path, "tells left from right" if fault == "labels" else "cannot score a message"
+    return path, "are left and right, but" if fault == "labels" else "cannot score a message"
 
 
 @pytest.mark.parametrize(
