@@ -1,1 +1,1 @@
-"""Metrics, intervals, figures, report."""
+"""Metrics, intervals, plots, and the report of an evaluation."""

@@ -1,11 +1,11 @@
-"""The score of cross-validation, by which configurations are compared."""
+"""Read and format the score of cross-validation, which is used to compare configurations."""
 
 import csv
 from pathlib import Path
 
 from core.errors import UserError
 
-# What the name of a score's standard deviation over the folds ends with.
+# Suffix of the name of a score's standard deviation over the folds.
 DEVIATION = "_std"
 
 
@@ -20,14 +20,12 @@ def read_cv_scores(path: Path) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        The mean under the name of the score, the deviation under that name and ``_std``.
+        The mean, with the name of the score as key, and the deviation, with suffix ``_std``.
 
     Raises
     ------
     UserError
-        If there is no such file.
-    UserError
-        If it is not such a table.
+        If the file does not exist, or is not such a table.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -37,15 +35,15 @@ def read_cv_scores(path: Path) -> dict[str, float]:
         )
         return {name: float(mean), f"{name}{DEVIATION}": float(deviation)}
     except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist: run 'dvc repro' to make it") from error
+        raise UserError(f"{path} does not exist", "run 'dvc repro' to make it") from error
     except (StopIteration, KeyError, TypeError, ValueError, csv.Error) as error:
         raise UserError(
-            f"{path} is not a table of cross-validation results: run 'dvc repro' to make it again"
+            f"{path} is not a table of cross-validation results", "run 'dvc repro' to make it again"
         ) from error
 
 
 def pair_deviations(scores: dict[str, float]) -> dict[str, tuple[float, float]]:
-    """Return the mean and deviation of each score under the score's name."""
+    """Return mean and deviation of each score, by the name of the score."""
     return {
         name: (mean, scores[f"{name}{DEVIATION}"])
         for name, mean in scores.items()
@@ -54,7 +52,7 @@ def pair_deviations(scores: dict[str, float]) -> dict[str, tuple[float, float]]:
 
 
 def format_cv_scores(scores: dict[str, float]) -> str:
-    """Return each score as in 'matthews corrcoef 0.9554 ± 0.0062'."""
+    """Return the scores as text, such as 'matthews corrcoef 0.9554 ± 0.0062'."""
     return ", ".join(
         f"{name.replace('_', ' ')} {mean:.4f} ± {deviation:.4f}"
         for name, (mean, deviation) in pair_deviations(scores).items()

@@ -1,4 +1,4 @@
-"""Pictures of an evaluation, the same bytes for the same numbers."""
+"""Plots of an evaluation as PNG files; equal numbers give equal bytes."""
 
 from pathlib import Path
 
@@ -9,22 +9,22 @@ from matplotlib.ticker import PercentFormatter
 
 from core.files import atomic_path
 
-# Blue and vermillion of Okabe and Ito's palette, told apart by colour-blind readers too.
+# Okabe and Ito's palette, which colour-blind readers can distinguish.
 NEGATIVE, POSITIVE, NEUTRAL = "#0072b2", "#d55e00", "#777777"
 LINES = [POSITIVE, NEGATIVE, "#009e73"]
 
 
 def escape(label: str) -> str:
-    """Return a label that matplotlib takes for no formula."""
+    """Escape dollar signs, which matplotlib would take for the start of a formula."""
     return label.replace("$", r"\$")
 
 
 def make_axes(
     title: str, x_label: str, y_label: str, height: float = 3.8, width: float = 5.6
 ) -> tuple[Figure, Axes]:
-    """Return an empty figure of so many inches, and its axes."""
+    """Return an empty figure of this size in inches, and its axes."""
     figure = Figure(figsize=(width, height))
-    # Margins that the labels fit in: measuring them takes as long as drawing the figure.
+    # Fixed margins: measuring the labels would take as long as drawing the figure.
     axes = figure.add_axes((0.13, 0.55 / height, 0.84, 1 - 0.9 / height))
     axes.set(title=escape(title), xlabel=escape(x_label), ylabel=escape(y_label))
     axes.spines[["top", "right"]].set_visible(False)
@@ -34,7 +34,7 @@ def make_axes(
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG."""
+    """Write a figure as PNG, without matplotlib's version."""
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=100, metadata={"Software": None})
 
@@ -67,7 +67,7 @@ def draw_confusion(counts: np.ndarray, labels: list[str]) -> Figure:
 def draw_scores(
     probability: np.ndarray, is_positive: np.ndarray, labels: list[str], threshold: float
 ) -> Figure:
-    """Draw how the probabilities of each class are distributed, on a logarithmic count."""
+    """Draw a histogram of the probabilities of each class, with logarithmic counts."""
     figure, axes = make_axes("Score distribution", f"probability of {labels[1]}", "messages")
     classes = [probability[~is_positive], probability[is_positive]]
     bins = np.linspace(0, 1, 41).tolist()
@@ -86,14 +86,16 @@ def draw_scores(
     return figure
 
 
-def draw_telling_features(names: np.ndarray, weights: np.ndarray, labels: list[str]) -> Figure:
-    """Draw weights as bars, those below zero for the negative label."""
-    figure, axes = make_axes("Most telling features", "weight", "", height=0.24 * len(names) + 1)
+def draw_influential_features(names: np.ndarray, weights: np.ndarray, labels: list[str]) -> Figure:
+    """Draw the weights of features as bars; negative weights belong to the negative label."""
+    figure, axes = make_axes(
+        "Most influential features", "weight", "", height=0.24 * len(names) + 1
+    )
     left, bottom, _, height = axes.get_position().bounds
     axes.set_position((left + 0.17, bottom, 0.67, height))
     colours = np.where(weights > 0, POSITIVE, NEGATIVE)
     axes.barh(np.arange(len(names)), weights, color=colours)
-    # Names come from messages: a dollar sign is no formula.
+    # Names come from messages: a dollar sign does not start a formula.
     axes.set_yticks(np.arange(len(names)), list(names), parse_math=False)
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_xlabel(escape(f"speaks for {labels[0]}  ←  weight  →  speaks for {labels[1]}"))
@@ -101,6 +103,6 @@ def draw_telling_features(names: np.ndarray, weights: np.ndarray, labels: list[s
 
 
 def as_percent(axes: Axes) -> None:
-    """Show both axes as per cent."""
+    """Show both axes in per cent."""
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.yaxis.set_major_formatter(PercentFormatter(1))

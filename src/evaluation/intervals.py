@@ -1,4 +1,4 @@
-"""Intervals of metrics: bootstrap over groups, exact where no error was observed."""
+"""Confidence intervals of metrics: bootstrap over groups, exact if no error was observed."""
 
 import numpy as np
 
@@ -6,34 +6,33 @@ from core.errors import UserError
 from evaluation.metrics import metrics_of_counts, weighted_metrics
 
 CONFIDENCE = 0.95
-# Bootstrap samples at a time: few enough for the processor's cache.
+# Bootstrap samples to compute at a time, so that they fit in the processor's cache.
 BLOCK_SAMPLES = 50
 
 
 def resample_groups(
     is_positive: np.ndarray, groups: np.ndarray, n_samples: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draw bootstrap samples of whole groups, within each class, as weights of the rows.
+    """Draw bootstrap samples of whole groups, stratified by class, as weights of the rows.
 
-    Groups with both classes are drawn apart, so that every sample has rows of both.
-
-    Rows of one group are not independent, so drawing single rows would make intervals too narrow.
+    Groups with both classes are a stratum too, so every sample has rows of both classes. Rows of
+    one group are not independent, so sampling single rows would make intervals too narrow.
 
     Parameters
     ----------
     is_positive : ndarray of bool, shape (n_rows,)
-        The truth.
+        The true class of each row.
     groups : ndarray of int, shape (n_rows,)
         Group numbers.
     n_samples : int
         How many samples to draw.
     rng : Generator
-        Source of the draws.
+        Source of randomness.
 
     Returns
     -------
     ndarray of int, shape (n_samples, n_rows)
-        How many times each row stands in each sample.
+        How many times each row occurs in each sample.
 
     References
     ----------
@@ -61,29 +60,29 @@ def find_exact_intervals(
     groups: np.ndarray,
     threshold: float,
 ) -> dict[str, tuple[float, float]]:
-    """Return the intervals of metrics for which the data have no error, or nothing but errors.
+    """Return exact intervals of metrics for which the data has no errors, or only errors.
 
     Parameters
     ----------
     values : dict of str to float
         The metrics, not rounded.
     is_positive, probability, groups, threshold
-        What they were computed from, as for ``evaluate``.
+        The data that the metrics were computed from, as for ``evaluate``.
 
     Returns
     -------
     dict of str to tuple of float
-        Low and high end. Metrics with errors as well as successes are left out.
+        Low and high end. Metrics with both errors and successes are left out.
     """
     every = np.ones(len(groups), bool)
     counted = {
         "accuracy": every,
         "precision": probability >= threshold,
         "recall": is_positive,
-        # A mean of losses from 0 to 1 is at most the share of rows that have a loss.
+        # The mean of losses from 0 to 1 is at most the share of rows with a loss.
         "brier_score": every,
         "fpr": ~is_positive,
-        # The negatives alone decide its threshold, so the positives are a fair sample at it.
+        # Its threshold depends only on the negatives, so the positives are an unbiased sample.
         "recall_at_max_fpr": is_positive,
     }
     rates = {
@@ -95,10 +94,10 @@ def find_exact_intervals(
 
 
 def bound_rate(value: float, n_groups: int) -> tuple[float, float]:
-    """Return the Clopper-Pearson interval of a rate that is 0 or 1 in each of ``n_groups`` groups.
+    """Return the Clopper-Pearson interval of a rate that is 0, or 1, in all ``n_groups`` groups.
 
-    The groups are the independent observations. Whether one has errors is taken not to depend on
-    its size.
+    The groups are the independent observations. This assumes that whether a group has errors does
+    not depend on its size.
 
     References
     ----------
@@ -114,17 +113,18 @@ def bound_rate(value: float, n_groups: int) -> tuple[float, float]:
 def bound_scores(
     rates: dict[str, tuple[float, float]], is_positive: np.ndarray
 ) -> dict[str, tuple[float, float]]:
-    """Return the intervals of F1 and MCC that follow from exact ones of recall and ``fpr``.
+    """Return the intervals of F1 and MCC that follow from the exact ones of recall and ``fpr``.
 
     Both scores rise with recall and fall with the false-positive rate. Each rate is outside its
-    interval with a probability of at most 2.5%, so both are inside with at least 95% (Bonferroni).
+    interval with a probability of at most 2.5%, so both rates are inside with a probability of at
+    least 95% (Bonferroni).
     """
     if "recall" not in rates:
         return {}
     recall, fpr = np.array(rates["recall"]), np.array(rates.get("fpr", (0, 1)))
     positives, negatives = is_positive.sum(), (~is_positive).sum()
     ends = metrics_of_counts(recall * positives, fpr[::-1] * negatives, positives, negatives)
-    # With nothing caught, F1 is 0 whatever is blocked.
+    # At a recall of 0, F1 is 0 for every false-positive rate.
     names = ("f1", "mcc") if "fpr" in rates else ("f1",) if recall[0] == 0 else ()
     return {name: (float(ends[name][0]), float(ends[name][1])) for name in names}
 
@@ -132,11 +132,11 @@ def bound_scores(
 def bound_areas(
     is_positive: np.ndarray, probability: np.ndarray, groups: np.ndarray
 ) -> dict[str, tuple[float, float]]:
-    """Return the intervals of the areas under curves if the probabilities separate the classes.
+    """Return the intervals of areas under curves if the probabilities separate the classes.
 
-    All positives are then above the highest negative. Of further negatives, the share above it is
-    bounded like an ``fpr`` of 0 (Wilks), of further positives like a recall of 1; both bounds hold
-    with a probability of at least 95% (Bonferroni).
+    Then all positives are above the highest negative. The share of new negatives above that
+    probability is bounded like an ``fpr`` of 0 (Wilks), and that of new positives like a recall of
+    1. Both bounds hold with a probability of at least 95% (Bonferroni).
 
     References
     ----------
@@ -155,10 +155,10 @@ def bound_areas(
 
 
 def find_lowest_areas(recall: float, fpr: float, negatives_per_positive: float) -> dict[str, float]:
-    """Return areas that no curves with this recall at this ``fpr`` (above 0) are below.
+    """Return the lowest areas under curves that have this recall at this ``fpr`` (above 0).
 
-    The lowest ROC curve through a point has all its false positives before the first true one.
-    What is lowest among ROC curves is lowest among curves of precision and recall.
+    The lowest ROC curve through that point ranks all its false positives before the first true
+    positive. The lowest ROC curve also gives the lowest precision-recall curve.
 
     References
     ----------
@@ -182,18 +182,18 @@ def evaluate(
 ) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
     """Return each metric, and its 95% interval as ``low`` and ``high``.
 
-    It is the percentile bootstrap interval. Samples of data without an error have none either, so
-    that interval is widened to the exact one where a metric has no error, or nothing but errors.
+    The interval is the percentile bootstrap interval. Samples of data without errors never have
+    errors, so for a metric without errors, or with only errors, it is widened to the exact one.
 
     The parameters are those of ``weighted_metrics`` and ``resample_groups``.
 
     Raises
     ------
     UserError
-        If a class has no row.
+        If all rows have the same class.
     """
     if is_positive.all() or not is_positive.any():
-        raise UserError("all rows have one label, so there is nothing to evaluate: add the other")
+        raise UserError("all rows have one label, so nothing can be evaluated", "add the other")
     once = np.ones((1, len(is_positive)))
     measured = weighted_metrics(is_positive, probability, once, threshold, max_fpr)
     values = {name: float(value[0]) for name, value in measured.items()}
@@ -210,7 +210,7 @@ def evaluate(
     for name, (least, most) in exact.items():
         low, high = intervals[name]
         intervals[name] = min(low, least), max(high, most)
-    # Rounded: the last digits of a sum depend on the processor.
+    # Rounding hides the last digits of sums, which depend on the processor.
     return (
         {name: round(value, 6) for name, value in values.items()},
         {

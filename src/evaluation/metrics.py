@@ -10,12 +10,12 @@ def weighted_metrics(
     threshold: float,
     max_fpr: float,
 ) -> dict[str, np.ndarray]:
-    """Compute every metric under each of several weightings of the rows at once.
+    """Compute every metric for several weightings of the rows at once.
 
     Parameters
     ----------
     is_positive : ndarray of bool, shape (n_rows,)
-        The truth. Both classes must have weight in each weighting.
+        The true class of each row. Both classes must have a weight above 0 in each weighting.
     probability : ndarray of float, shape (n_rows,)
         Predicted probability of the positive class.
     weights : ndarray of shape (n_weightings, n_rows)
@@ -23,19 +23,20 @@ def weighted_metrics(
     threshold : float
         A row is predicted positive if its probability is at least this.
     max_fpr : float
-        The largest false-positive rate of ``recall_at_max_fpr``, which chooses its own threshold.
+        The highest false-positive rate for ``recall_at_max_fpr``: the highest recall of any
+        threshold whose false-positive rate is at most this.
 
     Returns
     -------
     dict of str to ndarray of shape (n_weightings,)
-        The definitions are scikit-learn's; a precision or correlation with nothing predicted
-        positive is 0. ``fpr`` is the share of the negative class predicted positive.
+        Defined as in scikit-learn; precision and correlation are 0 if nothing is predicted
+        positive. ``fpr`` is the share of the negative class that is predicted positive.
     """
     order = np.argsort(-probability, kind="stable")
     truth, probability = is_positive[order], probability[order]
     weights = weights[:, order].astype(float)
     total = weights.sum(axis=1)
-    # Rows of equal probability cross a threshold together.
+    # Rows with equal probability are on the same side of every threshold.
     ends = np.append(np.flatnonzero(np.diff(probability)), len(probability) - 1)
     tps = np.cumsum(weights * truth, axis=1)[:, ends]
     fps = np.cumsum(weights * ~truth, axis=1)[:, ends]
@@ -61,7 +62,7 @@ def weighted_metrics(
 def metrics_of_counts(
     tp: np.ndarray, fp: np.ndarray, positives: np.ndarray, negatives: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Compute the metrics that follow from the numbers of true and false positives."""
+    """Compute the metrics that depend only on the numbers of true and false positives."""
     tn, fn = negatives - fp, positives - tp
     spread = np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
     return {
@@ -74,7 +75,7 @@ def metrics_of_counts(
 
 
 def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Divide; where the denominator is 0, the result is 0."""
+    """Divide; return 0 where the denominator is 0."""
     return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator != 0)
 
 

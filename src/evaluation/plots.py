@@ -1,4 +1,4 @@
-"""The data of DVC's plots, and the figures of the report."""
+"""Write the data of DVC's plots, and draw the figures of the report."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 from sklearn.pipeline import Pipeline
 
 from evaluation import figures
+from evaluation.influential_features import find_influential_features
 from evaluation.metrics import rates_by_threshold
-from evaluation.telling_features import find_telling_features
 
 CALIBRATION_BINS = 10
 
 
 def log_plots(live: Live, df: pd.DataFrame, labels: list[str], threshold: float) -> None:
-    """Write the data of DVC's plots."""
+    """Write the data of the plots in dvc.yaml, for one scored set."""
     truth, probability = df["is_positive"].to_numpy(int), df["probability"].to_numpy()
     live.log_sklearn_plot("roc", truth, probability)
     live.log_sklearn_plot("precision_recall", truth, probability)
@@ -35,7 +35,7 @@ def log_plots(live: Live, df: pd.DataFrame, labels: list[str], threshold: float)
 def draw_figures(
     model: Pipeline, X: sp.csr_matrix, df: pd.DataFrame, labels: list[str], threshold: float
 ) -> dict[str, Any]:
-    """Draw everything that the report shows, by file name."""
+    """Draw the figures of the report; return them by file name, without suffix."""
     truth, probability = df["is_positive"].to_numpy(), df["probability"].to_numpy()
     fpr, tpr, _ = roc_curve(truth, probability)
     precision, recall, _ = precision_recall_curve(truth, probability)
@@ -76,7 +76,7 @@ def draw_figures(
         "precision_recall": ranking,
         "calibration": calibration,
         "threshold": operating,
-        "telling_features": figures.draw_telling_features(
-            *find_telling_features(model, X, truth, labels[1]), labels
+        "influential_features": figures.draw_influential_features(
+            *find_influential_features(model, X, truth, labels[1]), labels
         ),
     }

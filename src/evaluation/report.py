@@ -1,4 +1,4 @@
-"""The report of an evaluation: one HTML page that needs nothing else."""
+"""Render the report of an evaluation: one HTML page without external files."""
 
 from base64 import b64encode
 from pathlib import Path
@@ -19,7 +19,22 @@ def render_report(
     labels: list[str],
     sizes: dict[str, int],
 ) -> str:
-    """Return one HTML page that needs nothing else: metrics, pictures (PNG), errors."""
+    """Return the report as an HTML page.
+
+    Parameters
+    ----------
+    metrics, intervals : dict of str to dict
+        Those of the sets ``test`` and ``train``; ``metrics`` also has ``cv`` and
+        ``operating_point``.
+    errors : DataFrame
+        The rows that the model classifies wrongly: ``row``, ``label``, ``probability``, ``text``.
+    pictures : dict of str to bytes
+        PNG files, by title.
+    labels : list of str
+        The negative and the positive label.
+    sizes : dict of str to int
+        The number of rows in ``test`` and ``train``.
+    """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

@@ -12,7 +12,7 @@ from models.probability import predict_positive
 
 
 class EvaluationParams(Params):
-    """What ``params.yaml`` says of evaluating."""
+    """The section ``model_evaluation`` of params.yaml."""
 
     threshold: float = Field(gt=0, lt=1)
     max_fpr: float = Field(ge=0, lt=1)
@@ -21,24 +21,24 @@ class EvaluationParams(Params):
 
 
 def score(model: Pipeline, df: pd.DataFrame, X: sp.csr_matrix) -> pd.DataFrame:
-    """Return ``df`` with ``is_positive`` and ``probability`` of the positive label.
+    """Add columns ``is_positive`` and ``probability`` (of the positive label) to ``df``.
 
     Raises
     ------
     UserError
-        If the features or labels are not those that the model was fitted on.
+        If the number of features, or the labels, differ from those of the model.
     """
     classifier = model[-1]
     if X.shape[1] != classifier.n_features_in_:
         raise UserError(
-            f"the matrix has {X.shape[1]} features, the model {classifier.n_features_in_}: "
-            "make both anew with 'dvc repro'"
+            f"the matrix has {X.shape[1]} features, the model {classifier.n_features_in_}",
+            "run 'dvc repro' to make both again",
         )
     labels = list(df["label"].cat.categories)
     if sorted(labels) != sorted(classifier.classes_):
         raise UserError(
-            f"the table's labels are {labels}, the model's {list(classifier.classes_)}: "
-            "make both anew with 'dvc repro'"
+            f"the table's labels are {labels}, the model's {list(classifier.classes_)}",
+            "run 'dvc repro' to make both again",
         )
     probability = predict_positive(classifier, labels[1], X)
     return df.assign(is_positive=df["label"] == labels[1], probability=probability)
@@ -56,7 +56,7 @@ def compute_metrics(df: pd.DataFrame, params: EvaluationParams) -> tuple[dict, d
         params.bootstrap_samples,
         params.random_state,
     )
-    # The names under which the literature on spam filters reports these two.
+    # The names of recall and false-positive rate in the literature on spam filters.
     caught, blocked = f"{positive}_caught", f"{negative}_blocked"
     values |= {caught: values["recall"], blocked: values.pop("fpr")}
     intervals |= {caught: intervals["recall"], blocked: intervals.pop("fpr")}

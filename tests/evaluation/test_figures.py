@@ -1,4 +1,4 @@
-"""Tests of pictures."""
+"""Tests of drawing plots."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,8 @@ from evaluation.figures import (
     as_percent,
     draw_confusion,
     draw_curves,
+    draw_influential_features,
     draw_scores,
-    draw_telling_features,
     make_axes,
     save_figure,
 )
@@ -23,7 +23,7 @@ WEIGHTS = np.array([-1.0, 2.0])
 DRAW = {
     "confusion": lambda labels: draw_confusion(COUNTS, labels),
     "scores": lambda labels: draw_scores(PROBABILITY, IS_POSITIVE, labels, 0.5),
-    "telling_features": lambda labels: draw_telling_features(NAMES, WEIGHTS, labels),
+    "influential_features": lambda labels: draw_influential_features(NAMES, WEIGHTS, labels),
     "curves": lambda labels: draw_curves({labels[1]: ([0, 1], [0, 1])}, *labels, "y")[0],
 }
 
@@ -39,7 +39,7 @@ def test_same_numbers_give_the_same_bytes(tmp_path, kind):
 
 @pytest.mark.parametrize("name", ["$", "$$$", "win $5_$x", "$\\frac$", "$a_$", "^_{"])
 def test_draws_a_feature_with_dollar_signs(tmp_path, name):
-    figure = draw_telling_features(np.array([name, "b"], object), WEIGHTS, ["ham", "spam"])
+    figure = draw_influential_features(np.array([name, "b"], object), WEIGHTS, ["ham", "spam"])
     save_figure(figure, tmp_path / "a.png")
     assert figure.axes[0].get_yticklabels()[0].get_text() == name
     assert (tmp_path / "a.png").stat().st_size > 0
@@ -62,7 +62,7 @@ def test_writes_each_count_and_its_share_of_the_actual_label():
     }
 
 
-def test_writes_the_truth_in_the_rows_of_a_confusion_matrix():
+def test_rows_of_a_confusion_matrix_are_the_actual_labels():
     axes = draw_confusion(COUNTS, ["ham", "spam"]).axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "actual")
     assert [label.get_text() for label in axes.get_yticklabels()] == ["ham", "spam"]
@@ -76,14 +76,14 @@ def test_draws_how_many_rows_of_each_label_have_a_probability():
 
 
 def test_colours_features_by_the_label_they_speak_for():
-    axes = draw_telling_features(NAMES, WEIGHTS, ["ham", "spam"]).axes[0]
+    axes = draw_influential_features(NAMES, WEIGHTS, ["ham", "spam"]).axes[0]
     assert [bar.get_width() for bar in axes.patches] == [-1, 2]
     assert axes.patches[0].get_facecolor() != axes.patches[1].get_facecolor()
     assert [label.get_text() for label in axes.get_yticklabels()] == list(NAMES)
 
 
 def test_draws_no_features(tmp_path):
-    figure = draw_telling_features(np.array([], object), np.array([]), ["ham", "spam"])
+    figure = draw_influential_features(np.array([], object), np.array([]), ["ham", "spam"])
     save_figure(figure, tmp_path / "a.png")
     assert figure.axes[0].patches[:] == []
 

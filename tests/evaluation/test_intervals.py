@@ -1,4 +1,4 @@
-"""Tests of the intervals of metrics."""
+"""Tests of the confidence intervals of metrics."""
 
 import math
 
@@ -110,7 +110,7 @@ def evaluate_with_intervals(truth, probability, groups=None, threshold=0.5, max_
     return evaluate(truth, np.array(probability), groups, threshold, max_fpr, 100, 0)
 
 
-def test_no_error_among_single_rows_leaves_what_clopper_and_pearson_say():
+def test_no_error_among_single_rows_gives_clopper_and_pearsons_interval():
     truth = [True] * 20 + [False] * 100
     values, intervals = evaluate_with_intervals(truth, [0.9] * 20 + [0.1] * 100)
     of_20, of_100, of_120 = (0.025 ** (1 / n) for n in (20, 100, 120))
@@ -143,14 +143,14 @@ def test_no_error_at_all_gives_scores_at_the_bounds_of_recall_and_false_positive
         assert intervals[name] == {"low": pytest.approx(low, abs=1e-5), "high": 1}, name
 
 
-def test_certainty_that_was_always_right_leaves_a_brier_score_as_of_one_error():
+def test_a_brier_score_of_0_has_the_interval_of_an_error_rate_of_0():
     truth = np.array([True, True, False, False])
     values, intervals = evaluate_with_intervals(truth, truth.astype(float))
     assert values["brier_score"] == 0
     assert intervals["brier_score"] == {"low": 0, "high": pytest.approx(1 - 0.025**0.25, abs=1e-6)}
 
 
-def test_nothing_predicted_positive_says_nothing_of_precision():
+def test_precision_can_be_anything_if_nothing_is_predicted_positive():
     values, intervals = evaluate_with_intervals([True] * 5 + [False] * 5, [0.2] * 5 + [0.1] * 5)
     assert values["precision"] == 0
     assert intervals["precision"] == {"low": 0, "high": 1}
@@ -182,7 +182,7 @@ def test_an_observed_error_keeps_the_interval_of_the_samples():
     assert 0 < intervals["fpr"]["low"] < 0.05 < intervals["fpr"]["high"] < 0.12
 
 
-def test_a_threshold_of_its_own_keeps_the_doubt_of_the_samples():
+def test_the_interval_of_recall_at_max_fpr_includes_that_of_the_samples():
     """With 1 of 10 negatives above all positives, some samples allow none of them."""
     truth = [True] * 100 + [False] * 10
     values, intervals = evaluate_with_intervals(truth, [0.8] * 100 + [0.9] + [0.1] * 9)
@@ -210,7 +210,7 @@ def test_intervals_without_an_error_hold_the_value(rows, threshold, is_upside_do
 
 @settings(deadline=None)
 @given(st.integers(1, 500), st.integers(1, 500))
-def test_more_groups_leave_less_doubt(n_groups, more):
+def test_more_groups_give_a_narrower_interval(n_groups, more):
     (few, _), (many, _) = bound_rate(1, n_groups), bound_rate(1, n_groups + more)
     assert few < many < 1
 

@@ -1,4 +1,4 @@
-"""Tests of metrics, against scikit-learn's."""
+"""Tests of metrics, compared with scikit-learn's."""
 
 import numpy as np
 import pytest
@@ -70,7 +70,7 @@ def test_a_weight_stands_for_so_many_equal_rows():
     assert measure(truth, probability, counts) == pytest.approx(repeated)
 
 
-def test_measures_each_weighting_as_if_alone():
+def test_each_weighting_gives_the_same_result_alone():
     truth = np.array([True, False, True, False])
     probability = np.array([0.9, 0.7, 0.3, 0.1])
     weights = np.array([[1, 1, 1, 1], [2, 1, 0, 3], [1, 0, 5, 2]])

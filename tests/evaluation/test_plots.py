@@ -47,6 +47,6 @@ def test_draws_every_figure_of_the_report(model, features):
         "precision_recall",
         "calibration",
         "threshold",
-        "telling_features",
+        "influential_features",
     }
     assert all(figure.axes for figure in figures.values())

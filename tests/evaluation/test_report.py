@@ -25,7 +25,7 @@ def render(message="free cash prize"):
 
 
 class PageReader(html.parser.HTMLParser):
-    """Collects what a page refers to, and its tags."""
+    """Collects the references and tags of a page."""
 
     def __init__(self):
         super().__init__()

@@ -16,7 +16,7 @@ const PLOTS = {
   roc: ["ROC curve", "how much is caught against how much is blocked by mistake"],
   precision_recall: ["Precision and recall", "how often a mark is right against how much is caught"],
   score_distribution: ["Probabilities", "how many messages of each label get which probability"],
-  telling_features: ["Strongest features", "the pieces of text that weigh most"],
+  influential_features: ["Strongest features", "the pieces of text that weigh most"],
   calibration: ["Calibration", "each probability against how often it turned out to be right"],
 };
 

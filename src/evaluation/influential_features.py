@@ -1,4 +1,4 @@
-"""The features that weigh most, with readable names."""
+"""Find the features with the largest weights, and give them readable names."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -7,24 +7,23 @@ from sklearn.pipeline import Pipeline
 
 from models.weights import find_weights
 
-TELLING_FEATURES = 15
+INFLUENTIAL_FEATURES = 15
 
 
-def find_telling_features(
+def find_influential_features(
     model: Pipeline, X: sp.csr_matrix, is_positive: np.ndarray, positive: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find the features that speak most for either label.
+    """Find the features with the largest weight for each label.
 
-    A linear model has weights and a naive Bayes model differences of log probabilities. The
-    importances of trees have no direction: they get that of the label in which the feature is
-    larger on average.
+    The weights of naive Bayes are differences of log probabilities. The importances of trees have
+    no sign: each gets that of the label for which the feature is larger on average.
 
     Returns
     -------
     names : ndarray of str, shape (2 * 15,) or fewer
-        In the order of their weights.
+        Names, in the order of their weights.
     weights : ndarray of float
-        Above zero for the positive label, below for the other.
+        Above zero for the positive label, below zero for the negative one.
     """
     found = find_weights(model[-1])
     if found is not None:
@@ -34,13 +33,13 @@ def find_telling_features(
         weights = model[-1].feature_importances_ * np.sign(np.asarray(difference).ravel())
     order = np.argsort(weights, kind="stable")
     order = order[weights[order] != 0]
-    if len(order) > 2 * TELLING_FEATURES:
-        order = np.concatenate([order[:TELLING_FEATURES], order[-TELLING_FEATURES:]])
+    if len(order) > 2 * INFLUENTIAL_FEATURES:
+        order = np.concatenate([order[:INFLUENTIAL_FEATURES], order[-INFLUENTIAL_FEATURES:]])
     return name_features(model, order), weights[order]
 
 
 def name_features(model: Pipeline, chosen: np.ndarray) -> np.ndarray:
-    """Return readable names, shape (n_chosen,), for the features of these column numbers."""
+    """Return readable names, shape (n_chosen,), of the features in columns ``chosen``."""
     columns = model.named_steps["columns"]
     names = np.empty(len(chosen), object)
     for branch, place in columns.output_indices_.items():
