@@ -64,7 +64,7 @@ Digest = Annotated[str, AfterValidator(normalise_digest)] | None
 
 
 class Addition(Params):
-    """More rows, in the format of the source but without a header."""
+    """A file of rows to add to the source's, in its format but without a header."""
 
     source: str
     sha256: Digest = None

@@ -125,7 +125,7 @@ def test_names_a_file_that_a_wheel_lacks(ingest):
         ingest("pypi://corpora==1.0/corpora/other.tsv")
 
 
-def test_goes_on_to_the_next_source(ingest, local_file, tmp_path):
+def test_tries_the_next_source_after_a_missing_file(ingest, local_file, tmp_path):
     assert ingest(str(tmp_path / "missing.tsv"), str(local_file)) == CONTENT
 
 
@@ -204,14 +204,14 @@ def test_refuses_a_download_that_breaks_off(ingest, one_answer, tmp_path):
     assert list((tmp_path / "raw").iterdir()) == []
 
 
-def test_gives_up_on_a_server_that_says_nothing(ingest):
+def test_times_out_if_a_server_does_not_answer(ingest):
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/data.tsv"
         with pytest.raises(UserError, match="timed out"):
             ingest(url, timeout=0.2)
 
 
-def test_refuses_a_file_that_is_no_zip(ingest, local_file):
+def test_refuses_a_file_that_is_not_a_zip_archive(ingest, local_file):
     with pytest.raises(UserError, match=r"source\.tsv is not a zip archive"):
         ingest(f"zip://data.tsv::{local_file}")
 
@@ -288,14 +288,14 @@ def test_takes_a_digest_in_upper_case(ingest, local_file, add_file):
 
 
 @pytest.mark.parametrize("sha256", [None, ""])
-def test_prints_the_line_of_a_digest_that_is_not_pinned(ingest, local_file, tmp_path, sha256):
+def test_prints_the_line_to_add_if_no_digest_is_pinned(ingest, local_file, tmp_path, sha256):
     with pytest.raises(ValueError, match=r"^data_ingestion\.sha256 is missing: inspect ") as caught:
         ingest(str(tmp_path / "missing.tsv"), str(local_file), sha256=sha256)
     assert str(caught.value).endswith(f"add this line to params.yaml: 'sha256: {DIGEST}'")
     assert list((tmp_path / "raw").iterdir()) == []
 
 
-def test_prints_the_line_of_an_additions_digest(ingest, local_file):
+def test_prints_the_line_to_add_for_an_addition(ingest, local_file):
     with pytest.raises(UserError, match=r"additions\[0\]\.sha256 is missing") as caught:
         ingest(str(local_file), additions=[{"source": str(local_file)}])
     assert f"'sha256: {DIGEST}'" in str(caught.value)
@@ -305,7 +305,7 @@ def test_prints_the_line_of_an_additions_digest(ingest, local_file):
     ("source", "hint"),
     [("zip://member-only", "zip://member::"), ("pypi://package/path", "pypi://package==version")],
 )
-def test_explains_how_a_source_is_written(ingest, source, hint):
+def test_shows_the_correct_form_of_a_source(ingest, source, hint):
     with pytest.raises(UserError, match=hint):
         ingest(source)
 
@@ -338,7 +338,7 @@ def add_file(tmp_path):
 
 @pytest.fixture
 def add(ingest, local_file, tmp_path):
-    """Return a function that fetches additions; it returns their bytes, the source's apart."""
+    """Return a function that fetches additions and returns their bytes, without the first line."""
 
     def run(additions, source=local_file):
         assert ingest(str(source), additions=additions) == CONTENT
@@ -353,7 +353,7 @@ def test_additions_are_in_a_separate_file_in_order(add, add_file):
     assert add(additions[::-1]) == b"ham\tsecond\nspam\tfirst\n"
 
 
-def test_without_additions_their_file_says_what_it_is(add, add_file, tmp_path):
+def test_without_additions_their_file_has_its_first_line(add, add_file, tmp_path):
     add([add_file(b"ham\ta\n")])
     assert add([]) == b""
     assert (tmp_path / "raw" / "additions.tsv").read_bytes() == FIRST_LINE

@@ -186,7 +186,7 @@ def test_reads_utf_16_if_the_parameters_say_so(validate):
     assert len(accepted) == 2
 
 
-def test_rejects_broken_quoting_and_goes_on(validate):
+def test_rejects_broken_quoting_and_continues(validate):
     raw = b'label,message\nham,"a" b\nspam,"win"\nham,fine\nham,"never closed\n'
     accepted, rejected, _ = validate(raw, **CSV)
     assert accepted["row"].tolist() == [3, 4]
@@ -343,7 +343,7 @@ def test_names_a_column_that_the_header_has_twice(validate, column):
         validate(raw, **CSV)
 
 
-def test_columns_without_a_name_may_be_many(validate):
+def test_several_columns_may_have_no_name(validate):
     accepted, _, _ = validate(b"label,message,,\nham,hi,,\nspam,win,,\n", **CSV)
     assert accepted["text"].tolist() == ["hi", "win"]
 

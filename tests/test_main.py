@@ -16,7 +16,7 @@ def run(*arguments):
 
 
 @pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"]])
-def test_lists_every_command_with_a_line_of_its_own(arguments):
+def test_lists_every_command_on_a_separate_line(arguments):
     listed = run(*arguments)
     assert listed.returncode == 0
     head, *lines = listed.stdout.splitlines()
@@ -27,7 +27,7 @@ def test_lists_every_command_with_a_line_of_its_own(arguments):
 
 
 @pytest.mark.parametrize("name", ["prdict", "__init__", "../data_ingestion", "--version"])
-def test_refuses_what_is_no_command_in_one_sentence(name):
+def test_refuses_an_unknown_command_in_one_sentence(name):
     refused = run(name, "--help")
     assert refused.returncode == 1
     assert refused.stdout == ""
@@ -39,6 +39,6 @@ def test_refuses_what_is_no_command_in_one_sentence(name):
 def test_every_command_has_help(name):
     shown = run(name, "--help")
     assert (shown.returncode, shown.stderr) == (0, "")
-    # What comes after `python src repro` is handed to DVC.
+    # Arguments after `python src repro` are passed to DVC.
     program = "dvc repro" if name == "repro" else f"python src {name}"
     assert shown.stdout.startswith(f"usage: {program}")

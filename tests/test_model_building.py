@@ -136,7 +136,7 @@ def test_random_search_tries_as_many_points_as_asked(build):
     "scoring",
     ["accuracy", "average_precision", "f1", "matthews_corrcoef", "precision", "recall", "roc_auc"],
 )
-def test_every_score_can_choose(build, scoring):
+def test_every_score_can_be_used(build, scoring):
     _, results = build(**{"search.scoring": scoring})
     assert results["scoring"].item() == scoring
     assert 0.9 < results["mean_test_score"].item() <= 1
@@ -177,7 +177,7 @@ def test_jobs_do_not_change_the_result(build, inputs):
         ({"search.cv": 50}, "model_building.search.cv: 50 folds need"),
     ],
 )
-def test_refuses_parameters_that_do_not_fit(build, changes, message):
+def test_refuses_invalid_parameters(build, changes, message):
     with pytest.raises(ValueError, match=r"params\.yaml: ") as caught:
         build(**changes)
     assert message in str(caught.value)

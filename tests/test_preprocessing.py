@@ -62,13 +62,13 @@ def test_keeps_near_duplicates_on_one_side(preprocess, rows):
     assert sorted(urgent) == [0, 20]
 
 
-def test_null_switches_the_search_for_near_duplicates_off(preprocess, rows):
+def test_null_disables_the_search_for_near_duplicates(preprocess, rows):
     _, _, report = preprocess(rows, near_duplicate_similarity=None)
     assert report["groups"] == report["distinct"]
     assert report["near_duplicates"] == 0
 
 
-def test_the_seed_decides_the_split(preprocess, rows):
+def test_the_seed_determines_the_split(preprocess, rows):
     first, again, other = (preprocess(rows, random_state=seed)[1]["row"] for seed in (0, 0, 1))
     assert first.tolist() == again.tolist()
     assert first.tolist() != other.tolist()
@@ -119,7 +119,7 @@ def test_the_first_of_equal_messages_stays_with_the_label_of_the_last():
 def test_corrections_of_the_source_change_labels_and_nothing_else(preprocess, rows):
     before = preprocess(rows)
     other = {"ham": "spam", "spam": "ham"}
-    # A third of them: the split would be another if it were chosen by these labels.
+    # With a third of the labels changed, a split by these labels would be a different one.
     added = [(other[label], f" {text}") for label, text in rows[:60]]
     after = preprocess(rows, added)
     for side, corrected in zip(before[:2], after[:2], strict=True):
@@ -190,7 +190,7 @@ def test_added_messages_move_none_of_the_source_and_split_no_group(params_file):
     rng = random.Random(0)
 
     def draw(n):
-        # Few words, so that many messages are alike, equal, or connect others.
+        # With few words, many messages are equal, near-duplicates, or connect other messages.
         labels, words = rng.choices(["ham", "spam"], k=n), WORDS.split()
         return [(label, " ".join(rng.choices(words, k=rng.randint(2, 5)))) for label in labels]
 
@@ -206,7 +206,7 @@ def test_added_messages_move_none_of_the_source_and_split_no_group(params_file):
         groups = kept["group"]
         assert set(groups[is_test]).isdisjoint(groups[~is_test])
         assert groups.tolist() == group_near_duplicates(kept["text"].tolist(), 0.4).tolist()
-        # Only a message that is like one of the source's test set may be added to it.
+        # Only a near-duplicate of a test message of the source may be added to the test set.
         assert set(groups[is_test & ~is_source]) <= set(groups[is_test & is_source])
         counts += [(~is_test & ~is_source).sum(), (is_test & ~is_source).sum(), len(df) - len(kept)]
     assert counts.min() > 10
@@ -267,7 +267,7 @@ def test_no_group_is_on_both_sides_and_both_labels_on_each(sizes, test_size, see
         n_test, n = (labels[is_test] == label).sum(), (labels == label).sum()
         assert 0 < n_test < n
         assert n_test <= round(test_size * n)
-        # Groups hold four rows at most, and there are single ones to fill the rest.
+        # Groups have at most four rows, and single rows can fill the remaining places.
         assert n_test > test_size * n - 5
 
 

@@ -99,7 +99,7 @@ def open_source(
     text_column : str
         The column that holds the messages.
     added : sequence of str
-        Columns that the output will have besides; the file must not have them.
+        Columns that will be added to the output; the file must not have them already.
     encoding : str
         The encoding of lines; not used for Parquet.
 

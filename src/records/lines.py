@@ -116,7 +116,7 @@ def read_lines(
     text_column : str
         The column that holds the messages.
     added : sequence of str
-        Columns that the output will have besides; the file must not have them.
+        Columns that will be added to the output; the file must not have them already.
     name : object
         The name of the file, for messages.
     is_live : bool

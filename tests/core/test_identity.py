@@ -45,7 +45,7 @@ def test_commands_that_commit_or_tag_check_the_identity_first(main, argv):
 
 
 @pytest.mark.usefixtures("nobody")
-def test_the_configuration_counts():
+def test_the_identity_can_come_from_the_configuration():
     subprocess.run(["git", "config", "user.email", "test@example.org"], check=True)
     with pytest.raises(ValueError, match=f"commits, user.name is not set: {NAME}$"):
         require_identity()
@@ -54,7 +54,7 @@ def test_the_configuration_counts():
 
 
 @pytest.mark.usefixtures("nobody")
-def test_the_variables_of_both_author_and_committer_count(monkeypatch):
+def test_the_identity_needs_the_variables_of_author_and_committer(monkeypatch):
     for name, value in VARIABLES.items():
         assert find_missing_identity()
         monkeypatch.setenv(name, value)

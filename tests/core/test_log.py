@@ -88,7 +88,7 @@ def run_script(folder, body, **environment):
     )
 
 
-def test_logs_to_console_and_file_with_the_stage_s_name(log_file, capsys):
+def test_logs_to_console_and_file_with_the_name_of_the_stage(log_file, capsys):
     log.configure_logging("split")
     logging.getLogger("module").info("%d rows", 3)
     assert capsys.readouterr().err.endswith(" split INFO 3 rows\n")
@@ -154,7 +154,7 @@ def test_appends_to_the_file_of_earlier_runs(log_file):
 
 
 @pytest.mark.usefixtures("log_file")
-def test_a_stage_that_succeeds_says_so(capsys):
+def test_logs_that_a_stage_is_done(capsys):
     run_stage(lambda: logging.info("working"))
     lines = capsys.readouterr().err.splitlines()
     assert [line.split()[1:4] for line in lines] == [

@@ -65,7 +65,7 @@ def test_ignores_other_sections(read):
     assert read(SHOP + "office: {desks: many}\n").count == 3
 
 
-def test_values_never_change(read):
+def test_values_are_immutable(read):
     with pytest.raises(ValidationError, match="frozen"):
         read(SHOP).count = 4
 

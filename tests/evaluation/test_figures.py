@@ -75,7 +75,7 @@ def test_draws_how_many_rows_of_each_label_have_a_probability():
     assert axes.get_xlabel() == "probability of spam"
 
 
-def test_colours_features_by_the_label_they_speak_for():
+def test_colours_features_by_their_label():
     axes = draw_influential_features(NAMES, WEIGHTS, ["ham", "spam"]).axes[0]
     assert [bar.get_width() for bar in axes.patches] == [-1, 2]
     assert axes.patches[0].get_facecolor() != axes.patches[1].get_facecolor()

@@ -61,7 +61,7 @@ def make_noisy_scores():
     return truth, np.clip(0.25 + 0.5 * truth + rng.normal(0, 0.25, 60), 0, 1)
 
 
-def test_intervals_hold_the_value_and_have_a_width():
+def test_intervals_contain_the_value_and_have_a_width():
     truth, probability = make_noisy_scores()
     values, intervals = evaluate(truth, probability, np.arange(60), 0.5, 0.1, 500, 0)
     assert values.keys() == intervals.keys()
@@ -69,7 +69,7 @@ def test_intervals_hold_the_value_and_have_a_width():
         assert interval["low"] < values[name] < interval["high"], name
 
 
-def test_intervals_hold_95_per_cent_of_the_samples(monkeypatch):
+def test_intervals_contain_95_per_cent_of_the_samples(monkeypatch):
     monkeypatch.setattr(ours, "BLOCK_SAMPLES", 2000)
     truth, probability = make_noisy_scores()
     _, intervals = evaluate(truth, probability, np.arange(60), 0.5, 0.1, 2000, 0)
@@ -100,7 +100,7 @@ def test_bounds_a_rate_of_0_or_1_as_scipy_does(value, n_groups):
 
 
 @pytest.mark.parametrize("value", [0, 1])
-def test_a_rate_of_nothing_can_be_anything(value):
+def test_a_rate_of_no_observations_can_be_anything(value):
     assert bound_rate(value, 0) == (0, 1)
 
 
@@ -161,7 +161,7 @@ def test_precision_can_be_anything_if_nothing_is_predicted_positive():
     assert -1 < intervals["mcc"]["low"] < 0 < intervals["mcc"]["high"] < 1
 
 
-def test_nothing_caught_bounds_f1_though_some_is_blocked():
+def test_f1_is_bounded_if_nothing_is_caught_and_some_is_blocked():
     truth, probability = [True] * 5 + [False] * 5, [0.1] * 5 + [0.9] + [0.2] * 4
     _, intervals = evaluate_with_intervals(truth, probability)
     caught = 1 - 0.025 ** (1 / 5)
@@ -176,7 +176,7 @@ def test_scores_in_the_wrong_order_have_an_interval_too():
     assert intervals["roc_auc"] == {"low": 0, "high": pytest.approx(1 - right, abs=1e-6)}
 
 
-def test_an_observed_error_keeps_the_interval_of_the_samples():
+def test_a_metric_with_an_error_has_the_bootstrap_interval():
     truth = [True] * 20 + [False] * 100
     _, intervals = evaluate_with_intervals(truth, [0.9] * 20 + [0.6] * 5 + [0.1] * 95)
     assert 0 < intervals["fpr"]["low"] < 0.05 < intervals["fpr"]["high"] < 0.12
@@ -195,7 +195,7 @@ SEPARATED = st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=2, ma
 
 @settings(deadline=None)
 @given(SEPARATED, st.sampled_from([0.05, 0.5, 0.95]), st.booleans())
-def test_intervals_without_an_error_hold_the_value(rows, threshold, is_upside_down):
+def test_intervals_without_an_error_contain_the_value(rows, threshold, is_upside_down):
     truth, groups = (np.array(column) for column in zip(*rows, strict=True))
     assume(truth.any() and not truth.all())
     probability = np.where(truth != is_upside_down, 0.9, 0.1)
@@ -215,7 +215,7 @@ def test_more_groups_give_a_narrower_interval(n_groups, more):
     assert few < many < 1
 
 
-def test_rows_of_one_group_count_once_where_no_error_is_seen():
+def test_rows_of_one_group_count_once_if_there_is_no_error():
     truth, probability = [True] * 6 + [False] * 6, [0.9] * 6 + [0.1] * 6
     _, single = evaluate_with_intervals(truth, probability)
     _, grouped = evaluate_with_intervals(truth, probability, [0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 4])
@@ -250,7 +250,7 @@ def test_intervals_are_wider_where_rows_depend_on_one_another():
     assert widths[1] > 1.5 * widths[0]
 
 
-def test_gives_plain_numbers_of_six_digits():
+def test_gives_floats_of_six_digits():
     truth, probability = make_noisy_scores()
     values, _ = evaluate(truth, probability, np.arange(60), 0.5, 0.1, 100, 0)
     assert {type(value) for value in values.values()} == {float}

@@ -62,7 +62,7 @@ def test_precision_and_correlation_are_zero_where_nothing_is_predicted_positive(
     assert (values["precision"], values["mcc"], values["f1"]) == (0, 0, 0)
 
 
-def test_a_weight_stands_for_so_many_equal_rows():
+def test_a_weight_counts_like_repeated_rows():
     truth = np.array([True, False, True, False])
     probability = np.array([0.9, 0.7, 0.3, 0.1])
     counts = np.array([2, 1, 0, 3])

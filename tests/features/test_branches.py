@@ -57,7 +57,7 @@ def test_ranges_of_n_grams_add_up(transform):
     assert X_train.shape[1] == 8 + 7
 
 
-def test_characters_see_the_case_that_words_do_not(transform):
+def test_characters_keep_the_case_that_words_lose(transform):
     messages = ["FREE free"]
     words, _ = transform(messages)
     characters, _ = transform(

@@ -23,7 +23,7 @@ def build(estimator="logistic_regression", params=None, class_weight=None, grid=
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
-def test_every_estimator_is_there_under_its_name(name):
+def test_every_name_gives_its_estimator(name):
     found = build(name, class_weight="balanced")
     assert found.__class__.__name__ == ESTIMATORS[name][0].rpartition(".")[2]
     for key, value in {"class_weight": "balanced", "random_state": 7}.items():

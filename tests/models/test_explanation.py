@@ -81,7 +81,7 @@ def test_names_the_words_of_the_message_in_their_order(model):
     assert words == ["WIN", "a", "FREE", "prize!"]
 
 
-def test_a_word_that_only_spam_has_speaks_for_spam(model):
+def test_a_word_that_only_spam_has_contributes_to_spam(model):
     contributions = dict(explain(model, "spam", "prize at home").words)
     assert contributions["prize"] > 0 > contributions["home"]
 

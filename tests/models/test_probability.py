@@ -14,7 +14,7 @@ def model():
 
 
 @pytest.mark.parametrize("positive", ["ham", "spam"])
-def test_is_that_of_the_label_rounded(model, positive):
+def test_rounds_the_probability_of_the_label(model, positive):
     column = ["ham", "spam"].index(positive)
     expected = model.predict_proba(SPAM)[:, column].astype(float).round(DECIMALS)
     assert predict_positive(model, positive, SPAM).tolist() == expected.tolist()

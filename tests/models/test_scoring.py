@@ -50,7 +50,7 @@ def test_refuses_other_labels(model, path):
         check_labels(model, ["good", "bad"], path)
 
 
-def test_two_processes_score_as_one_does_in_the_same_order(model, path):
+def test_two_processes_give_the_same_scores_in_the_same_order(model, path):
     expected = list(score_chunks(make_chunks(20), model, path.read_bytes(), path, "spam", 1))
     found = list(score_chunks(make_chunks(20), model, path.read_bytes(), path, "spam", 2))
     assert [chunk.rows for chunk, _ in found] == list(range(20))

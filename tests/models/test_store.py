@@ -56,7 +56,7 @@ CLASSIFIERS = {
 }
 
 
-# What is stored: the vectoriser of the features and the classifier.
+# The models to store: a vectoriser and a classifier.
 MODELS = {name: ("tfidf", classifier) for name, classifier in CLASSIFIERS.items()} | {
     "count": ("count", ComplementNB()),
     "hashing": ("hashing", ComplementNB()),
@@ -133,7 +133,7 @@ def folders_of_two_processes(tmp_path_factory):
     return folders
 
 
-def test_these_tests_know_every_estimator():
+def test_these_tests_cover_every_estimator():
     assert CLASSIFIERS.keys() == ESTIMATORS.keys()
 
 
@@ -195,7 +195,7 @@ def test_names_a_missing_file(path):
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_refuses_a_pickle_and_runs_nothing_of_it(path, tmp_path, protocol):
+def test_refuses_a_pickle_without_running_it(path, tmp_path, protocol):
     path.write_bytes(pickle.dumps(Payload(tmp_path / "created"), protocol))
     with pytest.raises(ValueError, match=r"model\.skops is a pickle"):
         load_model(path)
@@ -211,7 +211,7 @@ def test_refuses_a_pickle_of_anything(path, protocol, content):
 
 
 @pytest.mark.parametrize("compress", [0, "zlib", "gzip", "bz2", "xz"])
-def test_refuses_a_joblib_file_and_runs_nothing_of_it(path, tmp_path, compress):
+def test_refuses_a_joblib_file_without_running_it(path, tmp_path, compress):
     joblib.dump(Payload(tmp_path / "created"), path, compress=(compress, 3) if compress else 0)
     with pytest.raises(ValueError, match=r"model\.skops is (a pickle|damaged or no model)"):
         load_model(path)
@@ -239,7 +239,7 @@ def test_a_changed_byte_never_changes_what_a_model_predicts(path, small_file):
         content = bytearray(small_file)
         content[place] ^= 255
         path.write_bytes(content)
-        # A byte that nobody reads, such as a date, may change.
+        # A byte that is not used, such as one of a date, may change.
         with contextlib.suppress(ValueError):
             assert load_model(path).predict_proba([[1, 0]]).tolist() == expected
 

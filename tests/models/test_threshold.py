@@ -60,7 +60,7 @@ def test_each_point_has_the_lowest_threshold_for_its_false_positives():
     rows=st.lists(st.tuples(st.booleans(), st.floats(0, 1)), max_size=30),
     max_fpr=st.floats(0, 1),
 )
-def test_no_other_threshold_finds_more_within_the_rate(rows, max_fpr):
+def test_no_other_threshold_has_a_higher_recall_within_the_rate(rows, max_fpr):
     rows = [*rows, (True, 1.0), (False, 0.0)]
     is_positive = np.array([truth for truth, _ in rows])
     probability = np.array([p for _, p in rows]).round(9)
@@ -92,13 +92,13 @@ def test_takes_the_lowest_threshold_within_the_rate(choose, max_fpr, threshold):
     assert choose(max_fpr=max_fpr) == threshold
 
 
-def test_says_so_if_no_threshold_finds_anything(model, choose):
+def test_reports_that_no_threshold_is_within_the_rate(model, choose):
     write_points(POINTS[1:], model, name_points(model))
     with pytest.raises(ValueError, match=r"no threshold .* of 0\.001 or .* --max-fpr 0\.01"):
         choose(max_fpr=0.001)
 
 
-def test_takes_points_from_elsewhere(model, choose):
+def test_takes_points_from_another_file(model, choose):
     elsewhere = name_points(model).rename(model.with_name("other.json"))
     assert choose(max_fpr=0.02, points=elsewhere) == 0.6
 

@@ -28,7 +28,7 @@ ADDED = ["label", "probability", "model_version"]
 VALUES = ["ham", 0.25, "abc"]
 ODD = ["007", "NA", "", " a ", 'say "hi"', "two\nlines", "cr\rhere", "a,b\tc", "'", "null", "1e5"]
 
-# What a CSV file can hold; a byte-order mark at the start of a file would be taken for one.
+# Text that a CSV file can hold, except a byte order mark, which is removed at the start of a file.
 fields = st.text(st.characters(codec="utf-8", exclude_characters="\ufeff"), max_size=8)
 
 
@@ -103,7 +103,7 @@ def test_suffixes_determine_the_format(tmp_path, source, target, chosen, expecte
         ("a.parquet", "b.gz", "parquet", r"not read or written with gzip: .*\.gz"),
     ],
 )
-def test_says_why_there_is_no_format(tmp_path, source, target, chosen, message):
+def test_refuses_names_that_do_not_determine_the_format(tmp_path, source, target, chosen, message):
     paths = [STREAM if name == "-" else tmp_path / name for name in (source, target)]
     with pytest.raises(ValueError, match=message):
         choose_format(*paths, chosen)
@@ -131,7 +131,7 @@ def test_broken_csv_loses_no_line(lines):
     numbers = [number for number, *_ in records]
     assert numbers == sorted(set(numbers))
     assert all(1 <= number <= len(physical) for number in numbers)
-    # A broken record is its first line alone, so the next one starts right after it.
+    # Only the first line of a broken record is rejected, so the next record starts after that line.
     for (number, _, reason, *_), following in zip(records, [*numbers, None][1:], strict=True):
         if reason and following is not None:
             assert following == number + 1
@@ -153,7 +153,7 @@ def test_gathers_chunks_of_the_same_size():
 
 
 @pytest.mark.parametrize("row", ["x" * 500_000, ["x", "x" * 499_999]], ids=["line", "fields"])
-def test_long_rows_make_chunks_of_few(row):
+def test_chunks_of_long_rows_have_few_rows(row):
     rows = ((number, row, "text", "", "") for number in range(20))
     assert {len(chunk.texts) for chunk in gather(rows)} == {CHUNK_LENGTH // 500_000, 4}
 
@@ -470,7 +470,7 @@ def test_json_lines_reject_what_cannot_be_scored(tmp_path):
     )
 
 
-def test_columns_without_a_name_may_be_many(tmp_path):
+def test_several_columns_may_have_no_name(tmp_path):
     path = tmp_path / "messages.csv"
     path.write_text("v1,text,,,\nham,hi,,,\n")
     target, rejected = copy(path, "csv")
@@ -533,7 +533,7 @@ def test_refuses_a_folder_as_standard_input(tmp_path):
         os.close(folder)
 
 
-def test_refuses_parquet_from_a_pipe_with_a_name(tmp_path):
+def test_refuses_parquet_from_a_named_pipe(tmp_path):
     path = tmp_path / "messages.parquet"
     os.mkfifo(path)
     with pytest.raises(ValueError, match=r"messages\.parquet is a folder or a pipe, not a file"):

@@ -20,7 +20,7 @@ from text.near_duplicates import (
 SIMILARITIES = st.integers(30, 100).map(lambda percent: percent / 100)
 SHORT_TEXTS = st.lists(st.text("ab", max_size=12) | st.text("aB1 ", max_size=9), max_size=12)
 PHRASES = ["win a prize today", "call me when home", "0123 free entry now", "prize prize prize"]
-# Long ones that share phrases, so that many pairs are near the limit.
+# Long texts that share phrases, so many pairs are close to the limit.
 LONG_TEXTS = st.lists(
     st.lists(st.sampled_from(PHRASES) | st.text("xyz", max_size=5), max_size=5).map("".join),
     max_size=8,
@@ -205,12 +205,12 @@ COMBINED = list(itertools.product(PEOPLE, TIMES, DEEDS))
 @pytest.mark.parametrize(
     "frame", ["{}{}{}", "{}说{}{}，好吗？", "你好，{}让我问一下，{}能不能{}，谢谢。"]
 )
-def test_short_chinese_messages_of_different_phrases_are_apart(frame):
+def test_short_chinese_messages_of_different_phrases_are_not_grouped(frame):
     texts = [frame.format(*phrases) for phrases in COMBINED]
     assert len(set(group_near_duplicates(texts, 0.7).tolist())) == len(texts) == 900
 
 
-def test_chinese_messages_that_differ_in_numbers_or_their_end_are_together():
+def test_chinese_messages_that_differ_in_numbers_or_their_end_are_grouped():
     texts = [
         "【快递】您的包裹12345已到小区门口的柜子，请今天来取",
         "【快递】您的包裹98已到小区门口的柜子，请今天来取",

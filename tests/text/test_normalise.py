@@ -30,7 +30,7 @@ def test_makes_one_blank_of_what_nfkc_turns_into_blanks():
 
 @settings(deadline=None)
 @given(st.text())
-def test_changes_nothing_the_second_time(text):
+def test_normalising_twice_changes_nothing(text):
     once = normalise_text(text)
     assert normalise_text(once) == once
 
@@ -72,7 +72,7 @@ def test_normalising_twice_changes_nothing_with_many_marks(text):
     assert normalise_text(normalise_text(text)) == normalise_text(text)
 
 
-def test_marks_that_are_in_order_stay():
+def test_keeps_marks_that_are_in_order():
     text = "a" + "\u0300" * 100
     assert normalise_text("\u0316" + text).startswith("\u0316")
     assert normalise_text("x" + "\u0316" * 100) == "x" + "\u0316" * 100

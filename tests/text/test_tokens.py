@@ -246,7 +246,7 @@ def test_long_chunks_are_not_cached():
 
 @pytest.mark.parametrize("entity", ["&#55296;", "&#xD800;", "&#57343;", "&#xdfff;"])
 @pytest.mark.parametrize("lowercase", [True, False])
-def test_an_entity_of_a_surrogate_makes_no_character(entity, lowercase):
+def test_drops_entities_of_surrogates(entity, lowercase):
     options = {"lowercase": lowercase, "stemmer": "snowball", "stop_words": "none"}
     found = prepare_messages([f"hello {entity} x{entity}y"], **options)
     assert found["tokens"].tolist() == ["hello x y"]
