@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 
 from core.errors import UserError
 from core.processes import run_dvc
-from storage.s3 import Remote, explained, open_client, read_remote
+from storage.s3 import Remote, open_client, read_remote, translate_errors
 
 BLOCK_BYTES = 1_000_000
 
@@ -93,7 +93,7 @@ def main(argv: list[str] | None = None) -> bool:
     remote = read_remote(Path(".dvc"))
     cache = Path(run_dvc("cache", "dir").strip())
     is_whole = True
-    with open_client() as client, explained(client, remote):
+    with open_client() as client, translate_errors(client, remote):
         for path, md5, state in find_faults(client, remote, read_outputs(Path("dvc.lock")), cache):
             is_whole = False
             place = f"{remote.url}/{locate(md5)}"

@@ -80,11 +80,11 @@ def check_git() -> str:
         raise UserError("it is not installed", "install Git")
     if run("git", "rev-parse", "--is-inside-work-tree") != "true":
         raise UserError("this folder is no repository", "git init, or git clone one")
-    from core.identity import explain_missing, find_missing_identity
+    from core.identity import describe_missing, find_missing_identity
 
     missing = find_missing_identity()
     if missing:
-        raise UserError(*explain_missing(missing))
+        raise UserError(*describe_missing(missing))
     changed = run("git", "status", "--porcelain").splitlines()
     branch = run("git", "branch", "--show-current") or "no branch"
     return f"{branch}, {f'{len(changed)} uncommitted changes' if changed else 'clean'}"
@@ -106,11 +106,11 @@ def check_remote(write: bool = True) -> str:
     """Return where the remote is, after reading from it and, if asked for, writing to it."""
     if sys.version_info < PYTHON:
         raise UserError("not tried, this Python is too old", "see above")
-    from storage.s3 import explained, open_client, read_remote, write_probe
+    from storage.s3 import open_client, read_remote, translate_errors, write_probe
 
     try:
         remote = read_remote(Path(".dvc"))
-        with open_client() as client, explained(client, remote):
+        with open_client() as client, translate_errors(client, remote):
             client.list_objects_v2(Bucket=remote.bucket, Prefix=remote.prefix, MaxKeys=1)
             if write:
                 write_probe(client, remote)

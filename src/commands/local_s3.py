@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 from core.errors import UserError
 from core.files import atomic_path
 from core.locks import take_lock, write_pid
-from storage.s3 import Remote, RemoteError, explained, open_client, read_remote
+from storage.s3 import Remote, RemoteError, open_client, read_remote, translate_errors
 
 ADDRESS = "127.0.0.1"
 PORT = 9090
@@ -223,7 +223,7 @@ def create_bucket(settings: dict[str, str], remote: Remote, process: Popen | Non
     with server as client:
         while True:
             try:
-                with explained(client, remote):
+                with translate_errors(client, remote):
                     buckets = [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]
                     if remote.bucket not in buckets:
                         client.create_bucket(Bucket=remote.bucket)

@@ -22,10 +22,10 @@ from botocore.exceptions import ClientError
 from core.errors import UserError
 from storage.s3 import (
     Remote,
-    explained,
     open_client,
     read_config,
     read_remote,
+    translate_errors,
     write_probe,
 )
 
@@ -238,7 +238,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
     remote = read_remote(DVC_FOLDER, args.bucket)
-    with open_client(args.region) as client, explained(client, remote):
+    with open_client(args.region) as client, translate_errors(client, remote):
         changed, lacking = set_up(client, remote)
     if lacking and not args.allow_missing:
         names = ", ".join(lacking)

@@ -28,7 +28,7 @@ def find_missing_identity() -> list[str]:
     return missing
 
 
-def explain_missing(settings: list[str]) -> tuple[str, str]:
+def describe_missing(settings: list[str]) -> tuple[str, str]:
     """Return which settings are not set, as a sentence, and the command that sets them."""
     commands = [f"git config --global {name} {EXAMPLES[name[5:]]}" for name in settings]
     verb = "are" if len(settings) > 1 else "is"
@@ -39,5 +39,5 @@ def require_identity() -> None:
     """Raise ``UserError`` if Git has no name or email address for commits."""
     missing = find_missing_identity()
     if missing:
-        problem, fix = explain_missing(missing)
+        problem, fix = describe_missing(missing)
         raise UserError(f"Git does not know who commits, {problem}", fix)

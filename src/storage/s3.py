@@ -147,7 +147,7 @@ def open_client(region: str | None = None, **settings: str) -> Iterator[Any]:
 
 
 @contextmanager
-def explained(client: Any, remote: Remote) -> Iterator[None]:
+def translate_errors(client: Any, remote: Remote) -> Iterator[None]:
     """Translate boto3's exceptions inside the block into ``RemoteError``."""
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError

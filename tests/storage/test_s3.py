@@ -4,7 +4,7 @@ import pytest
 from botocore import exceptions
 from botocore.parsers import ResponseParserError
 
-from storage.s3 import Remote, RemoteError, explained, open_client, read_config, read_remote
+from storage.s3 import Remote, RemoteError, open_client, read_config, read_remote, translate_errors
 from tests.conftest import find_free_port
 
 REMOTE = Remote("storage", "a-bucket", "dvc")
@@ -79,7 +79,7 @@ def dead():
 
 def test_reports_a_dead_server(dead):
     message = f"^{dead.meta.endpoint_url} does not answer: start it"
-    with pytest.raises(RemoteError, match=message), explained(dead, REMOTE):
+    with pytest.raises(RemoteError, match=message), translate_errors(dead, REMOTE):
         dead.list_buckets()
 
 
@@ -107,12 +107,12 @@ def make_error(code):
     ],
 )
 def test_each_error_is_a_sentence_with_a_fix(dead, error, message):
-    with pytest.raises(RemoteError) as caught, explained(dead, REMOTE):
+    with pytest.raises(RemoteError) as caught, translate_errors(dead, REMOTE):
         raise error
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_does_not_change_other_exceptions(dead):
-    with pytest.raises(ZeroDivisionError), explained(dead, REMOTE):
+    with pytest.raises(ZeroDivisionError), translate_errors(dead, REMOTE):
         raise ZeroDivisionError
