@@ -23,8 +23,8 @@ from text.tokens import TextParams
 logger = logging.getLogger(__name__)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Make features of the tables that ``argv`` names."""
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description="Fit the features on the training rows; compute them for both tables."
     )
@@ -34,7 +34,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--train-features", type=Path, required=True, help="npz file to write")
     parser.add_argument("--test-features", type=Path, required=True, help="npz file to write")
     parser.add_argument("--transformer", type=Path, required=True, help="fitted features to write")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Make features of the tables that ``argv`` names."""
+    args = build_parser().parse_args(argv)
     params = read_params(args.params, "feature_engineering", FeatureParams)
     text = read_params(args.params, "preprocessing", TextParams)
     train, test = (read_table(path, ["text", "tokens"]) for path in (args.train, args.test))
