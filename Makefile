@@ -34,8 +34,7 @@ export AWS_MAX_ATTEMPTS ?= 2
 # Before there is an environment, any Python will do.
 ANY_PYTHON := $(firstword $(wildcard $(VENV)/bin/python) $(PYTHON))
 PIP_INSTALL := $(VENV)/bin/python -m pip install --disable-pip-version-check --require-hashes
-SUMMARY := python src summary --metrics reports/metrics.json \
-	--intervals reports/intervals.json --report reports/report.html
+SUMMARY := python src summary
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 BENCHMARKS := preprocessing repro sweep paper_protocol predict serve
@@ -90,8 +89,8 @@ format: $(VENV)/.development ## Mend style and format
 	@ruff check --fix --quiet
 	@ruff format --quiet
 
-readme: setup ## Bring README's tables up to date
-	@$(SUMMARY) --pipeline dvc.yaml --readme README.md
+readme: setup ## Update the generated tables of README, docs/ and the cards
+	@$(SUMMARY) --update README.md docs/*.md data/README.md models/README.md
 
 sweep: setup ## Run a grid of experiments, as in make sweep ARGS="-S 'section.key=1,10'"
 	@python src sweep --metrics reports/metrics.json $(ARGS)
@@ -131,7 +130,7 @@ promote: setup ## Give a version a stage, as in make promote VERSION=v1.0.0 STAG
 		$(error name both, as in 'make promote VERSION=v1.0.0 STAGE=prod'))
 	@python src registry promote $(VERSION) $(STAGE) $(ARGS)
 
-bench: setup ## Print the figures that README quotes
+bench: setup ## Print the figures of docs/speed.md
 	@missed=; total=0; reached=0; \
 	for name in $(BENCHMARKS); do \
 		total=$$((total + 1)); \

@@ -1,23 +1,59 @@
-"""Print the metrics as a table, and bring README's generated parts up to date.
+"""Print the metrics as a table, or bring the generated blocks of documents up to date.
 
-By hand: python src summary --metrics reports/metrics.json \
-    --intervals reports/intervals.json --report reports/report.html
+By hand: python src summary
+         python src summary --update README.md docs/*.md
+
+A block stands between the comments ``<!-- name -->`` and ``<!-- /name -->``. ``BLOCKS`` says what
+is in it. A block named ``output`` holds commands, which are run to get what they print; in one
+named ``output of the service`` they ask a service that runs meanwhile.
 """
 
 import argparse
 import json
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from core.errors import UserError
+import yaml
+
 from core.files import write_text
 from core.markdown import align_table
 from core.params import read_sections
 from evaluation.cv_scores import format_cv_scores
+from records.chunks import MAX_LENGTH
+from records.splitting import MAX_LINE
+from service.schemas import Limits
+from service.settings import Settings
+
+PARAMS, PIPELINE = Path("params.yaml"), Path("dvc.yaml")
+# "#" hides a comment from YAML, at the top of a document.
+BLOCK = re.compile(r"(<!-- ([a-z][a-z_ ]*) -->\n)(.*?)((?:# )?<!-- /\2 -->)", re.DOTALL)
+COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)$", re.MULTILINE)
+PORT = "8000"
+# What the Hugging Face Hub calls our metrics.
+HUB_METRICS = {
+    "accuracy": "accuracy",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "f1",
+    "mcc": "matthews_correlation",
+    "roc_auc": "roc_auc",
+}
+HUB_DATASET = {"type": "ucirvine/sms_spam", "name": "SMS Spam Collection", "split": "test"}
 
 
-def describe_results(metrics: dict, intervals: dict) -> str:
-    """Return the metrics as a Markdown table, columns aligned, and the cross-validation score."""
+def read_report(name: str) -> dict:
+    """Return a JSON file of reports/."""
+    return json.loads(Path("reports", f"{name}.json").read_text(encoding="utf-8"))
+
+
+def describe_results() -> str:
+    """Return all metrics, and the cross-validation score."""
+    metrics, intervals = read_report("metrics"), read_report("intervals")
     rows = [["metric", "test", "95% interval", "training"]]
     for name, value in metrics["test"].items():
         interval = intervals["test"][name]
@@ -28,18 +64,127 @@ def describe_results(metrics: dict, intervals: dict) -> str:
     return f"{align_table(rows)}\n\nCross-validation on the training set: {scores}."
 
 
-def make_stages_table(pipeline: dict) -> str:
-    """Return what each stage of dvc.yaml does and makes, as a Markdown table."""
+def describe_key_results() -> str:
+    """Return the metrics that say most, in words."""
+    metrics, intervals = read_report("metrics"), read_report("intervals")["test"]
+    labels = read_sections(PARAMS)["data_validation"]["labels"]
+    negative, positive = labels["negative"], labels["positive"]
+    words = {
+        "mcc": "Matthews correlation (MCC)",
+        "recall": f"recall: {positive} that is caught",
+        "precision": f"precision: {positive} among what is called {positive}",
+        f"{negative}_blocked": f"false-positive rate: {negative} called {positive}",
+        "roc_auc": "area under the ROC curve",
+    }
+    rows = [["metric on the test set", "value", "95% interval"]]
+    for name, meaning in words.items():
+        low, high = intervals[name]["low"], intervals[name]["high"]
+        rows.append([meaning, f"{metrics['test'][name]:.4f}", f"{low:.4f} to {high:.4f}"])
+    counts = read_report("preprocessing")["test"]
+    return (
+        f"{align_table(rows)}\n\nMeasured on {counts['rows']:,} messages that the model has not "
+        f"seen, {counts['labels'][positive]:,} of them {positive}.\n"
+        "Cross-validation on the training set (mean ± standard deviation): "
+        f"{format_cv_scores(metrics['cv'])}."
+    )
+
+
+def describe_operating_point() -> str:
+    """Return what the threshold chosen by cross-validation achieves."""
+    point = read_report("metrics")["operating_point"]
+    rows = [["threshold", "measured on", "recall", "false-positive rate"]]
+    for place, prefix in (("cross-validation", "cv_"), ("test set", "")):
+        rates = (f"{point[prefix + name]:.4f}" for name in ("recall", "fpr"))
+        rows.append([f"{point['threshold']:.4f}", place, *rates])
+    return align_table(rows)
+
+
+def describe_counts() -> str:
+    """Return how many messages of each label there are after each step."""
+    accepted, split = read_report("validation"), read_report("preprocessing")
+    labels = list(accepted["labels"])
+    rows = [
+        ["step", "messages", *labels],
+        ["rows read", accepted["read"]],
+        ["rejected by validation", accepted["rejected"]],
+        ["accepted", accepted["accepted"], *(accepted["labels"][n]["count"] for n in labels)],
+        ["exact duplicates, removed", split["exact_duplicates"]],
+    ]
+    for side, name in (("train", "training set"), ("test", "test set")):
+        rows.append([name, split[side]["rows"], *(split[side]["labels"][n] for n in labels)])
+    cells = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows]
+    length = accepted["length"]
+    return (
+        f"{align_table([row + [''] * (2 + len(labels) - len(row)) for row in cells])}\n\n"
+        f"The {split['distinct']:,} distinct messages form {split['groups']:,} groups of "
+        f"near-duplicates; the largest has {split['largest_group']}. A message has\n"
+        f"{length['q0']:.0f} to {length['q100']:.0f} characters, half of them at most "
+        f"{length['q50']:.0f}."
+    )
+
+
+def describe_metadata() -> str:
+    """Return the model's results as the Hugging Face Hub reads them, in YAML."""
+    measured = read_report("metrics")["test"]
+    metrics = [{"type": HUB_METRICS[name], "value": measured[name]} for name in HUB_METRICS]
+    results = {
+        "task": {"type": "text-classification"},
+        "dataset": HUB_DATASET,
+        "metrics": metrics,
+    }
+    (name,) = (
+        name
+        for name, artifact in read_sections(PIPELINE)["artifacts"].items()
+        if artifact["type"] == "model"
+    )
+    index = [{"name": name, "results": [results]}]
+    content = {"metrics": list(HUB_METRICS.values()), "model-index": index}
+    return yaml.safe_dump(content, sort_keys=False).rstrip()
+
+
+def quote_params(section: str) -> str:
+    """Return a section of params.yaml as it is there, comments included.
+
+    Raises
+    ------
+    ValueError
+        If it has no such section.
+    """
+    text = PARAMS.read_text(encoding="utf-8")
+    quoted = re.search(rf"^{section}:\n(?:[ ].*\n)*", text, re.MULTILINE)
+    if not quoted:
+        raise ValueError(f"{PARAMS} has no section {section!r}")
+    return f"```yaml\n{quoted[0]}```"
+
+
+def describe_service_limits() -> str:
+    """Return what a request may hold at most."""
+    rows = [["limit of a request", "value"]]
+    for field in Limits.model_fields.values():
+        rows.append([str(field.description), f"{field.default:,}"])
+    rows.append(["Seconds until it has arrived (`--timeout`)", f"{Settings.seconds:g}"])
+    return align_table(rows)
+
+
+def describe_file_limits() -> str:
+    """Return how long lines and texts of a file to score may be."""
+    rows = [["limit of a row", "characters"]]
+    rows += [["its line", f"{MAX_LINE:,}"], ["its text", f"{MAX_LENGTH:,}"]]
+    return align_table(rows)
+
+
+def make_stages_table() -> str:
+    """Return what each stage of dvc.yaml does and makes."""
     rows = [["stage", "what it does", "what it makes"]]
-    for name, stage in pipeline["stages"].items():
+    for name, stage in read_sections(PIPELINE)["stages"].items():
         made = ", ".join(f"`{out}`" for out in list_outputs(stage))
         rows.append([f"`{name}`", stage["desc"], made])
     return align_table(rows)
 
 
-def make_graph(pipeline: dict) -> str:
+def make_graph() -> str:
     """Return the stages and what flows between them as a Mermaid flowchart."""
-    stages = pipeline["stages"]
+    stages = read_sections(PIPELINE)["stages"]
     maker = {out: name for name, stage in stages.items() for out in list_outputs(stage)}
     edges = {
         (maker[path], name): None
@@ -57,43 +202,132 @@ def list_outputs(stage: dict) -> list[str]:
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
-def replace_block(text: str, name: str, content: str) -> str:
-    """Put ``content`` between the comments ``<!-- name -->`` and ``<!-- /name -->`` of ``text``.
+def read_study() -> str:
+    """Return the table that ``make study`` wrote."""
+    return Path("reports/study.md").read_text(encoding="utf-8").rstrip()
+
+
+def run_commands(block: str, port: str = PORT) -> str:
+    """Run the commands of a console block, and return it with what they print.
 
     Raises
     ------
-    UserError
-        If the comments are not there.
+    ValueError
+        If one of them fails.
     """
-    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-    if not pattern.search(text):
-        raise UserError(f"no place for {name!r}: write <!-- {name} --> and <!-- /{name} -->")
-    return pattern.sub(lambda match: f"{match[1]}{content}\n{match[2]}", text)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    lines = []
+    for command in COMMAND.findall(block):
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command.replace(PORT, port)],
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise ValueError(f"{command!r} failed: {done.stderr.strip()}")
+        lines += [f"$ {command}", done.stdout.rstrip()]
+    return "\n".join(["```console", *lines, "```"])
+
+
+@contextmanager
+def run_service() -> Iterator[str]:
+    """Run the service on a free port, without token and feedback; give the port.
+
+    Raises
+    ------
+    ValueError
+        If it does not start.
+    """
+    hidden = ("FEEDBACK_URL", "SERVICE_TOKEN")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    command = [sys.executable, "src", "serve", "--port", "0"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            for line in process.stderr:
+                if found := re.search(r"is served on .*:(\d+)/$", line):
+                    break
+            else:
+                raise ValueError(f"the service did not start: {line}")
+            yield found[1]
+        finally:
+            process.terminate()
+
+
+def ask_service(block: str) -> str:
+    """Do what ``run_commands`` does while the service runs."""
+    with run_service() as port:
+        return run_commands(block, port)
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "results": describe_results,
+    "key results": describe_key_results,
+    "operating point": describe_operating_point,
+    "counts": describe_counts,
+    "metadata": describe_metadata,
+    "service limits": describe_service_limits,
+    "file limits": describe_file_limits,
+    "stages": make_stages_table,
+    "graph": make_graph,
+    "study": read_study,
+}
+RUNNERS = {"output": run_commands, "output of the service": ask_service}
+
+
+def make_block(name: str, old: str) -> str:
+    """Return the content of a block; ``old`` is what it holds now.
+
+    Raises
+    ------
+    ValueError
+        If there is no block of this name.
+    """
+    if name in RUNNERS:
+        return RUNNERS[name](old)
+    if name.startswith("params "):
+        return quote_params(name.removeprefix("params "))
+    if name not in BLOCKS:
+        raise ValueError(f"there is no block {name!r}, only {', '.join([*BLOCKS, *RUNNERS])}")
+    return BLOCKS[name]()
+
+
+def update(text: str) -> str:
+    """Return a document with its blocks up to date.
+
+    Raises
+    ------
+    ValueError
+        If a block is not closed, or none of this name exists.
+    """
+    for name in re.findall(r"<!-- (.*?) -->", BLOCK.sub("", text)):
+        raise ValueError(f"the comment <!-- {name} --> is not one of a pair: close the block")
+    return BLOCK.sub(lambda match: f"{match[1]}{make_block(match[2], match[3])}\n{match[4]}", text)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Print the results, or write them into the README that ``argv`` names."""
+    """Print the results, or update the documents that ``argv`` names."""
     parser = argparse.ArgumentParser(description="Print the metrics as a table.")
-    parser.add_argument("--metrics", type=Path, required=True, help="JSON of the metrics")
-    parser.add_argument("--intervals", type=Path, required=True, help="JSON of their intervals")
-    parser.add_argument("--report", type=Path, required=True, help="where the report is")
-    parser.add_argument("--pipeline", type=Path, default=Path("dvc.yaml"), help="dvc.yaml")
-    parser.add_argument("--readme", type=Path, help="Markdown file to bring up to date instead")
-    args = parser.parse_args(argv)
-    metrics, intervals = (
-        json.loads(path.read_text(encoding="utf-8")) for path in (args.metrics, args.intervals)
+    parser.add_argument(
+        "--update", type=Path, nargs="+", metavar="FILE", help="Markdown to bring up to date"
     )
-    results = describe_results(metrics, intervals)
-    if args.readme is None:
-        print(f"{results}\n\nReport with plots and errors: {args.report}")
+    args = parser.parse_args(argv)
+    if args.update is None:
+        print(f"{describe_results()}\n\nReport with plots and errors: reports/report.html")
         return
-    pipeline = read_sections(args.pipeline)
-    text = args.readme.read_text(encoding="utf-8")
-    text = replace_block(text, "results", results)
-    text = replace_block(text, "stages", make_stages_table(pipeline))
-    write_text(replace_block(text, "graph", make_graph(pipeline)), args.readme)
+    for path in args.update:
+        try:
+            updated = update(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        write_text(updated, path)
 
 
 def run_program() -> None:
     """Run as a program."""
-    main()
+    try:
+        main()
+    except (OSError, ValueError) as error:
+        sys.exit(f"python src summary: {error}")

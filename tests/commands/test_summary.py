@@ -1,72 +1,103 @@
-"""Tests of the tables that the terminal and README show."""
+"""Tests of the table that the terminal shows, and of the generated blocks of documents."""
 
 import json
 from pathlib import Path
 
 import pytest
-import yaml
 
 from commands import summary
 
-ROOT = Path(__file__).parents[2]
+PIPELINE = """
+stages:
+  fetch: {desc: Yes, deps: [src/a.py], outs: [{data: {desc: raw}}]}
+  count: {desc: Count it, deps: [data, src/b.py], metrics: [no]}
+"""
 
 
-@pytest.fixture
-def argv(tmp_path):
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Work in a folder with results."""
     cv = {"roc_auc": 0.75, "roc_auc_std": 0.01}
     metrics = {"cv": cv, "test": {"roc_auc": 0.5}, "train": {"roc_auc": 1.0}}
     intervals = {"test": {"roc_auc": {"low": 0.25, "high": 0.75}}}
+    (tmp_path / "reports").mkdir()
     for name, content in (("metrics", metrics), ("intervals", intervals)):
-        (tmp_path / f"{name}.json").write_text(json.dumps(content))
-    files = [f"--{name}={tmp_path / name}.json" for name in ("metrics", "intervals")]
-    return [*files, "--report=reports/report.html"]
+        (tmp_path / "reports" / f"{name}.json").write_text(json.dumps(content))
+    (tmp_path / "dvc.yaml").write_text(PIPELINE)
+    (tmp_path / "params.yaml").write_text("a:\n  # why\n  b: 1  # what\n\nab:\n  c: 2\n")
+    monkeypatch.chdir(tmp_path)
 
 
-def test_prints_metrics_and_where_the_report_is(argv, capsys):
-    summary.main(argv)
+def update(text: str) -> str:
+    """Return what is made of a document."""
+    path = Path("README.md")
+    path.write_text(text)
+    summary.main(["--update", str(path)])
+    return path.read_text()
+
+
+def test_prints_metrics_and_where_the_report_is(capsys):
+    summary.main([])
     lines = capsys.readouterr().out.splitlines()
     assert lines[2] == "| roc auc | 0.5000 | 0.2500 to 0.7500 | 1.0000   |"
     assert lines[4] == "Cross-validation on the training set: roc auc 0.7500 ± 0.0100."
     assert lines[-1] == "Report with plots and errors: reports/report.html"
 
 
-PIPELINE = {
-    "stages": {
-        "fetch": {"desc": "Fetch it", "deps": ["src/a.py"], "outs": [{"data": {"desc": "raw"}}]},
-        "count": {"desc": "Count it", "deps": ["data", "src/b.py"], "metrics": ["counts.json"]},
-    }
-}
-
-
-def test_brings_a_readme_up_to_date(argv, tmp_path):
-    readme, pipeline = tmp_path / "README.md", tmp_path / "dvc.yaml"
-    blocks = (
-        f"<!-- {name} -->\nold\n<!-- /{name} -->\n" for name in ("results", "stages", "graph")
-    )
-    readme.write_text("\n".join(["before", *blocks, "after"]))
-    pipeline.write_text(yaml.safe_dump(PIPELINE))
-    summary.main([*argv, f"--pipeline={pipeline}", f"--readme={readme}"])
-    text = readme.read_text()
+def test_brings_the_blocks_of_a_document_up_to_date():
+    names = ("results", "stages", "graph")
+    blocks = [f"<!-- {name} -->\nold\n<!-- /{name} -->\n" for name in names]
+    text = update("\n".join(["before", *blocks, "after"]))
     assert "old" not in text
     assert text.startswith("before")
     assert text.endswith("after")
-    assert "| `count` | Count it     | `counts.json` |" in text
     assert "    fetch --> count\n" in text
     assert "| roc auc |" in text
+    assert update(text) == text
 
 
-def test_names_a_block_that_a_readme_lacks(argv, tmp_path):
-    (tmp_path / "README.md").write_text("nothing here")
-    pipeline = tmp_path / "dvc.yaml"
-    pipeline.write_text(yaml.safe_dump(PIPELINE))
-    with pytest.raises(ValueError, match="no place for 'results'"):
-        summary.main([*argv, f"--pipeline={pipeline}", f"--readme={tmp_path / 'README.md'}"])
+def test_reads_yaml_1_2_as_dvc_does():
+    text = update("<!-- stages -->\n<!-- /stages -->")
+    assert "| `fetch` | Yes          | `data`        |" in text
+    assert "| `count` | Count it     | `no`          |" in text
 
 
-def test_reads_yaml_1_2_as_dvc_does(argv, tmp_path):
-    readme, pipeline = tmp_path / "README.md", tmp_path / "dvc.yaml"
-    blocks = (f"<!-- {name} -->\n<!-- /{name} -->\n" for name in ("results", "stages", "graph"))
-    readme.write_text("\n".join(blocks))
-    pipeline.write_text("stages: {fetch: {desc: Yes, deps: [], outs: [no]}}")
-    summary.main([*argv, f"--pipeline={pipeline}", f"--readme={readme}"])
-    assert "| `fetch` | Yes          | `no`          |" in readme.read_text()
+def test_a_block_in_yaml_is_a_comment():
+    text = update("---\n# <!-- graph -->\n# <!-- /graph -->\n---\n")
+    assert text.startswith("---\n# <!-- graph -->\n```mermaid")
+    assert text.endswith("```\n# <!-- /graph -->\n---\n")
+
+
+def test_quotes_a_section_of_the_parameters_with_its_comments():
+    assert summary.quote_params("a") == "```yaml\na:\n  # why\n  b: 1  # what\n```"
+    assert summary.quote_params("ab") == "```yaml\nab:\n  c: 2\n```"
+
+
+def test_runs_the_commands_of_a_block_and_writes_what_they_print():
+    text = update(
+        "<!-- output -->\n```console\n$ echo one\nold\n$ printf 'two %s' \\\n    three\n```\n"
+        "<!-- /output -->\n"
+    )
+    assert "$ echo one\none\n$ printf 'two %s' \\\n    three\ntwo three\n```\n" in text
+    assert "old" not in text
+    assert update(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "<!-- reslts -->\n<!-- /reslts -->",
+            "README.md: there is no block 'reslts', only results",
+        ),
+        (
+            "<!-- results -->\nno end",
+            "README.md: the comment <!-- results --> is not one of a pair",
+        ),
+        ("<!-- output -->\n$ false\n<!-- /output -->", "README.md: 'false' failed"),
+    ],
+)
+def test_an_error_names_the_document_and_leaves_it(text, message):
+    with pytest.raises(ValueError, match=message):
+        update(text)
+    assert Path("README.md").read_text() == text

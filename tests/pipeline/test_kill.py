@@ -36,7 +36,7 @@ def forget_outputs(repository):
         shutil.rmtree(repository.path / folder)
     for pattern in ("models/*.*", "reports/*.*"):
         for path in repository.path.glob(pattern):
-            if path.stem != "study":
+            if path.stem not in ("README", "study"):
                 path.unlink()
 
 

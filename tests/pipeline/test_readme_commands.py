@@ -1,9 +1,8 @@
-"""Tests that the commands which README shows do what it says."""
+"""Tests that the commands which README and the other documents show do what they say."""
 
 import hashlib
 import os
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -13,16 +12,14 @@ import pytest
 
 from tests.conftest import find_free_port
 from tests.pipeline.conftest import Repository
+from tests.support.documents import DOCUMENTS, FENCE, read_consoles, split_sections
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
 
 
-def read_blocks(section: str) -> list[str]:
+def read_blocks(document: str, section: str) -> list[str]:
     """Return the commands of each console block of a section, as scripts of bash."""
-    text = re.search(rf"^## {section}$(.*?)(?=^## )", README, re.MULTILINE | re.DOTALL)[1]
-    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
-    return [re.sub(r"^\$ ", "", block, flags=re.MULTILINE) for block in blocks]
+    return read_consoles(split_sections(document)[section])
 
 
 @pytest.fixture
@@ -41,7 +38,9 @@ def run(checkout: Repository, script: str) -> str:
 
 
 def test_experiments(checkout):
-    blocks = read_blocks("Experiments")
+    blocks = read_blocks("README.md", "Experiments")
+    blocks += read_blocks("docs/experiments.md", "One at a time")
+    blocks += read_blocks("docs/experiments.md", "Many at once")
     outputs = [run(checkout, "git checkout --quiet .\ndvc checkout --quiet\n" + b) for b in blocks]
     assert "Running stage 'model_building'" in outputs[0]
     assert "Running stage 'preprocessing'" not in outputs[0]
@@ -52,7 +51,7 @@ def test_experiments(checkout):
 
 
 def test_sharing_through_a_server_on_this_machine(checkout):
-    local, _ = read_blocks("Sharing")
+    (local,) = read_blocks("docs/sharing.md", "S3 on this machine")
     *commands, stop = local.splitlines()
     # The other clone has an environment, too.
     installed = f"cp --archive {checkout.path}/requirements*.txt . && ln -s {ROOT}/.venv ."
@@ -71,7 +70,7 @@ def test_sharing_through_a_server_on_this_machine(checkout):
 
 
 def test_sharing_through_a_bucket(checkout, s3_server):
-    _, bucket = read_blocks("Sharing")
+    (bucket,) = read_blocks("docs/sharing.md", "S3 in the cloud")
     checkout.environment |= s3_server
     # The server of the tests has no versioning.
     output = run(checkout, bucket.replace("/dvc'", "/dvc --allow-missing'"))
@@ -81,7 +80,7 @@ def test_sharing_through_a_bucket(checkout, s3_server):
 
 
 def test_registry(checkout, tmp_path):
-    (block,) = read_blocks("Registry")
+    (block,) = read_blocks("docs/sharing.md", "Model registry")
     try:
         run(checkout, block)
         got = (checkout.path / "prod.skops").read_bytes()
@@ -93,7 +92,7 @@ def test_registry(checkout, tmp_path):
 
 
 def test_using_the_model(checkout):
-    (block,) = read_blocks("Using the model")
+    (block,) = read_blocks("docs/prediction.md", "")
     (checkout.path / "messages.csv").write_text('text\nsee you at home\n"txt CLAIM, win a prize"\n')
     output = run(checkout, block)
     assert "label        spam" in output
@@ -103,9 +102,10 @@ def test_using_the_model(checkout):
     assert '"txt CLAIM, win a prize",spam,' in scored[2]
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="README asks with curl")
+@pytest.mark.skipif(not shutil.which("curl"), reason="the document asks with curl")
 def test_serving(checkout):
-    start, ask, review = read_blocks("Serving")
+    (start,) = read_blocks("docs/serving.md", "")
+    send, review = read_blocks("docs/serving.md", "Learning from corrections")
     port = str(find_free_port())
     checkout.environment["FEEDBACK_URL"] = "sqlite:///data/feedback/feedback.db"
     command = f"{start.partition('#')[0].strip()} ARGS='--port {port}'"
@@ -121,14 +121,9 @@ def test_serving(checkout):
             for line in service.stderr:
                 if "startup complete" in line:
                     break
-            answer = run(checkout, ask.replace("8000", port))
-            assert '"label":"spam"' in answer
-            assert '"words":[{"word":"WINNER!"' in answer
-            for text in ("claim your seat", "win a friend"):
-                correction = f'{{"text": "{text}", "label": "ham"}}'
-                asked = ask.replace("predict", "feedback").replace("8000", port)
-                said = run(checkout, re.sub("'{.*}'", f"'{correction}'", asked))
-                assert '"label":"ham"' in said
+            send = send.replace("8000", port)
+            for sent in (send, send.replace("Win a friend for life", "claim your seat")):
+                assert '"label":"ham"' in run(checkout, sent)
         finally:
             os.killpg(service.pid, signal.SIGINT)
             service.communicate(timeout=30)
@@ -145,7 +140,7 @@ def change_results(checkout: Repository, changes: dict[str, object]) -> None:
 
 
 def test_merging_results(checkout):
-    (block,) = read_blocks("Development")
+    (block,) = read_blocks("docs/development.md", "Merging results")
     checkout.run("git", "checkout", "--quiet", "-b", "other")
     change_results(checkout, {"model_evaluation.threshold": 0.4})
     checkout.run("git", "checkout", "--quiet", "main")
@@ -161,10 +156,24 @@ def test_merging_results(checkout):
     assert "class_weight: null\n" in lock or "class_weight:\n" in lock
 
 
+def test_the_model_is_used_from_python(finished):
+    (script,) = (
+        code
+        for kind, code in FENCE.findall(split_sections("models/README.md")["How to use it"])
+        if kind == "python"
+    )
+    ham, spam = finished.run("python", "-c", script).strip("[]\n").split()
+    assert float(ham) < 0.5 < float(spam)
+
+
 def test_every_command_shown_is_run_by_a_test():
-    shown = re.findall(r"```console\n", README)
-    sections = ("Experiments", "Sharing", "Registry", "Using the model", "Serving", "Development")
-    tested = [block for name in sections for block in read_blocks(name)]
-    # Continuous integration runs the two of the first block.
-    assert len(shown) == len(tested) + 1
-    assert all(shlex.split(block, comments=True) for block in tested)
+    shown = {
+        (document, section): text
+        for document in DOCUMENTS
+        for section, text in split_sections(document).items()
+        if read_consoles(text)
+    }
+    # Continuous integration runs the first block of README: see tests/test_readme.py.
+    del shown["README.md", ""]
+    tested = re.findall(r'read_blocks\("([^"]+)", "([^"]*)"\)', Path(__file__).read_text())
+    assert set(tested) == set(shown)
