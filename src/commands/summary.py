@@ -47,8 +47,17 @@ HUB_DATASET = {"type": "ucirvine/sms_spam", "name": "SMS Spam Collection", "spli
 
 
 def read_report(name: str) -> dict:
-    """Return a JSON file of reports/."""
-    return json.loads(Path("reports", f"{name}.json").read_text(encoding="utf-8"))
+    """Return a JSON file of reports/.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    """
+    path = Path("reports", f"{name}.json")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist: run 'make repro' to make it")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def describe_results() -> str:
