@@ -12,6 +12,7 @@ from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler
 
 from core.params import Params
 from features.matrices import as_float32
+from features.ngrams import NgramVectorizer
 from text.statistics import count_patterns, name_patterns
 from text.tokens import TextParams, prepare_messages
 
@@ -83,7 +84,7 @@ def build_branch(params: BranchParams, options: dict) -> Pipeline:
             **options, n_features=params.max_features, alternate_sign=False, norm=None
         )
     else:
-        counts = CountVectorizer(
+        counts = NgramVectorizer(
             **options, min_df=params.min_df, max_features=params.max_features, dtype=np.float64
         )
     is_count = params.vectorizer == "count"
@@ -109,7 +110,7 @@ def build_columns(params: FeatureParams) -> ColumnTransformer:
 
 
 def freeze_vocabularies(columns: ColumnTransformer) -> None:
-    """Replace fitted vectorisers by new ones with a fixed vocabulary.
+    """Replace fitted vectorisers by scikit-learn's own with a fixed vocabulary.
 
     They give the same features without fitting. An array of terms is smaller and faster to store
     and load than the dictionary of a fitted vectoriser, and a new vectoriser has no
@@ -120,11 +121,14 @@ def freeze_vocabularies(columns: ColumnTransformer) -> None:
             continue
         steps = columns.named_transformers_[name].steps
         vectorizer = steps[0][1]
-        frozen = clone(vectorizer)
         if isinstance(vectorizer, CountVectorizer):
+            # Of the transformer as it was before fitting, which is stored, too.
+            columns.set_params(**{f"{name}__counts": CountVectorizer(**vectorizer.get_params())})
             terms = vectorizer.get_feature_names_out().astype("U")
-            frozen.set_params(vocabulary=terms, min_df=1, max_features=None)
-        steps[0] = ("counts", frozen)
+            options = {"min_df": 1, "max_features": None, "vocabulary": terms}
+            steps[0] = ("counts", CountVectorizer(**{**vectorizer.get_params(), **options}))
+        else:
+            steps[0] = ("counts", clone(vectorizer))
 
 
 def assemble(columns: ColumnTransformer, text: TextParams) -> Pipeline:

@@ -13,12 +13,14 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 
 from core.errors import UserError
-from models.probability import predict_positive
+from models.linear_scorer import LinearScorer, derive_scorer
+from models.probability import DECIMALS, predict_positive
 from models.store import parse_model
 from records.chunks import Chunk
 
@@ -44,11 +46,21 @@ def check_labels(model: Pipeline, labels: list[str], path: Path) -> None:
         )
 
 
+# The fast way of each model in use, None if it has none; derived when a model scores first.
+scorers: WeakKeyDictionary[Pipeline, LinearScorer | None] = WeakKeyDictionary()
+
+
 def score_texts(model: Pipeline, positive: str, texts: list[str]) -> np.ndarray:
-    """Return the probability of the positive label for each message, shape (n_texts,)."""
+    """Return the probability of the positive label for each message, shape (n_texts,), rounded."""
     if not texts:
         return np.empty(0)
-    return predict_positive(model, positive, texts)
+    if model not in scorers:
+        scorers[model] = derive_scorer(model)
+    scorer = scorers[model]
+    if scorer is None:
+        return predict_positive(model, positive, texts)
+    probability = scorer(texts)
+    return (probability if model.classes_[1] == positive else 1 - probability).round(DECIMALS)
 
 
 # The model that a worker process scores with.

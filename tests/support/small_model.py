@@ -36,7 +36,8 @@ def fit_model(
     freeze_vocabularies(columns)
     y = np.array(["ham"] * len(HAM) + ["spam"] * len(SPAM), object)
     if classifier is None:
-        classifier = LogisticRegression(C=100)
+        # Of float64, as the pipeline's: another solver would keep the float32 of the features.
+        classifier = LogisticRegression(C=100, solver="liblinear", dual=True, max_iter=1000)
     return Pipeline([*assemble(columns, text).steps, ("classifier", classifier.fit(X, y))])
 
 
