@@ -99,7 +99,7 @@ def test_says_that_trees_cannot_be_explained(run, tmp_path, capsys):
     path = tmp_path / "forest.skops"
     save_model(fit_model(RandomForestClassifier(3, random_state=0)), path)
     run("free prize", "--model", path)
-    assert "cannot be told: this kind of model has no weights" in capsys.readouterr().out
+    assert "not available: this kind of model has no weights" in capsys.readouterr().out
 
 
 def test_the_threshold_decides(run, capsys):
@@ -111,7 +111,7 @@ def test_a_rate_chooses_the_threshold(run, model_file, tmp_path, capsys):
     points = tmp_path / "points.json"
     write_points([OperatingPoint(threshold=0.25, recall=0.5, fpr=0)], model_file, points)
     run("free prize", "--max-fpr", "0.01", "--points", points)
-    assert "which it is from 0.25" in capsys.readouterr().out
+    assert "threshold 0.25" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -139,14 +139,14 @@ def test_ends_with_an_error_if_too_many_rows_are_rejected(run, mostly_bad):
     with pytest.raises(ValueError, match=r"^3 of 5 rows of .*bad\.csv rejected, more") as caught:
         run("--input", mostly_bad, "--output", target)
     rejects = mostly_bad.with_name("scored.rejected.csv")
-    told = f"more than 1.0%, most often for empty text (2): see {rejects}; if that is right"
+    told = f"more than 1.0%, most often for empty text (2), see {rejects}: if that is right"
     assert f"{told}, run it again with --max-rejected 1" in str(caught.value)
     assert pd.read_csv(target)["id"].tolist() == [1, 5]
     assert len(rejects.read_text().splitlines()) == 4
 
 
 def test_ends_with_an_error_after_it_has_written_to_standard_output(run, mostly_bad, capfd):
-    with pytest.raises(ValueError, match=r"for empty text \(2\): each is named above; if that"):
+    with pytest.raises(ValueError, match=r"for empty text \(2\), each is named above: if that"):
         run("--input", mostly_bad, "--output", "-")
     assert [line[:2] for line in capfd.readouterr().out.splitlines()] == ["id", "1,", "5,"]
 
@@ -203,7 +203,9 @@ def test_says_that_an_encoding_is_not_right(run, messages, encoding, message):
 def test_parquet_has_no_encoding_to_choose(run, tmp_path):
     source = tmp_path / "messages.parquet"
     pd.DataFrame({"text": ["hello"]}).to_parquet(source)
-    with pytest.raises(ValueError, match=r"Parquet says itself .*: leave out --encoding"):
+    with pytest.raises(
+        ValueError, match=r"Parquet files define their own encoding: leave out --encoding"
+    ):
         run("--input", source, "--output", tmp_path / "o.parquet", "--encoding", "utf-8")
 
 
@@ -280,7 +282,7 @@ def test_without_a_scored_row_it_writes_the_rejects_alone(run, messages):
     assert not list(messages.parent.glob(".*"))
     rejected = messages.with_name("scored.rejected.csv").read_text()
     assert rejected.splitlines()[1:] == ["2,empty line,", "3,empty text,"]
-    assert str(told.value).endswith("; check --text-column")
+    assert str(told.value).endswith(": check --text-column")
 
 
 def test_leaves_the_old_output_if_it_fails(run, tmp_path):
@@ -317,7 +319,7 @@ def test_refuses_a_closed_stream(run, monkeypatch, stream, arguments, message):
 
 
 def test_refuses_to_replace_what_is_no_file(run, messages):
-    with pytest.raises(ValueError, match="/dev/null is there and is no file"):
+    with pytest.raises(ValueError, match="/dev/null exists and is not a file"):
         run("--input", messages, "--output", "/dev/null", "--format", "csv")
 
 
