@@ -17,7 +17,7 @@ from core.errors import UserError
 from core.log import run_stage
 from core.params import read_params
 from core.terminal import escape_unprintable, exit_on_closed_pipe
-from feedback.export import check_encoding, export, read_columns, write_export
+from feedback.export import check_encoding, read_columns, render_corrections, write_export
 from feedback.store import EXAMPLE, STATUSES, Correction, list_feedback, open_store, review
 from records.raw import ValidationParams
 
@@ -26,8 +26,8 @@ RAW = Path("data/raw/messages.tsv")
 logger = logging.getLogger(__name__)
 
 
-def describe(correction: Correction) -> str:
-    """Return the lines that tell of one correction."""
+def format_correction(correction: Correction) -> str:
+    """Return the lines that show one correction."""
     predicted = f"{correction.predicted_label} ({correction.probability:.6f})"
     said = f"{correction.label}, not {predicted}"
     if correction.label == correction.predicted_label:
@@ -38,7 +38,7 @@ def describe(correction: Correction) -> str:
 
 
 def choose_ids(numbers: list[int], up_to: int | None, pending: list[Correction]) -> list[int]:
-    """Return the named numbers, or those of the pending corrections up to one."""
+    """Return ``numbers``, or those of all pending corrections up to one."""
     if up_to is None:
         return numbers
     return [correction.id for correction in pending if correction.id <= up_to]
@@ -50,16 +50,18 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--url", help="SQLAlchemy URL of the store (environment: FEEDBACK_URL)")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("list", help="print the corrections, oldest first")
-    command.add_argument("--status", choices=STATUSES, help="only these")
+    command.add_argument("--status", choices=STATUSES, help="print only these")
     for name, effect in (("accept", "train on corrections"), ("refuse", "do not train on them")):
         command = commands.add_parser(name, help=effect)
         which = command.add_mutually_exclusive_group(required=True)
         which.add_argument("ids", nargs="*", type=int, default=[], metavar="ID")
-        which.add_argument("--up-to", type=int, metavar="ID", help="every pending one up to this")
-    command = commands.add_parser("export", help="write the accepted ones as rows of the source")
+        which.add_argument("--up-to", type=int, metavar="ID", help="all pending ones up to this")
+    command = commands.add_parser("export", help="write accepted corrections as rows of the source")
     command.add_argument("--output", type=Path, required=True, help="file to write")
     command.add_argument("--params", type=Path, default=Path("params.yaml"))
-    command.add_argument("--raw", type=Path, default=RAW, help=f"names the columns ({RAW})")
+    command.add_argument(
+        "--raw", type=Path, default=RAW, help=f"file whose header names the columns ({RAW})"
+    )
     return parser
 
 
@@ -74,14 +76,15 @@ def main(argv: list[str] | None = None) -> None:
     args = build_parser().parse_args(argv)
     url = args.url or os.environ.get("FEEDBACK_URL")
     if not url:
-        raise UserError(f"no feedback store is named: set FEEDBACK_URL or --url, as in {EXAMPLE}")
-    engine = open_store(url, is_made=False)
+        raise UserError("no feedback store is named", f"set FEEDBACK_URL or --url, as in {EXAMPLE}")
+    engine = open_store(url, may_create=False)
     if args.command == "list":
         print_corrections(list_feedback(engine, args.status))
     elif args.command == "export":
         params = check_encoding(read_params(args.params, "data_validation", ValidationParams))
         columns = read_columns(args.raw, params)
-        write_export(*export(list_feedback(engine, "accepted"), columns, params), args.output)
+        accepted = list_feedback(engine, "accepted")
+        write_export(*render_corrections(accepted, columns, params), args.output)
     else:
         status = {"accept": "accepted", "refuse": "refused"}[args.command]
         ids = choose_ids(args.ids, args.up_to, list_feedback(engine, "pending"))
@@ -90,9 +93,9 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def print_corrections(corrections: list[Correction]) -> None:
-    """Print corrections, or that there are none; a reader may stop reading."""
+    """Print corrections, or that there are none; the output may be a pipe that is closed early."""
     with exit_on_closed_pipe():
-        print("\n".join(map(describe, corrections)) or "no correction", flush=True)
+        print("\n".join(map(format_correction, corrections)) or "no corrections", flush=True)
 
 
 def run_program() -> None:

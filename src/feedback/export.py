@@ -25,7 +25,7 @@ def read_columns(raw: Path, params: ValidationParams) -> list[str]:
     Raises
     ------
     UserError
-        If there is no such file, and its header is needed.
+        If the header is needed and the file does not exist.
     UserError
         If the header lacks a column.
     """
@@ -33,8 +33,8 @@ def read_columns(raw: Path, params: ValidationParams) -> list[str]:
         return params.columns
     if not raw.is_file():
         raise UserError(
-            f"{raw} does not exist, its header names the columns: run 'dvc repro', or name the "
-            "file with --raw"
+            f"{raw}, whose header names the columns, does not exist",
+            "run 'dvc repro', or name the file with --raw",
         )
     try:
         columns = next(split_records(decode(raw.read_bytes(), params.encoding), params)).fields
@@ -53,7 +53,7 @@ def keep_newest(corrections: Iterable[Correction]) -> list[Correction]:
 
 
 def write_row(fields: list[str], params: ValidationParams) -> str:
-    """Return the line of one row, with its end."""
+    """Return one row as a line, with its line end."""
     if not params.quoting:
         return params.separator.join(fields) + "\n"
     line = io.StringIO()
@@ -64,9 +64,9 @@ def write_row(fields: list[str], params: ValidationParams) -> str:
 def render(
     correction: Correction, columns: list[str], params: ValidationParams
 ) -> tuple[bytes, str]:
-    """Return a correction as a row of the source, and why the validation would reject it, or ''.
+    """Return a correction as a row of the source, and why validation would reject it, or ''.
 
-    White space becomes single blanks, as it does in preprocessing.
+    White space becomes single blanks, as in preprocessing.
     """
     label, text = columns.index(params.label_column), columns.index(params.text_column)
     fields = [""] * len(columns)
@@ -83,13 +83,13 @@ def render(
         return b"", f"not in {params.encoding}"
 
 
-def export(
+def render_corrections(
     corrections: list[Correction], columns: list[str], params: ValidationParams
 ) -> tuple[bytes, int]:
-    """Return rows of corrections in the source's format, without header, and how many.
+    """Return corrections as rows of the source, without a header, and the number of rows.
 
-    Of one text the newest correction counts; those that the validation would reject are left out,
-    with a warning.
+    Only the newest correction of each text is used. Corrections that validation would reject are
+    left out with a warning.
 
     Raises
     ------
@@ -101,40 +101,40 @@ def export(
         logger.info("%d older corrections of the same texts left out", n_older)
     rows = []
     for correction in newest:
-        row, fault = render(correction, columns, params)
-        if fault:
-            logger.warning("correction %d left out: %s", correction.id, escape_unprintable(fault))
+        row, reason = render(correction, columns, params)
+        if reason:
+            logger.warning("correction %d left out: %s", correction.id, escape_unprintable(reason))
         else:
             rows.append(row)
     if not rows:
         raise UserError(
-            f"there is nothing to export, {len(corrections)} corrections are accepted: "
-            "see 'list --status pending', then 'accept' those that are right"
+            f"there is nothing to export, {len(corrections)} corrections are accepted",
+            "see 'list --status pending', then 'accept' those that are right",
         )
     return b"".join(rows), len(rows)
 
 
 def check_encoding(params: ValidationParams) -> ValidationParams:
-    """Return parameters whose encoding rows can be appended in.
+    """Return the parameters, with an encoding in which rows can be appended to the source.
 
     Raises
     ------
     UserError
-        If lines do not end in one byte.
+        If a line end is not one byte in the encoding.
     """
     if params.encoding == "utf-8-sig":
-        # Its mark belongs at the start of the source alone.
+        # The byte order mark may only be at the start of the source.
         return params.model_copy(update={"encoding": "utf-8"})
     if "\n".encode(params.encoding) != b"\n":
         raise UserError(
-            f"nothing can be added to a source in {params.encoding} (data_validation.encoding): "
-            "convert it to utf-8"
+            f"nothing can be added to a source in {params.encoding} (data_validation.encoding)",
+            "convert it to utf-8",
         )
     return params
 
 
 def write_export(content: bytes, n_rows: int, output: Path) -> None:
-    """Write exported rows, and print what has to stand in params.yaml to use them."""
+    """Write exported rows, and print the lines of params.yaml that use them."""
     with atomic_path(output) as temporary:
         temporary.write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
@@ -142,7 +142,7 @@ def write_export(content: bytes, n_rows: int, output: Path) -> None:
         [{"source": output.as_posix(), "sha256": digest}], sort_keys=False, allow_unicode=True
     )
     print(f"{escape_unprintable(str(output))}: {n_rows} rows, SHA-256 {digest}")
-    print("To train on them, put this into params.yaml under data_ingestion, then 'dvc repro'.")
+    print("To train on them, add this to params.yaml under data_ingestion, then run 'dvc repro'.")
     print("Git does not keep the file: for others, name a place that they can reach, too.\n")
     print("  additions:")
     for line in entry.splitlines():

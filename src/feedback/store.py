@@ -1,6 +1,6 @@
 """The store of corrections that users send, in any database that SQLAlchemy knows.
 
-The service adds to it, ``python src feedback`` lists and reviews what is in it.
+The service adds corrections, ``python src feedback`` lists and reviews them.
 """
 
 import sqlite3
@@ -64,23 +64,23 @@ FEEDBACK = Table(
 
 
 class StoreError(UserError):
-    """The store of corrections cannot be read or written now."""
+    """The store of corrections cannot be opened, read or written now."""
 
 
 @dataclass(frozen=True)
 class Correction:
-    """What a user says of one message, what the model said, and what became of it.
+    """A user's label for one message, the model's prediction, and the state of its review.
 
     Attributes
     ----------
     id : int
-        Counts up: a newer correction has a higher one.
+        Counts up: a newer correction has a higher id.
     received_at : datetime
         In UTC.
     text, label : str
         The message as received, and the label that the user says is right.
     predicted_label, probability, model_version : str, float, str
-        The model's answer, its probability of the positive label, and which model it was.
+        The model's label, its probability of the positive label, and its version.
     status : str
         ``pending``, ``accepted`` or ``refused``.
     reviewed_at : datetime or None
@@ -99,7 +99,7 @@ class Correction:
 
 
 def name_store(url: URL) -> str:
-    """Return how messages name the store: its URL without password and options."""
+    """Return the store's name in messages: its URL without password and options."""
     return str(url.set(query={}))
 
 
@@ -110,35 +110,35 @@ def hide_password(url: URL, text: object) -> str:
 
 
 @contextmanager
-def tell_faults(url: URL, what: str) -> Iterator[None]:
-    """Turn what the database or the file system refuses into ``StoreError`` with one sentence."""
+def translate_errors(url: URL, action: str) -> Iterator[None]:
+    """Turn errors of the database and the file system into a ``StoreError`` of one sentence."""
     try:
         yield
     except (SQLAlchemyError, OSError) as error:
-        # The database's own words: SQLAlchemy adds the statement and a link.
+        # The database's own message: SQLAlchemy adds the statement and a link.
         reason = hide_password(url, getattr(error, "orig", None) or error)
         raise StoreError(
-            f"the feedback store {name_store(url)} cannot be {what}: {reason}"
+            f"the feedback store {name_store(url)} cannot be {action}: {reason}"
         ) from error
 
 
 def build_engine(url: str) -> Engine:
-    """Return SQLAlchemy's engine for a URL; nothing is connected yet.
+    """Return SQLAlchemy's engine for a URL; it does not connect yet.
 
     Raises
     ------
     UserError
-        If it is no such URL, or its driver is not installed.
+        If the URL is not valid, or its driver is not installed.
     """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
-        # What was given is not shown: it may hold a password.
+        # The URL is not shown: it may hold a password.
         raise UserError(
-            f"the feedback store's URL is not one of SQLAlchemy's: write it as {EXAMPLE}"
+            "the URL of the feedback store is not a URL of SQLAlchemy", f"write it as {EXAMPLE}"
         ) from error
     name = name_store(parsed)
-    # No connection to a SQLite file is kept: else it would not be noticed that the file is gone.
+    # An open connection to a SQLite file would hide that the file was removed: none is kept.
     is_sqlite = parsed.get_backend_name() == "sqlite"
     options = (
         {"poolclass": NullPool, "connect_args": {"timeout": PATIENCE}}
@@ -146,53 +146,56 @@ def build_engine(url: str) -> Engine:
         else {"pool_pre_ping": True}
     )
     try:
-        # Messages are private: errors do not quote them.
+        # The texts are private: errors do not quote them.
         return create_engine(parsed, hide_parameters=True, **options)
     except NoSuchModuleError as error:
         raise UserError(
-            f"the feedback store {name}: SQLAlchemy knows no database {parsed.drivername!r}, "
-            "mend the start of the URL"
+            f"the feedback store {name}: SQLAlchemy knows no database {parsed.drivername!r}",
+            "correct the start of the URL",
         ) from error
     except ImportError as error:
         raise UserError(
-            f"the feedback store {name} needs the driver {error.name!r}: install it, or name "
-            "another in the URL"
+            f"the feedback store {name} needs the driver {error.name!r}",
+            "install it, or name another in the URL",
         ) from error
     except (ArgumentError, TypeError, ValueError) as error:
         reason = hide_password(parsed, error)
         raise UserError(f"the URL of the feedback store {name} is wrong: {reason}") from error
 
 
-def prepare_sqlite(engine: Engine, is_made: bool) -> None:
+def prepare_sqlite(engine: Engine, may_create: bool) -> None:
     """Make the folder of a SQLite file, and the file.
 
     Raises
     ------
     OSError
-        If the folder or file cannot be made, or is not there and ``is_made`` is not set.
+        If the folder or file cannot be made, or does not exist and ``may_create`` is not set.
     UserError
         If the URL names no file.
     """
     database = engine.url.database
     if not database or database == ":memory:":
-        raise UserError(f"{name_store(engine.url)} keeps nothing: name a file, such as {EXAMPLE}")
+        raise UserError(
+            f"the feedback store {name_store(engine.url)} is in memory and would be lost",
+            f"name a file, such as {EXAMPLE}",
+        )
     if not database.startswith("file:"):
         path = Path(database)
-        if not is_made and not path.is_file():
-            raise FileNotFoundError("no feedback came in yet, or its store is another file")
+        if not may_create and not path.is_file():
+            raise FileNotFoundError("no feedback was received yet, or its store is another file")
         path.parent.mkdir(parents=True, exist_ok=True)
     write_ahead(engine)
 
 
 def write_ahead(engine: Engine) -> None:
-    """Let readers and a writer of a SQLite file work at once; the file remembers it."""
+    """Switch a SQLite file to write-ahead logging, which lets others read while one writes."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
             with engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         except OperationalError as error:
-            # For this lock SQLite does not wait by itself. The low byte is the kind of error.
+            # SQLite does not wait for this lock by itself. The low byte is the kind of error.
             code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
             if code != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
@@ -201,39 +204,40 @@ def write_ahead(engine: Engine) -> None:
             return
 
 
-def open_store(url: str, is_made: bool = True) -> Engine:
-    """Connect to the store, and make its table if it is not there.
+def open_store(url: str, may_create: bool = True) -> Engine:
+    """Connect to the store, and make its table if it does not exist.
 
     Parameters
     ----------
     url : str
         SQLAlchemy's URL of the database, such as ``sqlite:///data/feedback/feedback.db``. A
         relative path is relative to the working directory.
-    is_made : bool
-        Whether a SQLite file that does not exist is made.
+    may_create : bool
+        Whether to make a SQLite file that does not exist.
 
     Raises
     ------
     UserError
-        If it is no such URL, its driver is not installed, or its table is another program's.
+        If the URL is not valid, its driver is not installed, or the table is another program's.
     StoreError
         If the database cannot be reached or written.
     """
     engine = build_engine(url)
-    with tell_faults(engine.url, "opened"):
+    with translate_errors(engine.url, "opened"):
         if engine.dialect.name == "sqlite":
-            prepare_sqlite(engine, is_made)
+            prepare_sqlite(engine, may_create)
         try:
             FEEDBACK.metadata.create_all(engine)
         except DBAPIError:
-            # Another process may have made it since it was looked for.
+            # Another process may have made the table at the same time.
             if not inspect(engine).has_table(FEEDBACK.name):
                 raise
         columns = {column["name"] for column in inspect(engine).get_columns(FEEDBACK.name)}
     if missing := sorted(set(FEEDBACK.columns.keys()) - columns):
         raise UserError(
             f"the feedback store {name_store(engine.url)} has a table {FEEDBACK.name!r} without a "
-            f"column {missing[0]!r}: it is another program's, name another database"
+            f"column {missing[0]!r}, so it is another program's",
+            "name another database",
         )
     return engine
 
@@ -247,14 +251,14 @@ def add_feedback(
     probability: float,
     model_version: str,
 ) -> int:
-    """Add a correction, to be reviewed, and return its number.
+    """Add a correction, which is then pending, and return its number.
 
     Raises
     ------
     UserError
         If the text is not valid Unicode, or has a NUL character, which some databases refuse.
     StoreError
-        If it cannot be written; then nothing is.
+        If the correction cannot be written.
     """
     if not is_encodable(text):
         raise UserError("the text is not valid Unicode")
@@ -269,7 +273,7 @@ def add_feedback(
         "model_version": model_version,
         "status": "pending",
     }
-    with tell_faults(engine.url, "written"), engine.begin() as connection:
+    with translate_errors(engine.url, "written"), engine.begin() as connection:
         key = connection.execute(insert(FEEDBACK).values(values)).inserted_primary_key
     return int(key[0])  # type: ignore[index]  # None only if there is no such key
 
@@ -287,7 +291,7 @@ def list_feedback(engine: Engine, status: str | None = None) -> list[Correction]
     query = select(FEEDBACK).order_by(FEEDBACK.c.id)
     if status is not None:
         query = query.where(FEEDBACK.c.status == check_status(status))
-    with tell_faults(engine.url, "read"), engine.connect() as connection:
+    with translate_errors(engine.url, "read"), engine.connect() as connection:
         rows = [dict(row) for row in connection.execute(query).mappings()]
     for row in rows:
         for name in ("received_at", "reviewed_at"):
@@ -296,32 +300,33 @@ def list_feedback(engine: Engine, status: str | None = None) -> list[Correction]
 
 
 def check_status(status: str) -> str:
-    """Return a status, or raise ``UserError`` if there is no such one."""
+    """Return the status, or raise ``UserError`` if it does not exist."""
     if status not in STATUSES:
-        raise UserError(f"there is no status {status!r}, choose of {', '.join(STATUSES)}")
+        raise UserError(f"there is no status {status!r}", f"choose one of {', '.join(STATUSES)}")
     return status
 
 
 def review(engine: Engine, ids: Iterable[int], status: str) -> None:
-    """Give all of these corrections a status, or none of them.
+    """Set the status of all of these corrections, or of none of them.
 
     Raises
     ------
     UserError
-        If there is no such status, or no correction with one of the numbers; it names them.
+        If the status or one of the numbers does not exist; the message names them.
     StoreError
         If the store cannot be written.
     """
     reviewed_at = datetime.now(UTC).replace(tzinfo=None)
     values = {"status": check_status(status), "reviewed_at": reviewed_at}
     wanted = sorted(set(ids))
-    with tell_faults(engine.url, "written"), engine.begin() as connection:
+    with translate_errors(engine.url, "written"), engine.begin() as connection:
         known = set(connection.scalars(select(FEEDBACK.c.id)))
         if unknown := [str(number) for number in wanted if number not in known]:
             raise UserError(
-                f"there is no correction {', '.join(unknown)}: none was changed, see 'list'"
+                f"there is no correction {', '.join(unknown)}, so none was changed",
+                "see 'list' for the numbers",
             )
-        # One statement for each, run in one go: a list of any length in one has its limits.
+        # One statement for each, sent together: databases limit the length of a list in one.
         by_id = update(FEEDBACK).where(FEEDBACK.c.id == bindparam("number")).values(values)
         if wanted:
             connection.execute(by_id, [{"number": number} for number in wanted])

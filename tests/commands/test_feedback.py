@@ -94,7 +94,7 @@ def test_lists_one_status(run, add):
     run("refuse", 2)
     assert re.findall(r"^\d", run("list", "--status", "accepted"), re.MULTILINE) == ["1", "3"]
     assert re.findall(r"^\d", run("list", "--status", "refused"), re.MULTILINE) == ["2"]
-    assert run("list", "--status", "pending") == "no correction\n"
+    assert run("list", "--status", "pending") == "no corrections\n"
 
 
 def test_control_characters_do_not_reach_the_terminal(run, add):
@@ -147,7 +147,7 @@ def test_says_how_to_name_a_store(monkeypatch):
 
 
 def test_a_mistyped_store_is_not_made(tmp_path):
-    with pytest.raises(UserError, match="no feedback came in yet, or its store is another"):
+    with pytest.raises(UserError, match="no feedback was received yet, or its store is another"):
         feedback.main(["--url", f"sqlite:///{tmp_path}/typo/x.db", "list"])
     assert not (tmp_path / "typo").exists()
 

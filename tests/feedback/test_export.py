@@ -6,8 +6,7 @@ import pytest
 
 from core.errors import UserError
 from core.params import read_params
-from feedback.export import check_encoding, read_columns
-from feedback.export import export as export_corrections
+from feedback.export import check_encoding, read_columns, render_corrections
 from feedback.store import Correction
 from records.raw import ValidationParams
 
@@ -41,7 +40,7 @@ def export(corrections, params_file, tmp_path):
         path = params_file({f"data_validation.{key}": value for key, value in changes.items()})
         params = check_encoding(read_params(path, "data_validation", ValidationParams))
         columns = read_columns(raw or tmp_path / "raw", params)
-        return export_corrections(corrections, columns, params)[0]
+        return render_corrections(corrections, columns, params)[0]
 
     return call
 
@@ -75,7 +74,7 @@ def test_puts_the_fields_where_the_parameters_have_them(add, export):
 
 def test_needs_the_source_if_it_has_a_header(add, export, tmp_path):
     add("hi")
-    with pytest.raises(UserError, match=r"nowhere does not exist, its header .* --raw"):
+    with pytest.raises(UserError, match=r"nowhere, whose header .* does not exist: .* --raw"):
         export(tmp_path / "nowhere", **CSV)
     (tmp_path / "raw").write_bytes(b"id,text,label\n")
     with pytest.raises(ValueError, match=r"raw: its header .* has no column 'body'"):
@@ -138,5 +137,5 @@ def test_counts_the_rows(add, corrections, params_file):
     for text in ("a", "b", "a"):
         add(text)
     params = read_params(params_file(), "data_validation", ValidationParams)
-    _, n_rows = export_corrections(corrections, ["label", "text"], params)
+    _, n_rows = render_corrections(corrections, ["label", "text"], params)
     assert n_rows == 2

@@ -58,7 +58,7 @@ def test_keeps_what_is_added(store):
 
 def test_a_store_that_is_opened_again_has_its_corrections(store, url):
     add(store)
-    assert [found.text for found in list_feedback(open_store(url, is_made=False))] == ["call me"]
+    assert [found.text for found in list_feedback(open_store(url, may_create=False))] == ["call me"]
 
 
 def test_a_relative_path_is_relative_to_the_working_directory(tmp_path, monkeypatch):
@@ -125,7 +125,7 @@ def test_a_review_is_dated_and_may_be_changed(store):
 def test_an_unknown_number_is_named_and_nothing_changed(store):
     for _ in range(3):
         add(store)
-    with pytest.raises(ValueError, match="there is no correction 7, 12: none was changed"):
+    with pytest.raises(ValueError, match="there is no correction 7, 12, so none was changed"):
         review(store, [1, 12, 3, 7], "accepted")
     assert read_status(store) == dict.fromkeys([1, 2, 3], "pending")
 
@@ -138,7 +138,9 @@ def test_reviewing_none_changes_none(store):
 
 @pytest.mark.parametrize("call", [list_feedback, lambda store, s: review(store, [1], s)])
 def test_refuses_a_status_that_there_is_not(store, call):
-    with pytest.raises(ValueError, match="no status 'maybe', choose of pending, accepted, refused"):
+    with pytest.raises(
+        ValueError, match="no status 'maybe': choose one of pending, accepted, refused"
+    ):
         call(store, "maybe")
 
 
@@ -236,8 +238,10 @@ def test_a_file_that_is_no_database_is_told(tmp_path):
 
 
 def test_a_store_that_is_not_to_be_made_is_not(path, url):
-    with pytest.raises(UserError, match=r"feedback\.db cannot be opened: no feedback came in yet"):
-        open_store(url, is_made=False)
+    with pytest.raises(
+        UserError, match=r"feedback\.db cannot be opened: no feedback was received yet"
+    ):
+        open_store(url, may_create=False)
     assert not path.parent.exists()
 
 
@@ -251,17 +255,17 @@ def test_the_table_of_another_program_is_left_alone(tmp_path):
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("", "is not one of SQLAlchemy's: write it as sqlite:///"),
-        ("data/feedback.db", "is not one of SQLAlchemy's: write it as sqlite:///"),
-        ("postgresql://me:hunter2@host:port/db", "is not one of SQLAlchemy's"),
-        ("postgres://me:hunter2@host/db", "knows no database 'postgres', mend the start"),
+        ("", "is not a URL of SQLAlchemy: write it as sqlite:///"),
+        ("data/feedback.db", "is not a URL of SQLAlchemy: write it as sqlite:///"),
+        ("postgresql://me:hunter2@host:port/db", "is not a URL of SQLAlchemy"),
+        ("postgres://me:hunter2@host/db", "knows no database 'postgres': correct the start"),
         ("mysql+nowhere://me:hunter2@host/db", "knows no database 'mysql.nowhere'"),
         ("oracle+cx_oracle://me:hunter2@host/db", "needs the driver 'cx_Oracle': install it"),
         ("postgres://host/db?user=me&password=hunter2", "knows no database 'postgres'"),
         ("sqlite://me:hunter2@/x.db?key=hunter2", r"x\.db is wrong: Invalid SQLite URL: .*=\*"),
         ("sqlite:///x.db?timeout=long", "x.db is wrong: could not convert .* float: 'long'"),
-        ("sqlite://", "keeps nothing: name a file, such as sqlite:///"),
-        ("sqlite:///:memory:", "keeps nothing: name a file"),
+        ("sqlite://", "is in memory and would be lost: name a file, such as sqlite:///"),
+        ("sqlite:///:memory:", "is in memory and would be lost: name a file"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_told_without_its_password(url, message):
