@@ -2,10 +2,10 @@
 
 By hand: python src compare
 
-The rows are sorted by their cross-validation score, shown with its standard deviation over the
-folds. A configuration that is chosen by the test set looks better than it is, so metrics of the
-test set are shown only with --test: the headline ones, each with its 95% interval in brackets. Of
-the parameters only those that differ are shown. The table is Markdown.
+Rows are sorted by their cross-validation score, shown with its standard deviation over the folds.
+A configuration that is chosen on the test set looks better than it is, so test metrics are shown
+only with --test: the main ones, each with its 95% interval in brackets. Parameters are shown if
+they differ between rows. The table is Markdown.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from core.markdown import align_table
 from core.processes import run_dvc
 from evaluation.cv_scores import pair_deviations
 
-# Names that begin with a label, such as spam_caught, are known by how they end.
+# Some names begin with a label, such as spam_caught, so names are matched by their ends.
 HEADLINES = (".f1", ".mcc", ".recall_at_max_fpr", "_caught", "_blocked")
 CROSS_VALIDATION, TEST = "cv.", "test."
 LOWER_IS_BETTER = ("brier_score", "_blocked")
@@ -30,10 +30,10 @@ MISSING = "-"
 
 @dataclass(frozen=True)
 class Row:
-    """What ``dvc exp show`` says of one experiment, of the baseline, or of the workspace.
+    """What ``dvc exp show`` reports about one experiment, the baseline, or the workspace.
 
-    Metrics have DVC's names, such as cv.f1. The spread of one of cross-validation is its standard
-    deviation, that of one of the test set the two ends of its interval.
+    Metrics have DVC's names, such as cv.f1. The spread of a cross-validation metric is its standard
+    deviation, that of a test metric the two ends of its interval.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Row:
 
 
 def show_experiments(num: int) -> list[dict]:
-    """Return what ``dvc exp show --json`` prints of the last ``num`` commits.
+    """Return the output of ``dvc exp show --json`` for the last ``num`` commits.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def show_experiments(num: int) -> list[dict]:
 
 
 def read_rows(shown: list[dict]) -> list[Row]:
-    """Return the workspace, unless it is as committed, then each commit and its experiments."""
+    """Return the workspace if it differs from the commit, then each commit with its experiments."""
     workspace, *commits = shown
     rows = [read_row(workspace, "workspace")]
     for commit in commits:
@@ -70,7 +70,7 @@ def read_rows(shown: list[dict]) -> list[Row]:
 
 
 def read_row(shown: dict, name: str, state: str = "success") -> Row:
-    """Return one row; an experiment that is not done has no metrics but those of its baseline."""
+    """Return one row; its metrics are empty unless it succeeded, as DVC shows the baseline's."""
     if shown["data"] is None:
         return Row(name, "unreadable", {}, {}, {})
     data = shown["data"]
@@ -93,13 +93,12 @@ def read_row(shown: dict, name: str, state: str = "success") -> Row:
 
 
 def list_metrics(rows: list[Row], with_test: bool) -> list[str]:
-    """Return the names of the metrics of any row; those of the test set only if asked for."""
+    """Return the names of all metrics in the rows; those of the test set only if asked for."""
     names = dict.fromkeys(name for row in rows for name in row.metrics)
     return [name for name in sorted(names, key=is_of_test) if with_test or not is_of_test(name)]
 
 
 def is_of_test(name: str) -> bool:
-    """Tell whether a metric is of the test set."""
     return name.startswith(TEST)
 
 
@@ -115,14 +114,14 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def find_changed_params(rows: list[Row]) -> list[str]:
-    """Return the parameters that have not the same value in every row, in their order."""
+    """Return the parameters whose values differ between rows, in their order."""
     rows = [row for row in rows if row.params]
     names = dict.fromkeys(name for row in rows for name in row.params)
     return [name for name in names if len({format_param(row, name) for row in rows}) > 1]
 
 
 def shorten_names(names: list[str]) -> list[str]:
-    """Return of each dotted name the shortest end that no other name has."""
+    """Return the shortest unique end of each dotted name."""
     short = []
     for name in names:
         parts = name.split(".")
@@ -134,7 +133,7 @@ def shorten_names(names: list[str]) -> list[str]:
 
 
 def choose_metric(metrics: list[str], asked: str | None) -> str:
-    """Return the metric to sort by: the one asked for, or else that of cross-validation.
+    """Return the metric to sort by: ``asked``, or else the first one, of cross-validation.
 
     Raises
     ------
@@ -142,13 +141,13 @@ def choose_metric(metrics: list[str], asked: str | None) -> str:
         If there is no such metric.
     """
     if not metrics:
-        raise UserError("there are no metrics to compare: run 'make repro' first")
+        raise UserError("there are no metrics to compare", "run 'make repro' first")
     if asked is None:
         return metrics[0]
     if asked not in metrics:
         raise UserError(
-            f"there is no metric {asked!r}, choose one of {', '.join(metrics)}; "
-            "--test adds those of the test set"
+            f"there is no metric {asked!r}",
+            f"choose one of {', '.join(metrics)}; --test adds those of the test set",
         )
     return asked
 
@@ -162,7 +161,7 @@ def sort_rows(rows: list[Row], metric: str) -> list[Row]:
 
 
 def format_param(row: Row, name: str) -> str:
-    """Return a parameter as params.yaml would have it."""
+    """Return a parameter as it is written in params.yaml."""
     if name not in row.params:
         return MISSING
     value = row.params[name]
@@ -181,7 +180,7 @@ def format_metric(row: Row, name: str) -> str:
 
 
 def make_table(rows: list[Row], metrics: list[str], sorted_by: str) -> str:
-    """Return the rows as a Markdown table, with a column of states if one is not done."""
+    """Return the rows as a Markdown table, with a column of states unless all succeeded."""
     params = find_changed_params(rows)
     shown = [
         name
@@ -198,8 +197,8 @@ def make_table(rows: list[Row], metrics: list[str], sorted_by: str) -> str:
     return align_table(table)
 
 
-def write_csv(rows: list[Row], metrics: list[str]) -> None:
-    """Print the rows as CSV: whole names, every digit, every one of the metrics."""
+def print_csv(rows: list[Row], metrics: list[str]) -> None:
+    """Print the rows as CSV, with full names, all digits and all of the metrics."""
     params = find_changed_params(rows)
     ends = {name: ("_low", "_high") if is_of_test(name) else ("_std",) for name in metrics}
     columns = [name + end for name in metrics for end in ("", *ends[name])]
@@ -221,17 +220,17 @@ def write_csv(rows: list[Row], metrics: list[str]) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Print the table that ``argv`` asks for."""
     parser = argparse.ArgumentParser(description="Print a table of the experiments, best first.")
-    parser.add_argument("--sort-by", metavar="METRIC", help="not by the cross-validation score")
+    parser.add_argument("--sort-by", metavar="METRIC", help="default: the cross-validation score")
     parser.add_argument("--test", action="store_true", help="show metrics of the test set, too")
-    parser.add_argument("--num", type=int, default=1, help="commits back whose experiments to show")
-    parser.add_argument("--csv", action="store_true", help="CSV with every digit instead")
+    parser.add_argument("--num", type=int, default=1, help="number of commits to show (1)")
+    parser.add_argument("--csv", action="store_true", help="print CSV with all digits instead")
     args = parser.parse_args(argv)
     rows = read_rows(show_experiments(args.num))
     metrics = list_metrics(rows, args.test)
     metric = choose_metric(metrics, args.sort_by)
     rows = sort_rows(rows, metric)
     if args.csv:
-        write_csv(rows, metrics)
+        print_csv(rows, metrics)
     else:
         print(make_table(rows, metrics, metric), flush=True)
 

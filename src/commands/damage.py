@@ -3,8 +3,8 @@
 By hand: python src damage
          python src damage --delete
 
-``make pull`` runs it after a failure, since DVC only says what it could not fetch. Objects that are
-in the cache are not looked at.
+``make pull`` runs it after a failure, since DVC names what it could not fetch but not why. Objects
+that are in the cache are not checked.
 """
 
 import argparse
@@ -27,8 +27,7 @@ from storage.s3 import Remote, open_client, read_remote, translate_errors
 BLOCK_BYTES = 1_000_000
 
 
-def digest(path: Path) -> str:
-    """Return the MD5 of a file."""
+def compute_md5(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()
 
@@ -40,17 +39,17 @@ def read_outputs(lock: Path) -> dict[str, str]:
     return {
         path: md5
         for path, md5 in outs.items()
-        if not (Path(path).is_file() and digest(Path(path)) == md5)
+        if not (Path(path).is_file() and compute_md5(Path(path)) == md5)
     }
 
 
 def locate(md5: str) -> str:
-    """Return the path of an object below a cache or a remote."""
+    """Return the path of an object within a cache or a remote."""
     return f"files/md5/{md5[:2]}/{md5[2:]}"
 
 
 def open_object(client: Any, remote: Remote, md5: str) -> Any:
-    """Return an object of the remote as a binary file, None if it is not there."""
+    """Return an object of the remote as a binary file, None if it is missing."""
     key = f"{remote.prefix}/{locate(md5)}".lstrip("/")
     try:
         return client.get_object(Bucket=remote.bucket, Key=key)["Body"]
@@ -60,7 +59,7 @@ def open_object(client: Any, remote: Remote, md5: str) -> Any:
         return None
 
 
-def find_faults(
+def find_damaged(
     client: Any, remote: Remote, outputs: dict[str, str], cache: Path
 ) -> Iterator[tuple[str, str, str]]:
     """Yield path, MD5, and ``damaged`` or ``missing``, for each object that cannot be fetched."""
@@ -82,31 +81,35 @@ def find_faults(
             yield path, md5, "damaged"
         elif is_folder:
             files = {f"{path}/{entry['relpath']}": entry["md5"] for entry in json.loads(listing)}
-            yield from find_faults(client, remote, files, cache)
+            yield from find_damaged(client, remote, files, cache)
 
 
 def main(argv: list[str] | None = None) -> bool:
-    """Print a line for each object that cannot be fetched; return whether there is none."""
+    """Print a line for each object that cannot be fetched; return whether all can be."""
     parser = argparse.ArgumentParser(description="Name damaged and missing objects of the remote.")
-    parser.add_argument("--delete", action="store_true", help="delete the damaged ones there")
+    parser.add_argument("--delete", action="store_true", help="delete the damaged ones")
     args = parser.parse_args(argv)
     remote = read_remote(Path(".dvc"))
     cache = Path(run_dvc("cache", "dir").strip())
     is_whole = True
     with open_client() as client, translate_errors(client, remote):
-        for path, md5, state in find_faults(client, remote, read_outputs(Path("dvc.lock")), cache):
+        outputs = read_outputs(Path("dvc.lock"))
+        for path, md5, state in find_damaged(client, remote, outputs, cache):
             is_whole = False
             place = f"{remote.url}/{locate(md5)}"
             if state == "missing":
-                print(f"{path} is missing on the remote ({place}): make push where it was made")
+                print(
+                    f"{path} is missing on the remote ({place}): "
+                    "run 'make push' in a clone that has the file"
+                )
             elif args.delete:
                 key = f"{remote.prefix}/{locate(md5)}".lstrip("/")
                 client.delete_object(Bucket=remote.bucket, Key=key)
-                print(f"{path}: deleted {place}; make push in a clone that has the file")
+                print(f"{path}: deleted {place}; run 'make push' in a clone that has the file")
             else:
                 print(
-                    f"{path} is damaged on the remote ({place} does not have that MD5): "
-                    "python src damage --delete, then make push in a clone that has the file"
+                    f"{path} is damaged on the remote ({place} does not have that MD5): run "
+                    "'python src damage --delete', then 'make push' in a clone that has the file"
                 )
     return is_whole
 

@@ -2,8 +2,8 @@
 
 By hand: python src doctor
 
-It runs before anything is installed, and on a Python that is too old as well: nothing but the
-standard library is imported here.
+It must run before anything is installed, and on a Python that is too old. So it imports only the
+standard library at the start.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ VENV = Path(".venv")
 
 
 def check_python() -> str:
-    """Return the version of Python."""
+
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < PYTHON:
         wanted = ".".join(map(str, PYTHON))
@@ -38,7 +38,7 @@ def check_python() -> str:
 
 
 def check_environment() -> str:
-    """Return how many packages are installed, each in the version that is pinned."""
+    """Check that every package is installed in its pinned version; return how many there are."""
     if not (VENV / "bin" / "python").exists():
         raise UserError("there is no .venv", "make setup")
     requirements, stamp = Path("requirements.txt"), VENV / ".runtime"
@@ -66,7 +66,7 @@ def check_environment() -> str:
 
 
 def run(*command: str) -> str:
-    """Return what a command prints, nothing if it fails or takes too long."""
+    """Return what a command prints, "" if it fails or takes too long."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS)
     except (OSError, subprocess.SubprocessError):
@@ -77,9 +77,9 @@ def run(*command: str) -> str:
 def check_git() -> str:
     """Return the branch, and how many files differ from its last commit."""
     if not shutil.which("git"):
-        raise UserError("it is not installed", "install Git")
+        raise UserError("Git is not installed", "install it")
     if run("git", "rev-parse", "--is-inside-work-tree") != "true":
-        raise UserError("this folder is no repository", "git init, or git clone one")
+        raise UserError("this folder is not a Git repository", "git init, or git clone one")
     from core.identity import describe_missing, find_missing_identity
 
     missing = find_missing_identity()
@@ -91,19 +91,19 @@ def check_git() -> str:
 
 
 def check_dvc() -> str:
-    """Return DVC's version; the repository must have what DVC needs to fetch results."""
+    """Check that DVC runs and has the files it needs to fetch results; return its version."""
     if not Path(".dvc", "config").is_file():
         raise UserError("there is no .dvc/config", "git checkout .dvc/config")
     if not Path("dvc.lock").is_file():
         raise UserError("there is no dvc.lock", "git checkout dvc.lock, or make repro")
     version = run(sys.executable, "-m", "dvc", "--version")
     if not version:
-        raise UserError("it does not run", "make setup")
+        raise UserError("DVC does not run", "make setup")
     return version
 
 
 def check_remote(write: bool = True) -> str:
-    """Return where the remote is, after reading from it and, if asked for, writing to it."""
+    """Check that the remote can be read and, unless told otherwise, written; return where it is."""
     if sys.version_info < PYTHON:
         raise UserError("not tried, this Python is too old", "see above")
     from storage.s3 import open_client, read_remote, translate_errors, write_probe
@@ -120,15 +120,18 @@ def check_remote(write: bool = True) -> str:
 
 
 def check_disk() -> str:
-    """Return how much space is left."""
+    """Return how much disk space is free."""
     free = shutil.disk_usage(Path.cwd()).free / 1e9
     if free < FREE_GIGABYTES:
-        raise UserError(f"{free:.1f} GB free, not {FREE_GIGABYTES}", "make room, as with dvc gc -w")
+        raise UserError(
+            f"only {free:.1f} GB are free, {FREE_GIGABYTES} are needed",
+            "free some space, for example with dvc gc -w",
+        )
     return f"{free:.1f} GB free"
 
 
-def examine(checks: dict[str, Callable[[], str]], seconds: float) -> bool:
-    """Run checks side by side, print a line for each; return whether all passed."""
+def run_checks(checks: dict[str, Callable[[], str]], seconds: float) -> bool:
+    """Run checks in parallel, print a line for each; return whether all passed."""
     deadline = time.monotonic() + seconds
     pool = concurrent.futures.ThreadPoolExecutor(len(checks))
     running = {name: pool.submit(check) for name, check in checks.items()}
@@ -140,18 +143,18 @@ def examine(checks: dict[str, Callable[[], str]], seconds: float) -> bool:
         except concurrent.futures.TimeoutError:
             healthy = False
             print(f"FAIL {name}: no answer in {seconds} s\n     fix: try again")
-        except UserError as fault:
+        except UserError as error:
             healthy = False
-            print(f"FAIL {name}: {fault.message}\n     fix: {fault.fix}")
+            print(f"FAIL {name}: {error.message}\n     fix: {error.fix}")
     return healthy
 
 
 def main(argv: list[str] | None = None) -> bool:
-    """Print what works and what does not; return whether all does."""
+    """Print what works and what does not; return whether everything works."""
     parser = argparse.ArgumentParser(description="Check that everything works.")
-    parser.add_argument("--remote", action="store_true", help="only whether the remote is readable")
+    parser.add_argument("--remote", action="store_true", help="only try to read the remote")
     if parser.parse_args(argv).remote:
-        return examine({"remote": lambda: check_remote(write=False)}, SECONDS)
+        return run_checks({"remote": lambda: check_remote(write=False)}, SECONDS)
     checks = {
         "python": check_python,
         "environment": check_environment,
@@ -160,12 +163,12 @@ def main(argv: list[str] | None = None) -> bool:
         "remote": check_remote,
         "disk": check_disk,
     }
-    return examine(checks, SECONDS)
+    return run_checks(checks, SECONDS)
 
 
 def run_program() -> None:
     """Run as a program."""
     is_healthy = main()
     sys.stdout.flush()
-    # Without waiting for checks that hang.
+    # Do not wait for checks that hang.
     os._exit(0 if is_healthy else 1)

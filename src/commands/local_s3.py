@@ -3,8 +3,8 @@
 By hand: python src local_s3 start
          python src local_s3 stop
 
-The checkouts of a user share one server for a bucket: the folder of each server is noted under
-``$XDG_STATE_HOME`` (default ``~/.local/state``), and ``start`` in another checkout links to it.
+All checkouts of a user share one server for a bucket: links to the servers' folders are kept under
+``$XDG_STATE_HOME`` (default ``~/.local/state``), where ``start`` in another checkout finds them.
 """
 
 import argparse
@@ -33,10 +33,10 @@ PORT = 9090
 PORTS_TO_TRY = 20
 SECONDS_TO_START = 10
 SECONDS_TO_STOP = 5
-# What a server's folder holds.
+# The files in a server's folder.
 FILES = {"env", "log", "objects", "pid"}
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-# Settings that servers other than AWS's need, and those that make a dead one fail soon.
+# Checksums that servers other than AWS's accept, and few retries, so that a dead one fails soon.
 SETTINGS = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
@@ -47,24 +47,26 @@ SETTINGS = {
 
 
 def resolve_loopback(address: str) -> str:
-    """Return the number of an address that only this machine can reach.
+    """Return the IP address of a name or address that only this machine can reach.
 
     Raises
     ------
     UserError
-        If it, or one of those that a name stands for, can be reached from elsewhere.
+        If it is not an address of this machine, or other machines can reach it.
     """
     try:
         found = [info[4][0] for info in socket.getaddrinfo(address, 0, type=socket.SOCK_STREAM)]
     except OSError as error:
-        raise UserError(f"{address!r} is no address of this machine: use {ADDRESS}") from error
+        raise UserError(
+            f"{address!r} is not an address of this machine", f"use {ADDRESS}"
+        ) from error
     if not address or not all(ipaddress.ip_address(number).is_loopback for number in found):
-        raise UserError(f"{address!r} can be reached from other machines: use {ADDRESS}")
+        raise UserError(f"{address!r} can be reached from other machines", f"use {ADDRESS}")
     return str(found[0])
 
 
 def find_free_port(address: str, ports: range) -> int:
-    """Return the first of ``ports`` that nobody listens on.
+    """Return the first of ``ports`` that is free.
 
     Raises
     ------
@@ -81,11 +83,11 @@ def find_free_port(address: str, ports: range) -> int:
             except (OSError, OverflowError):
                 continue
             return port
-    raise UserError(f"no port is free from {ports[0]} to {ports[-1]}: name another with --port")
+    raise UserError(f"no port is free from {ports[0]} to {ports[-1]}", "name another with --port")
 
 
 def read_settings(path: Path) -> dict[str, str]:
-    """Return the variables of a file of NAME=value lines, none if there is no such file."""
+    """Return the variables of a file of NAME=value lines, {} if the file does not exist."""
     lines = path.read_text().splitlines() if path.is_file() else []
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
@@ -97,30 +99,30 @@ def write_settings(settings: dict[str, str], path: Path) -> None:
         temporary.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
 
 
-def locate_notes() -> Path:
-    """Return the folder that holds a link to the folder of each server of this user."""
+def locate_links() -> Path:
+    """Return the folder with a link to the folder of each server of this user."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state, "message-classification", "s3")
 
 
-def note_server(folder: Path) -> None:
-    """Link to a server's folder from where the user's other checkouts look for it.
+def link_server(folder: Path) -> None:
+    """Make a link to a server's folder where the user's other checkouts look for it.
 
     Raises
     ------
     UserError
         If that place cannot be written to.
     """
-    notes, folder = locate_notes(), folder.resolve()
-    link = notes / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    links, folder = locate_links(), folder.resolve()
+    link = links / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     try:
-        notes.mkdir(mode=0o700, parents=True, exist_ok=True)
+        links.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not link.is_symlink():
             link.symlink_to(folder)
     except OSError as error:
         raise UserError(
-            f"{notes} cannot be written to ({error.strerror}): "
-            "name another folder in XDG_STATE_HOME"
+            f"{links} cannot be written to ({error.strerror})",
+            "name another folder in XDG_STATE_HOME",
         ) from error
 
 
@@ -140,9 +142,9 @@ def has_objects(folder: Path) -> bool:
 
 
 def find_server(bucket: str) -> Path | None:
-    """Return the folder of a server of this user with ``bucket``, one that runs if there is one."""
+    """Return the folder of a server of this user that has ``bucket``, preferably a running one."""
     folders = []
-    for link in sorted(locate_notes().glob("*")):
+    for link in sorted(locate_links().glob("*")):
         if not link.exists():
             # Its checkout was removed.
             link.unlink(missing_ok=True)
@@ -154,7 +156,7 @@ def find_server(bucket: str) -> Path | None:
 def join_server(folder: Path, bucket: str) -> None:
     """Make ``folder`` a link to the folder of another checkout's server that has ``bucket``.
 
-    Nothing happens without such a server, or if the server of ``folder`` is running or has objects.
+    Do nothing if there is no such server, or if the server of ``folder`` is running or has objects.
     """
     if folder.is_symlink():
         if folder.exists():
@@ -172,7 +174,7 @@ def join_server(folder: Path, bucket: str) -> None:
 
 
 def launch(folder: Path, settings: dict[str, str], address: str, lock: TextIO) -> Popen:
-    """Start rclone on the objects in ``folder`` and leave it the lock.
+    """Start rclone on the objects in ``folder``, and pass it the lock.
 
     Raises
     ------
@@ -181,10 +183,10 @@ def launch(folder: Path, settings: dict[str, str], address: str, lock: TextIO) -
     """
     rclone = shutil.which("rclone")
     if rclone is None:
-        raise UserError("rclone is not installed: make s3 installs it")
+        raise UserError("rclone is not installed", "run 'make s3', which installs it")
     objects = folder / "objects"
     objects.mkdir(exist_ok=True)
-    # What a killed server was in the middle of was never confirmed to anybody.
+    # Unfinished uploads of a server that was killed: no client was told that they succeeded.
     for pattern in (".rclone_temp_*", ".rclone_multipart_upload_*"):
         for left in objects.rglob(pattern):
             left.unlink()
@@ -206,12 +208,12 @@ def launch(folder: Path, settings: dict[str, str], address: str, lock: TextIO) -
 
 
 def create_bucket(settings: dict[str, str], remote: Remote, process: Popen | None = None) -> None:
-    """Create the remote's bucket, unless it is there, as soon as the server answers.
+    """Create the remote's bucket, unless it exists, as soon as the server answers.
 
     Raises
     ------
     RemoteError
-        If it does not, or its process ends.
+        If the server does not answer in time, or its process ends.
     """
     server = open_client(
         settings["AWS_DEFAULT_REGION"],
@@ -235,22 +237,22 @@ def create_bucket(settings: dict[str, str], remote: Remote, process: Popen | Non
 
 
 def start(folder: Path, remote: Remote, address: str, port: int | None) -> tuple[str, bool]:
-    """Start the server unless it runs; return its URL, and whether it had to be started.
+    """Start the server unless it is running; return its URL, and whether it had to be started.
 
-    Keys, objects and, if it is still free, the port are those of the last time. Another checkout's
-    server is used if this one has none with objects.
+    Keys, objects and, if still free, the port are those of the last run. If this checkout has no
+    server with objects, another checkout's is used.
 
     Raises
     ------
     UserError
         If the address is not loopback, or no port is free.
     UserError
-        If the server does not come up.
+        If the server does not start.
     """
     host = resolve_loopback(address)
     join_server(folder, remote.bucket)
     folder.mkdir(mode=0o700, exist_ok=True)
-    note_server(folder)
+    link_server(folder)
     settings = read_settings(folder / "env")
     lock = take_lock(folder / "pid")
     if lock is None:
@@ -271,39 +273,39 @@ def start(folder: Path, remote: Remote, address: str, port: int | None) -> tuple
         try:
             create_bucket(settings, remote, process)
         except RemoteError as error:
-            raise UserError(f"{error.message}, see {folder / 'log'}") from error
+            raise UserError(error.message, f"see {folder / 'log'}") from error
         undo.pop_all()
     lock.close()
-    # It outlives this process, which is no leak to warn of.
+    # The server is meant to outlive this process: Popen would warn of it.
     process.returncode = 0
     return settings["AWS_ENDPOINT_URL"], True
 
 
 def stop(folder: Path) -> bool:
-    """Stop the server; return whether it ran."""
+    """Stop the server; return whether it was running."""
     path = folder / "pid"
     if not path.is_file():
         return False
     deadline = time.monotonic() + SECONDS_TO_STOP
-    ran = False
+    was_running = False
     while (lock := take_lock(path)) is None:
-        ran = True
+        was_running = True
         late = time.monotonic() > deadline
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(path.read_text()), signal.SIGKILL if late else signal.SIGTERM)
         time.sleep(0.05)
     lock.close()
     path.unlink()
-    return ran
+    return was_running
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Start or stop the server, and say how to use it."""
+    """Start or stop the server, and print how to use it."""
     parser = argparse.ArgumentParser(description="Start or stop an S3 server on this machine.")
     parser.add_argument("action", choices=["start", "stop"])
     parser.add_argument("--address", default=ADDRESS, help="loopback address to listen on")
-    parser.add_argument("--port", type=int, help=f"default: the last one, or {PORT}, if it is free")
-    parser.add_argument("--folder", type=Path, default=Path(".s3"), help="where its files are")
+    parser.add_argument("--port", type=int, help=f"default: that of the last run, or {PORT}")
+    parser.add_argument("--folder", type=Path, default=Path(".s3"), help="for the server's files")
     args = parser.parse_args(argv)
     if args.action == "stop":
         print("stopped the S3 server" if stop(args.folder) else "the S3 server is not running")

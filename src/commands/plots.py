@@ -2,8 +2,8 @@
 
 By hand: python src plots main HEAD --out plots
 
-The arguments are those of ``dvc plots diff``. The libraries that draw come from vl-convert-python,
-one of the packages for development.
+The arguments are those of ``dvc plots diff``. The JavaScript libraries that draw come from
+vl-convert-python, one of the packages for development.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from core.files import write_text
 from core.log import run_stage
 from core.processes import run_dvc
 
-# DVC's specifications are of version 5, and this is its last release.
+# The last release of version 5, for which DVC writes its specifications.
 VEGA_LITE = "5.21"
 TEMPLATE = Path(".cache/plots.html")
 PAGE = """<!DOCTYPE html>
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 
 def write_template(path: Path) -> None:
-    """Write a template for DVC's page of plots that holds what draws them.
+    """Write a template for DVC's page of plots, with the JavaScript libraries in it.
 
     Raises
     ------
@@ -47,13 +47,15 @@ def write_template(path: Path) -> None:
     try:
         converter = importlib.import_module("vl_convert")
     except ImportError as error:
-        raise UserError("vl-convert-python is not installed: use 'make plots'") from error
+        raise UserError(
+            "vl-convert-python is not installed", "use 'make plots', which installs it"
+        ) from error
     bundle = converter.javascript_bundle(vl_version=VEGA_LITE)
     write_text(PAGE % bundle.replace("</script", r"<\/script"), path)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Draw what ``argv`` names."""
+    """Draw the plots of the revisions that ``argv`` names."""
     parser = argparse.ArgumentParser(
         usage="python src plots [REVISION ...] [--out FOLDER] ...",
         description="Draw plots of revisions on a page that works offline.",

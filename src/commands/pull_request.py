@@ -1,9 +1,9 @@
-"""Describe what a change does to the metrics and plots, in Markdown for a pull request's comment.
+"""Write a comment for a pull request: how the change affects metrics and plots, in Markdown.
 
 By hand: python src pull_request --base origin/main
 
-Both commits' results must be in DVC's cache: check out the base, run ``make repro``, then likewise
-for the change.
+Both commits' results must be in DVC's cache: check out the base, run ``make repro``, then do the
+same for the change.
 """
 
 import argparse
@@ -14,10 +14,10 @@ from core.log import run_stage
 from core.processes import run_dvc
 
 PLOT = "Rates by threshold"
-# The columns of ``dvc exp show`` that are kept.
+# The columns of ``dvc exp show`` to keep.
 HEADLINES = r"(cv\..*|test\.(f1|mcc|.*_caught|.*_blocked))$"
 LINES = ["caught", "blocked"]
-# A comment's chart needs no more points.
+# Every fifth point is enough for a chart in a comment.
 EVERY = 5
 
 
@@ -43,7 +43,7 @@ def make_chart(points: Sequence[dict], line: str, revisions: Sequence[str]) -> s
     return "\n".join(["```mermaid", *head, f'    y-axis "{line}"', *lines, "```"])
 
 
-def describe(base: str, head: str) -> str:
+def write_comment(base: str, head: str) -> str:
     """Return the comment for the change from ``base`` to ``head``, two Git revisions."""
     targets = ["--targets", "reports/metrics.json", "--"]
     metrics = run_dvc("metrics", "diff", "--md", "--no-path", *targets, base, head).strip()
@@ -65,11 +65,11 @@ def describe(base: str, head: str) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     """Print the comment for the change that ``argv`` names."""
-    parser = argparse.ArgumentParser(description="Describe a change's results in Markdown.")
+    parser = argparse.ArgumentParser(description="Print a change's results in Markdown.")
     parser.add_argument("--base", required=True, help="Git revision to compare with")
     parser.add_argument("--head", default="HEAD", help="Git revision of the change")
     args = parser.parse_args(argv)
-    print(describe(args.base, args.head), end="")
+    print(write_comment(args.base, args.head), end="")
 
 
 def run_program() -> None:

@@ -27,7 +27,7 @@ from core.tables import read_table
 from evaluation.scores import EvaluationParams, compute_metrics
 
 MODEL = "models/model.skops"
-# Of the columns that predicting adds to the test set.
+# Prefix of the columns that predict adds to the test set.
 PREFIX = "given_"
 TRAINING_SET = "data/interim/train.parquet"
 TEST_SET = "data/interim/test.parquet"
@@ -44,7 +44,7 @@ class Guard(Params):
 
 
 class PromotionParams(Params):
-    """What ``params.yaml`` says of promoting."""
+    """The section ``promotion`` of ``params.yaml``."""
 
     guards: list[Guard]
 
@@ -66,31 +66,31 @@ def read_artifact(path: Path = Path("dvc.yaml")) -> str:
     for name, artifact in artifacts.items():
         if artifact.get("path") == MODEL:
             return name
-    raise UserError(f"{path}: no artifact has the path {MODEL}: add one under 'artifacts'")
+    raise UserError(f"{path}: no artifact has the path {MODEL}", "add one under 'artifacts'")
 
 
 def list_versions(artifact: str) -> list[str]:
     """Return the registered versions of an artifact, the oldest first."""
     tags = run("git", "tag", "--sort=version:refname", "--list", f"{artifact}@*").split()
     versions = [tag.removeprefix(f"{artifact}@") for tag in tags]
-    # GTO marks a version as deprecated by another tag, which ends in an exclamation mark.
+    # GTO deprecates a version with a second tag, which ends in an exclamation mark.
     return [name for name in versions if "!" not in name and f"{name}!" not in versions]
 
 
 def require_version(version: str, artifact: str) -> None:
-    """Return if an artifact has that version.
+    """Check that an artifact has this version.
 
     Raises
     ------
     UserError
-        If it does not; the message names those that it has.
+        If it does not; the message names the versions that it has.
     """
     versions = list_versions(artifact)
     if version not in versions:
         known = f"only {', '.join(versions)}" if versions else "none was released yet"
         raise UserError(
-            f"there is no version {version} of {artifact}, {known}: 'git fetch --tags' gets those "
-            "of others, 'make release' makes one"
+            f"there is no version {version} of {artifact}, {known}",
+            "fetch the versions of others with 'git fetch --tags', or run 'make release'",
         )
 
 
@@ -106,9 +106,9 @@ def release(version: str) -> None:
     """
     artifact = read_artifact()
     if changed := run("git", "status", "--porcelain").split("\n")[0]:
-        raise UserError(f"the checkout is not clean ({changed.strip()}): commit, then release")
+        raise UserError(f"the checkout is not clean ({changed.strip()})", "commit, then release")
     if "up to date" not in run_dvc("status"):
-        raise UserError("the results are not up to date: run 'make repro', commit, then release")
+        raise UserError("the results are not up to date", "run 'make repro', commit, then release")
     run_dvc("push")
     try:
         gto.api.register(".", artifact, "HEAD", version=version)
@@ -128,9 +128,9 @@ def fetch(path: str, revision: str, folder: Path) -> Path:
 
 
 def score_with_release(tag: str, model: Path, test_set: Path, folder: Path) -> Path:
-    """Score a test set by a released model, and return the file with the probabilities.
+    """Score a test set with a released model, and return the file with the probabilities.
 
-    The code is that of the release, in a clone of its tag: other code might make features that the
+    It runs the code of the release, in a clone of its tag: other code might make features that the
     model was not trained on.
 
     Raises
@@ -148,10 +148,10 @@ def score_with_release(tag: str, model: Path, test_set: Path, folder: Path) -> P
     return scored
 
 
-def measure(scored: Path, params: EvaluationParams) -> dict[str, Any]:
-    """Return the metrics of what ``score_with_release`` wrote.
+def compute_scored_metrics(scored: Path, params: EvaluationParams) -> dict[str, Any]:
+    """Return the metrics of a file that ``score_with_release`` wrote.
 
-    The false-positive rate stands under ``fpr``, too, whatever the labels are.
+    The false-positive rate is also named ``fpr``, whatever the labels are.
     """
     df = read_table(scored, ["label", "group", f"{PREFIX}probability"])
     negative, positive = df["label"].cat.categories
@@ -174,8 +174,8 @@ def compare_guarded(
     for guard in guards:
         if guard.metric not in candidate:
             raise UserError(
-                f"promotion.guards: there is no metric {guard.metric!r}, "
-                f"choose one of {', '.join(candidate)}"
+                f"promotion.guards: there is no metric {guard.metric!r}",
+                f"choose one of {', '.join(candidate)}",
             )
         change = round(candidate[guard.metric] - current[guard.metric], 6)
         worse = -change if guard.direction == "higher" else change
@@ -192,7 +192,7 @@ def compare_guarded(
     return pd.DataFrame(rows)
 
 
-def find_complaints(
+def find_objections(
     artifact: str,
     version: str,
     current: str,
@@ -200,7 +200,7 @@ def find_complaints(
     promotion: PromotionParams,
     params: EvaluationParams,
 ) -> list[str]:
-    """Measure both versions on the candidate's test set; return why not to promote it."""
+    """Measure both versions on the candidate's test set; return the reasons not to promote it."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         tags = {name: f"{artifact}@{name}" for name in (version, current)}
@@ -210,7 +210,7 @@ def find_complaints(
             try:
                 model = fetch(MODEL, tag, folder)
                 scored = score_with_release(tag, model, test_set, folder)
-                measured[name] = measure(scored, params)
+                measured[name] = compute_scored_metrics(scored, params)
             except UserError as error:
                 return [f"{name} cannot be measured with the code of its release ({error})"]
         training_set = fetch(TRAINING_SET, tags[current], folder)
@@ -218,7 +218,7 @@ def find_complaints(
         n_known = texts.isin(read_table(training_set, ["text"])["text"]).sum()
     if n_known:
         logger.warning(
-            "%s was trained on %d of the %d messages of this test set: it seems better than it is",
+            "%s was trained on %d of the %d messages of this test set: its metrics are too good",
             current,
             n_known,
             len(texts),
@@ -235,7 +235,7 @@ def find_complaints(
 
 
 def promote(version: str, stage: str, params_file: Path, is_forced: bool) -> None:
-    """Assign a stage to a version, unless a guarded metric is worse than in that stage now.
+    """Assign a stage to a version, unless a guarded metric is worse than the current version's.
 
     Raises
     ------
@@ -251,21 +251,23 @@ def promote(version: str, stage: str, params_file: Path, is_forced: bool) -> Non
     try:
         holders = gto.api.find_versions_in_stage(".", artifact, stage) or []
     except GTOException:
-        # GTO's way to say that nothing was released yet.
+        # GTO raises this if nothing was released yet.
         holders = []
-    complaints: list[str] = []
+    objections: list[str] = []
     current = next((holder.version for holder in holders), None)
     if current is None:
         logger.info("no version is in %s yet: nothing to compare with", stage)
     elif current == version:
         raise UserError(f"{version} is in {stage} already")
     else:
-        complaints = find_complaints(artifact, version, current, stage, promotion, params)
-    if complaints and not is_forced:
-        raise UserError(f"{version} is not promoted: {'; '.join(complaints)}; --force overrules")
+        objections = find_objections(artifact, version, current, stage, promotion, params)
+    if objections and not is_forced:
+        raise UserError(
+            f"{version} is not promoted: {'; '.join(objections)}", "--force promotes it anyway"
+        )
     message = f"Promote {version} to {stage}"
-    if complaints:
-        message += f", forced although {'; '.join(complaints)}"
+    if objections:
+        message += f", forced although {'; '.join(objections)}"
     try:
         gto.api.assign(
             ".", artifact, stage, version=version, message=message, skip_registration=True

@@ -1,11 +1,11 @@
-"""Create the bucket of the DVC remote, or correct the settings of an existing one.
+"""Create the bucket of the DVC remote, or fix the settings of an existing one.
 
 By hand: python src remote_setup --bucket s3://NAME/dvc --region eu-central-1
 
-The bucket becomes private, versioned and encrypted at rest, forgets uploads that never ended, and
-refuses plain http. What else it has, rules and statements of others included, stays. A server that
-lacks one of these will do only with --allow-missing. Keys come from the standard AWS chain, the
-server's address from AWS_ENDPOINT_URL. The remote's URL goes to .dvc/config.local.
+The bucket becomes private, versioned and encrypted at rest, deletes incomplete uploads, and refuses
+plain http. Its other settings, rules and policy statements are kept. A server that lacks one of
+these settings is accepted only with --allow-missing. Keys come from the standard AWS chain, the
+server's address from AWS_ENDPOINT_URL. The remote's URL is written to .dvc/config.local.
 """
 
 import argparse
@@ -39,7 +39,7 @@ NOT_SET = (
     "NoSuchLifecycleConfiguration",
     "NoSuchBucketPolicy",
 )
-# A server that ignores which setting a request is about takes it for one to create the bucket.
+# A server that ignores which setting a request names reads it as a request to create the bucket.
 UNSUPPORTED = (
     "NotImplemented",
     "MethodNotAllowed",
@@ -49,21 +49,21 @@ UNSUPPORTED = (
 
 
 def amend_public_access(current: dict, arn: str) -> dict | None:  # noqa: ARG001
-    """Return what blocks public access, None if it is blocked."""
+    """Return the change that blocks public access, None if it is blocked."""
     names = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     wanted = {"PublicAccessBlockConfiguration": dict.fromkeys(names, True)}
     return None if current == wanted else wanted
 
 
 def amend_versioning(current: dict, arn: str) -> dict | None:  # noqa: ARG001
-    """Return what enables versioning, None if it is enabled."""
+    """Return the change that enables versioning, None if it is enabled."""
     if current.get("Status") == "Enabled":
         return None
     return {"VersioningConfiguration": {"Status": "Enabled"}}
 
 
 def amend_encryption(current: dict, arn: str) -> dict | None:  # noqa: ARG001
-    """Return what enables encryption at rest, None if it is enabled, with whatever key."""
+    """Return the change that enables encryption at rest, None if it is enabled with any key."""
     if current.get("ServerSideEncryptionConfiguration", {}).get("Rules"):
         return None
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
@@ -71,13 +71,13 @@ def amend_encryption(current: dict, arn: str) -> dict | None:  # noqa: ARG001
 
 
 def amend_lifecycle(current: dict, arn: str) -> dict | None:  # noqa: ARG001
-    """Return the rules and one that aborts incomplete uploads, None if one does already."""
+    """Return the rules plus one that aborts incomplete uploads, None if one already does."""
     rules = current.get("Rules", [])
     for rule in rules:
         whole = not rule.get("Prefix") and rule.get("Filter", {}) in ({}, {"Prefix": ""})
         if whole and rule["Status"] == "Enabled" and "AbortIncompleteMultipartUpload" in rule:
             return None
-    # S3 refuses a mixture of rules with a filter and of older ones, which have a prefix instead.
+    # S3 refuses rules with a filter together with older ones, which have a prefix instead.
     scope = (
         {"Prefix": ""} if any("Prefix" in rule for rule in rules) else {"Filter": {"Prefix": ""}}
     )
@@ -90,12 +90,12 @@ def amend_lifecycle(current: dict, arn: str) -> dict | None:  # noqa: ARG001
 
 
 def amend_policy(current: dict, arn: str) -> dict | None:
-    """Return the policy and a statement that refuses plain http, None if it has that.
+    """Return the policy plus a statement that refuses plain http, None if it has that already.
 
     Raises
     ------
     NotImplementedError
-        If what the server returned is no policy.
+        If the server returned something that is not a policy.
     """
     ours = {
         "Effect": "Deny",
@@ -110,13 +110,13 @@ def amend_policy(current: dict, arn: str) -> dict | None:
         raise NotImplementedError("not supported by this server") from error
     statements = policy["Statement"]
     statements = statements if isinstance(statements, list) else [statements]
-    # Servers may return the same statement with an id of theirs.
+    # A server may add an id of its own to the statement.
     if any(statement | ours == statement for statement in statements):
         return None
     return {"Policy": json.dumps({**policy, "Statement": [*statements, ours]})}
 
 
-# Each: what is set, to what, boto3's name for it, and what to change.
+# Name, wanted state, boto3's name, and the function that returns the change, if one is needed.
 SETTINGS: list[tuple[str, str, str, Callable[[dict, str], dict | None]]] = [
     ("public access", "blocked", "public_access_block", amend_public_access),
     ("versioning", "enabled", "bucket_versioning", amend_versioning),
@@ -129,18 +129,18 @@ SETTINGS: list[tuple[str, str, str, Callable[[dict, str], dict | None]]] = [
 def apply_setting(
     client: Any, remote: Remote, call: str, amend: Callable[[dict, str], dict | None]
 ) -> bool:
-    """Correct one setting of the bucket; return whether anything had to be changed.
+    """Fix one setting of the bucket; return whether it had to be changed.
 
     Raises
     ------
     NotImplementedError
-        If the server does not know the setting, or takes it without any effect.
+        If the server does not know the setting, or accepts it without any effect.
     """
     bucket = remote.bucket
     arn = f"arn:{client.meta.partition}:s3:::{bucket}"
-    # Such a policy would shut out everybody who asks this server, its owner included.
+    # Over plain http the policy would lock out every client, the owner included.
     if call == "bucket_policy" and client.meta.endpoint_url.startswith("http:"):
-        raise NotImplementedError("not refused, for the server itself is reached by plain http")
+        raise NotImplementedError("not refused, because this server is reached over plain http")
 
     def find_change() -> dict | None:
         try:
@@ -156,7 +156,7 @@ def apply_setting(
         if change is None:
             return False
         getattr(client, f"put_{call}")(Bucket=bucket, **change)
-        # Settings may take a moment until they can be read back.
+        # A server may need a moment until it returns the new setting.
         deadline = time.monotonic() + SECONDS_TO_TAKE_EFFECT
         while find_change() is not None:
             if time.monotonic() > deadline:
@@ -172,12 +172,12 @@ def apply_setting(
 
 
 def try_encryption(client: Any, remote: Remote) -> None:
-    """Store something; switch encryption off again if that is what breaks the server.
+    """Write a test object, and switch encryption off again if the server fails to store it.
 
     Raises
     ------
     NotImplementedError
-        If it does: SeaweedFS takes the setting without having a key, then stores nothing.
+        If it fails: SeaweedFS accepts the setting without having a key, then stores nothing.
     """
     try:
         write_probe(client, remote)
@@ -189,7 +189,7 @@ def try_encryption(client: Any, remote: Remote) -> None:
 
 
 def create_bucket(client: Any, bucket: str) -> bool:
-    """Create the bucket in the client's region unless it is there; return whether it was not."""
+    """Create the bucket in the client's region unless it exists; return whether it was created."""
     try:
         client.list_objects_v2(Bucket=bucket, MaxKeys=1)
         return False
@@ -203,7 +203,7 @@ def create_bucket(client: Any, bucket: str) -> bool:
 
 
 def set_up(client: Any, remote: Remote) -> tuple[int, list[str]]:
-    """Set up the bucket, print a line for each setting; return how many changed, which lack."""
+    """Set up the bucket, print a line for each setting; return the changes and what is missing."""
     changed = int(create_bucket(client, remote.bucket))
     print(f"bucket {remote.bucket}: {'created' if changed else 'there already'}")
     lacking = []
@@ -219,7 +219,7 @@ def set_up(client: Any, remote: Remote) -> tuple[int, list[str]]:
 
 
 def write_url(remote: Remote) -> bool:
-    """Write the remote's URL to .dvc/config.local; return whether it was not there."""
+    """Write the remote's URL to .dvc/config.local; return whether that changed the file."""
     local = read_config(DVC_FOLDER / "config.local")
     if local.get(f'remote "{remote.name}"', "url", fallback=None) == remote.url:
         return False
@@ -231,8 +231,8 @@ def write_url(remote: Remote) -> bool:
 def main(argv: list[str] | None = None) -> None:
     """Set up the bucket that ``argv`` names, and make it the remote of this checkout."""
     parser = argparse.ArgumentParser(description="Create or check the bucket of the DVC remote.")
-    parser.add_argument("--bucket", metavar="URL", help="s3://NAME/PREFIX, default: the remote's")
-    parser.add_argument("--region", help="of a new bucket, default: AWS_DEFAULT_REGION")
+    parser.add_argument("--bucket", metavar="URL", help="s3://NAME/PREFIX (the remote's)")
+    parser.add_argument("--region", help="region of a new bucket (AWS_DEFAULT_REGION)")
     parser.add_argument(
         "--allow-missing", action="store_true", help="accept a server that lacks a setting"
     )
@@ -242,7 +242,9 @@ def main(argv: list[str] | None = None) -> None:
         changed, lacking = set_up(client, remote)
     if lacking and not args.allow_missing:
         names = ", ".join(lacking)
-        raise UserError(f"this server lacks: {names}; take another, or add --allow-missing")
+        raise UserError(
+            f"not possible on this server: {names}", "use another one, or add --allow-missing"
+        )
     is_new = write_url(remote)
     print(f"remote {remote.name}: {remote.url} {'' if is_new else 'already '}in .dvc/config.local")
     if not changed + is_new:

@@ -2,7 +2,7 @@
 
 By hand: python src repro
 
-Two at once would fail: DVC refuses a stage that another process of its own is running.
+Two at the same time would fail: DVC refuses to run a stage that another process is running.
 """
 
 import os
@@ -15,9 +15,9 @@ LOCK = Path(".dvc", "tmp", "repro.pid")
 
 
 def run_program() -> None:
-    """Become ``dvc repro``, with the arguments of the command line."""
+    """Replace this process with ``dvc repro``, which gets the arguments of the command line."""
     if not LOCK.parents[1].is_dir():
-        sys.exit("repro: there is no .dvc in this folder: run it in that of the checkout")
+        sys.exit("repro: there is no .dvc in this folder: run it in the folder of the checkout")
     LOCK.parent.mkdir(exist_ok=True)
     lock = wait_for_lock(LOCK, "another make repro (process {pid}) is running here: waiting for it")
     with lock:

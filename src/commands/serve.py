@@ -2,8 +2,8 @@
 
 By hand: python src serve [--host 127.0.0.1] [--port 8000] [--workers 2]
 
-SERVICE_TOKEN in the environment is what clients must send as bearer token, FEEDBACK_URL is the
-SQLAlchemy URL of the database for corrections; without it none are taken.
+Environment: SERVICE_TOKEN is the bearer token that clients must send; FEEDBACK_URL is the
+SQLAlchemy URL of the database for corrections, without which feedback is off.
 """
 
 import argparse
@@ -39,55 +39,53 @@ from service.settings import Settings
 
 BACKLOG = 2048
 MAX_PORT = 65_535
-# Elsewhere, sockets that share a port do not share its connections.
+# On other systems, sockets that share a port do not share its connections.
 SHARES_PORT = sys.platform == "linux"
-# How long requests that are under way may take when the service is stopped.
+# How long requests in progress may take when the service is stopped.
 GRACE_SECONDS = 8
-# A process that ends sooner after its start is not started again before.
+# A process is not started again sooner than this after its last start.
 RESTART_SECONDS = 3
-# As many open files as macOS allows at most.
+# The most open files that macOS allows.
 MAX_FILES = 10_240
 
 logger = logging.getLogger(__name__)
 
 
 class Worker(Process):
-    """A process that serves, on Linux with a socket of its own.
+    """A process that serves, on Linux with its own socket.
 
-    Linux deals new connections out among sockets that share a port. From a single socket whoever
-    is awake first takes all that wait, so one process would work while the others idle.
+    Linux distributes new connections among the sockets that share a port. With a single socket the
+    process that wakes up first takes all waiting connections, and the others stay idle.
     """
 
     @property
     def server(self) -> uvicorn.Server:
-        """The server of this process."""
         if self._server is None:
             self._server = DrainingServer(self.config)
         return self._server
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve at the address that the supervisor keeps."""
+        """Serve at the address of the supervisor's socket."""
         assert sockets
         if SHARES_PORT:
-            # It listens once the model is there: until then others get the connections.
+            # This socket listens once the model is loaded; until then others get the connections.
             sockets = [share_port(sockets[0].family, sockets[0].getsockname())]
         super().target(sockets)
 
 
 class Supervisor(Multiprocess):
-    """Starts the processes that serve, starts others for those that die, hands SIGHUP on."""
+    """Starts the processes that serve, replaces those that die, and forwards SIGHUP to them."""
 
     def init_processes(self) -> None:
-        """Start the processes."""
         self.started: dict[int, float] = {}
         self.processes = [self.start_process(index) for index in range(self.processes_num)]
 
     def start_process(self, index: int) -> Process:
-        """Start the process of a place among them."""
+        """Start the process with this index in the list of processes."""
         self.started[index] = time.monotonic()
         make_private_folder(Path(os.environ[telemetry.FOLDER]))
         process = Worker(self.config, self.sockets)
-        # It inherits this, and lets the signal through once it can reload its model.
+        # The process inherits this, and unblocks the signal once it can reload its model.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         try:
             process.start()
@@ -96,23 +94,23 @@ class Supervisor(Multiprocess):
         return process
 
     def handle_hup(self) -> None:
-        """Let every process reload its model; uvicorn would replace the processes."""
+        """Make every process reload its model; uvicorn would replace the processes."""
         for process in self.processes:
             if process.pid is not None and process.process.is_alive():
                 os.kill(process.pid, signal.SIGHUP)
 
     def handle_ttin(self) -> None:
-        """Do nothing: uvicorn would start a process that has no socket of its own."""
+        """Do nothing: uvicorn would start a process without its own socket."""
 
     def handle_ttou(self) -> None:
-        """Do nothing: terminals send this to jobs in the background."""
+        """Do nothing: terminals send this signal to jobs in the background."""
 
     def keep_subprocess_alive(self) -> None:
         """Start another process for each that ended.
 
-        uvicorn would also kill those which do not answer it within 5 seconds, as one that starts
-        on a busy machine does not, again and again. A process that cannot start ends all only if
-        no other is left.
+        uvicorn would also kill processes that do not answer it within 5 seconds, for example while
+        they start on a busy machine. A process that fails to start stops the service only if no
+        other process is left.
         """
         for index, process in enumerate(self.processes):
             if self.should_exit.is_set() or process.process.is_alive():
@@ -128,42 +126,44 @@ class Supervisor(Multiprocess):
             try:
                 self.processes[index] = self.start_process(index)
             except OSError as error:
-                # Those that are left serve on; this is tried again.
+                # The other processes go on serving, and this is tried again.
                 logger.error("no process can start in its place: %s", error)
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens.
+    """Return a socket that listens at an address.
 
     Raises
     ------
     UserError
-        If the address is not this machine's, or the port is taken or not allowed.
+        If the address is not this machine's, or the port is in use or not allowed.
     """
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         found = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise UserError(f"cannot listen on {host}, port {port}: {reason}; see --port") from error
+        raise UserError(
+            f"cannot listen on {host}, port {port}: {reason}", "choose with --host and --port"
+        ) from error
     found.set_inheritable(True)
     return found
 
 
 def share_port(family: int, address: tuple) -> socket.socket:
-    """Return a socket that does not listen yet, at an address which others may share."""
+    """Return a socket that does not listen yet, at an address that other sockets may share."""
     shared = socket.socket(family)
     shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     if family == socket.AF_INET6:
-        # As in ``bind``: not the IPv4 address of the port, too.
+        # As in ``bind``: IPv6 only, not also IPv4.
         shared.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     shared.bind(address)
     return shared
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach an address."""
+    """Return whether only this machine can reach an address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -171,7 +171,7 @@ def is_loopback(host: str) -> bool:
 
 
 def name_hosts(host: str, others: list[str]) -> frozenset[str]:
-    """Return the names under which the service may be asked; none, so any, beyond loopback."""
+    """Return the host names that requests may use; none, which allows any, if not on loopback."""
     if not is_loopback(host):
         return frozenset()
     names = {"localhost", "127.0.0.1", "::1", host, *others}
@@ -179,7 +179,7 @@ def name_hosts(host: str, others: list[str]) -> frozenset[str]:
 
 
 def raise_file_limit() -> None:
-    """Allow as many open files, connections among them, as every system lets us."""
+    """Raise the limit of open files, which include connections, as far as it can be raised."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -187,34 +187,36 @@ def raise_file_limit() -> None:
 
 
 def supervise(config: uvicorn.Config, address: socket.socket) -> None:
-    """Serve with several processes until a signal ends them.
+    """Serve with several processes until a signal stops them.
 
     Raises
     ------
     UserError
-        If one of them cannot start.
+        If a process fails to start.
     """
     with address:
         supervisor = Supervisor(config, [address])
         supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
-        raise UserError("a process that serves could not start: see above")
+        raise UserError("a process that serves could not start", "see the log above")
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description="Serve the model.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=8000, help="0: any that is free")
+    parser.add_argument("--port", type=int, default=8000, help="0: any free port")
     parser.add_argument(
-        "--allow-host", action="append", default=[], help="name in requests of a proxy here, too"
+        "--allow-host", action="append", default=[], help="another host name that requests may use"
     )
     parser.add_argument("--workers", type=int, default=1, help="processes that serve")
     point = parser.add_mutually_exclusive_group()
-    point.add_argument("--threshold", type=float, help="of probability (what params.yaml says)")
-    point.add_argument("--max-fpr", type=float, help="or the false-positive rate it may have")
+    point.add_argument(
+        "--threshold", type=float, help="least probability of the positive label (params.yaml's)"
+    )
+    point.add_argument("--max-fpr", type=float, help="or its highest false-positive rate")
     parser.add_argument("--access-log", action="store_true", help="log every request")
-    parser.add_argument("--log-messages", action="store_true", help="log what is scored, too")
+    parser.add_argument("--log-messages", action="store_true", help="log the messages, too")
     parser.add_argument(
         "--timeout", type=float, default=10, help="seconds that a client may take to send a request"
     )
@@ -223,16 +225,16 @@ def build_parser() -> argparse.ArgumentParser:
         "--points", type=Path, help="operating points of the model for --max-fpr (beside it)"
     )
     parser.add_argument(
-        "--allow-changed-code", action="store_true", help="serve a model of other code all the same"
+        "--allow-changed-code", action="store_true", help="serve a model of other code anyway"
     )
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     parser.add_argument("--lock", type=Path, default=Path("dvc.lock"))
-    parser.add_argument("--reports", type=Path, default=Path("reports"), help="of the evaluation")
+    parser.add_argument("--reports", type=Path, default=Path("reports"), help="evaluation results")
     return parser
 
 
 def read_settings(args: argparse.Namespace, folder: Path) -> Settings:
-    """Return what the command line and the environment say."""
+    """Return the settings from the command line and the environment."""
     return Settings(
         model=args.model,
         params=args.params,
@@ -253,8 +255,8 @@ def read_settings(args: argparse.Namespace, folder: Path) -> Settings:
     )
 
 
-def serve(args: argparse.Namespace, folder: Path) -> None:
-    """Serve as the command line says; ``folder`` is private."""
+def run_service(args: argparse.Namespace, folder: Path) -> None:
+    """Serve as ``args`` say, with ``folder``, which is private, for temporary files."""
     settings = read_settings(args, folder)
     found = load_newest(settings)
     if settings.feedback_url:
@@ -264,7 +266,7 @@ def serve(args: argparse.Namespace, folder: Path) -> None:
     shown = f"[{host}]" if ":" in host else host
     logger.info("model %s is served on http://%s:%d/", found.version, shown, port)
     if not settings.token and not is_loopback(args.host):
-        logger.warning("whoever reaches %s can use it: set SERVICE_TOKEN", args.host)
+        logger.warning("anyone who can reach %s can use it: set SERVICE_TOKEN", args.host)
     config = uvicorn.Config(
         functools.partial(create_app, settings),
         factory=True,
@@ -282,33 +284,35 @@ def serve(args: argparse.Namespace, folder: Path) -> None:
     os.environ[telemetry.FOLDER] = str(folder)
     if SHARES_PORT:
         family, address = listening.family, listening.getsockname()
-        # That it could listen has shown that nobody else does.
+        # Listening has shown that no other program uses the port.
         listening.close()
         listening = share_port(family, address)
     supervise(config, listening)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Serve what ``argv`` names, until a signal ends it."""
+    """Serve the model that ``argv`` names, until a signal stops it."""
     args = build_parser().parse_args(argv)
     for name in ("workers", "timeout"):
         if not 0 < getattr(args, name) < math.inf:
-            raise UserError(f"--{name} is {getattr(args, name):g}: give more than 0")
+            raise UserError(f"--{name} is {getattr(args, name):g}", "give more than 0")
     if not 0 <= args.port <= MAX_PORT:
-        raise UserError(f"--port is {args.port}: give a number from 0 to {MAX_PORT}")
+        raise UserError(f"--port is {args.port}", f"give a number from 0 to {MAX_PORT}")
     token = os.environ.get("SERVICE_TOKEN", "")
     if token != token.strip():
-        raise UserError("SERVICE_TOKEN has white space around it, which no client can send")
+        raise UserError(
+            "SERVICE_TOKEN has white space around it, which no client can send", "remove it"
+        )
     raise_file_limit()
-    # Until the model is there it cannot be loaded anew, and the signal would end the process.
+    # Before the model is loaded there is nothing to reload, and the signal would end the process.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    # uvicorn raises the signal that ended it again: the folder is removed all the same.
+    # uvicorn raises the signal that stopped it again: with this the folder is still removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="serve-") as name:
-        serve(args, Path(name))
+        run_service(args, Path(name))
 
 
 def run_program() -> None:
     """Run as a program."""
-    # The file system may be read-only, and processes must not share a file that is rotated.
+    # The file system may be read-only, and several processes cannot share a rotated log file.
     run_stage(main, log_file=None)

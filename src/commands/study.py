@@ -3,7 +3,7 @@
 By hand: python src study --params params.yaml --train data/interim/train.parquet \
     --output reports/study
 
-The test set is not read, so that it stays a fair judge of the configuration that is chosen.
+The test set is not read, so that it can still measure the chosen configuration fairly.
 """
 
 import argparse
@@ -79,7 +79,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "extra trees": {"model_building.estimator": "extra_trees", "model_building.params": {}},
 }
 SCORES = ["matthews_corrcoef", "f1", "average_precision"]
-# Each with folds of its own.
+# Each repeat has its own folds.
 REPEATS = 3
 
 logger = logging.getLogger(__name__)
@@ -97,10 +97,10 @@ def change_params(sections: dict[str, Any], changes: dict[str, Any]) -> dict[str
     return sections
 
 
-def measure(
+def score_configuration(
     train: pd.DataFrame, sections: dict[str, Any], path: Path, repeats: int
 ) -> pd.DataFrame:
-    """Cross-validate one configuration, its features fitted anew in each fold.
+    """Cross-validate one configuration, with its features fitted in each fold again.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def measure(
     path : Path
         Where they come from, for messages.
     repeats : int
-        How many times to deal new folds.
+        How many times to assign new folds.
 
     Returns
     -------
@@ -183,7 +183,7 @@ def draw_summary(summary: pd.DataFrame) -> figures.Figure:
     left, bottom, width, height = axes.get_position().bounds
     axes.set_position((left, bottom, 0.7 * width, height))
     axes.set_xscale("log")
-    # Names stand in the margin, in the order of the points, so that none covers another.
+    # Names are in the margin, in the order of the points, so that none covers another.
     for place, row in enumerate(summary.to_dict("records")):
         colour = figures.POSITIVE if row["configuration"] == CHOSEN else figures.NEGATIVE
         point = (row["seconds"], row[SCORES[0]])
@@ -207,12 +207,12 @@ def draw_summary(summary: pd.DataFrame) -> figures.Figure:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Study the configurations on the table that ``argv`` names."""
+    """Compare the configurations on the training set that ``argv`` names."""
     parser = argparse.ArgumentParser(description="Compare configurations by cross-validation.")
     parser.add_argument("--params", type=Path, required=True, help="params.yaml")
     parser.add_argument("--train", type=Path, required=True, help="Parquet of the training set")
     parser.add_argument("--output", type=Path, required=True, help="table, CSV and plot to write")
-    parser.add_argument("--repeats", type=int, default=REPEATS, help="how often to deal new folds")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="times to assign new folds")
     args = parser.parse_args(argv)
     sections = read_sections(args.params)
     train = read_table(args.train, ["label", "text", "group"])
@@ -220,7 +220,7 @@ def main(argv: list[str] | None = None) -> None:
     measured = {}
     for name, changes in tqdm(CONFIGURATIONS.items(), desc="configurations"):
         changed = change_params(sections, changes)
-        measured[name] = measure(train, changed, args.params, args.repeats)
+        measured[name] = score_configuration(train, changed, args.params, args.repeats)
         logger.info("%s: MCC %.4f", name, measured[name][SCORES[0]].mean())
     summary = summarise(measured)
     table = make_table(summary)

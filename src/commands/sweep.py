@@ -3,13 +3,13 @@
 By hand: python src sweep --metrics reports/metrics.json \
     -S 'model_building.params.C=1,10,100' --jobs 2
 
-Each experiment is a ``dvc exp run`` in a clone of its own, which shares this checkout's cache and
-has its uncommitted changes. So all of them run the same code, and the checkout may be worked in
-meanwhile. ``dvc exp run --temp`` is no substitute: it stashes and resets the checkout for each
-experiment, and two that meet may take each other's parameters from the stash that they share.
+Each experiment is a ``dvc exp run`` in its own clone, which shares this checkout's cache and has
+its uncommitted changes. So all of them run the same code, and you can go on working in the
+checkout. ``dvc exp run --temp`` cannot do that: it stashes and resets the checkout for each
+experiment, and two at the same time may take each other's parameters from the stash they share.
 
-An experiment's name is made of its parameters and the changes: run again it takes the place of
-the first, and quickly, since DVC remembers what its stages made.
+An experiment's name is a digest of its parameters and the changes: if it is run again, it replaces
+the earlier one, and takes little time, since DVC has the outputs of its stages in its run cache.
 """
 
 import argparse
@@ -66,8 +66,8 @@ def expand_grid(overrides: list[str]) -> list[tuple[str, ...]]:
     Parameters
     ----------
     overrides : list of str
-        What ``dvc exp run --queue -S`` takes: ``key=1,2``, ``key=range(1,4)``,
-        ``key=choice(a,b)``, or one value.
+        As for ``dvc exp run --queue -S``: ``key=1,2``, ``key=range(1,4)``, ``key=choice(a,b)``, or
+        one value.
 
     Raises
     ------
@@ -75,12 +75,12 @@ def expand_grid(overrides: list[str]) -> list[tuple[str, ...]]:
         If there is none, or one that cannot be read or enumerated.
     """
     if not overrides:
-        raise UserError("nothing to sweep: give at least one -S, as in -S 'section.key=1,10,100'")
+        raise UserError("nothing to sweep", "give at least one -S, as in -S 'section.key=1,10,100'")
     return list(dict.fromkeys(itertools.product(*map(expand_override, overrides))))
 
 
 def expand_override(text: str) -> list[str]:
-    """Return one override for each value that ``text`` lists; what lists none stays as it is."""
+    """Return one override for each value in ``text``; without a list, ``text`` itself."""
     [(path, [override])] = to_path_overrides([text]).items()
     try:
         # get_hydra_sweeps would turn '~key', which removes a key, into '~key=null'.
@@ -109,18 +109,18 @@ def run_git(folder: Path, *arguments: str, content: bytes | None = None) -> byte
 
 
 def refuse_untracked_code(root: Path) -> None:
-    """Raise a ValueError if Git does not know a file under src/, since a clone lacks it."""
+    """Raise ``UserError`` if Git does not track a file under src/, since a clone lacks it."""
     listed = run_git(root, "ls-files", "-z", "--others", "--exclude-standard", "src").decode()
     names = [name for name in listed.split("\0") if name]
     if names:
         raise UserError(
-            f"Git does not know {', '.join(names)}, so experiments would run without: "
-            "git add, or remove"
+            f"Git does not track {', '.join(names)}, so experiments would run without",
+            "git add, or remove",
         )
 
 
 def read_changes(root: Path) -> bytes:
-    """Return the uncommitted changes of the files that Git knows, as a patch."""
+    """Return the uncommitted changes of the files that Git tracks, as a patch."""
     return run_git(root, "diff", "--binary", "HEAD")
 
 
@@ -128,7 +128,7 @@ def read_changes(root: Path) -> bytes:
 def make_snapshot(root: Path, changes: bytes) -> Iterator[Path]:
     """Give a clone of the checkout with its uncommitted changes and its DVC cache.
 
-    It is in a temporary folder under ``.dvc/tmp``, where its copies may go, too.
+    It is in a temporary folder under ``.dvc/tmp``, which can hold copies of it, too.
     """
     temporary = root / ".dvc" / "tmp"
     temporary.mkdir(exist_ok=True)
@@ -160,7 +160,7 @@ def start_run(snapshot: Path, overrides: tuple[str, ...], name: str, log: Path) 
         **os.environ,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "PYTHONUNBUFFERED": "1",
-        # What DVC notes about a folder is of no use when that is gone.
+        # What DVC stores about a clone is useless once the clone is removed.
         "DVC_SITE_CACHE_DIR": str(snapshot.with_name("site")),
     }
     with log.open("wb") as file:
@@ -181,7 +181,7 @@ def run_grid(
 ) -> Generator[Run]:
     """Run experiments, at most ``jobs`` at a time, and yield each when it has ended.
 
-    Whatever ends the iteration, nothing is left running.
+    However the iteration ends, no experiment is left running.
     """
     waiting = list(experiments.items())
     running: list[Run] = []
@@ -219,15 +219,15 @@ def collect_run(root: Path, run: Run, metrics: Path) -> str:
 
 
 def find_error(log: str) -> str:
-    """Return the last line that tells an error; DVC's own only tells which stage failed."""
+    """Return the last line with an error; DVC's own only names the stage that failed."""
     lines = [line for line in log.splitlines() if line.strip()]
     lines = [line for line in lines if "failed to reproduce" not in line] or lines
     errors = [line for line in lines if re.search(r"\bERROR\b|^[\w.]+(Error|Exception)\b", line)]
     return (errors or lines or ["it printed nothing"])[-1]
 
 
-def sweep(root: Path, grid: list[tuple[str, ...]], jobs: int, metrics: Path) -> list[Run]:
-    """Run the experiments of a grid, log what becomes of each, and return those that failed."""
+def run_sweep(root: Path, grid: list[tuple[str, ...]], jobs: int, metrics: Path) -> list[Run]:
+    """Run the experiments of a grid, log the outcome of each, and return those that failed."""
     changes = read_changes(root)
     note = ", each with the uncommitted changes" if changes else ""
     logger.info("%d experiments, %d at a time%s", len(grid), jobs, note)
@@ -255,20 +255,20 @@ def main(argv: list[str] | None = None) -> None:
     """Run the grid that ``argv`` describes, and print a table of all experiments."""
     parser = argparse.ArgumentParser(description="Run experiments side by side, compare them.")
     parser.add_argument(
-        "-S", "--set-param", action="append", default=[], help="as in -S 'section.key=1,10,100'"
+        "-S", "--set-param", action="append", default=[], help="such as 'section.key=1,10,100'"
     )
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many at a time")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="experiments at a time")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON of the metrics")
     parser.add_argument("--test", action="store_true", help="show metrics of the test set, too")
     args = parser.parse_args(argv)
     if args.jobs < 1:
-        raise UserError(f"--jobs is {args.jobs}: give at least 1")
+        raise UserError(f"--jobs is {args.jobs}", "give at least 1")
     grid = expand_grid(args.set_param)
     require_identity()
     root = Path(run_git(Path(), "rev-parse", "--show-toplevel").decode().strip())
     refuse_untracked_code(root)
     try:
-        failed = sweep(root, grid, args.jobs, args.metrics)
+        failed = run_sweep(root, grid, args.jobs, args.metrics)
     except KeyboardInterrupt:
         logger.warning("stopped; the experiments that had ended are kept")
         sys.exit(130)
@@ -281,7 +281,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def run_program() -> None:
     """Run as a program."""
-    # Ended by another process is like ended from the keyboard.
+    # A signal from another process stops the sweep as Ctrl+C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     run_stage(main)

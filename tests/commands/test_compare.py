@@ -130,7 +130,7 @@ def test_csv_has_whole_names_and_every_metric(print_table):
 
 
 def test_an_unknown_metric_is_refused_with_a_sentence(print_table):
-    message = r"no metric 'test\.mcc', choose one of cv\.f1; --test adds those of the test set"
+    message = r"no metric 'test\.mcc': choose one of cv\.f1; --test adds those of the test set"
     with pytest.raises(ValueError, match=message):
         print_table("--sort-by=test.mcc")
 

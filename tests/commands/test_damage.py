@@ -65,12 +65,12 @@ def test_a_damaged_object_is_named_and_can_be_deleted(put, capsys, path, content
     assert not damage.main([])
     assert capsys.readouterr().out == (
         f"{path} is damaged on the remote ({place} does not have that MD5): "
-        "python src damage --delete, then make push in a clone that has the file\n"
+        "run 'python src damage --delete', then 'make push' in a clone that has the file\n"
     )
     assert not damage.main(["--delete"])
-    assert f"{path}: deleted {place}; make push" in capsys.readouterr().out
+    assert f"{path}: deleted {place}; run 'make push'" in capsys.readouterr().out
     assert not damage.main([])
-    assert f"{path} is missing on the remote ({place}): make push" in capsys.readouterr().out
+    assert f"{path} is missing on the remote ({place}): run 'make push'" in capsys.readouterr().out
 
 
 def test_what_the_cache_or_the_checkout_has_is_not_looked_at(put, capsys):

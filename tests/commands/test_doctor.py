@@ -150,13 +150,13 @@ def test_the_state_of_the_repository():
 @pytest.mark.usefixtures("checkout")
 def test_no_git(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    assert find_fault(doctor.check_git) == ("it is not installed", "install Git")
+    assert find_fault(doctor.check_git) == ("Git is not installed", "install it")
 
 
 def test_no_repository(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert find_fault(doctor.check_git)[0] == "this folder is no repository"
+    assert find_fault(doctor.check_git)[0] == "this folder is not a Git repository"
 
 
 def test_no_name_for_commits(checkout, monkeypatch):
@@ -181,7 +181,7 @@ def test_a_file_of_dvcs_that_is_not_there(checkout, name):
 def test_a_dvc_that_does_not_run(monkeypatch):
     assert doctor.check_dvc() == importlib.metadata.version("dvc")
     monkeypatch.setattr(sys, "executable", "no-such-python")
-    assert find_fault(doctor.check_dvc) == ("it does not run", "make setup")
+    assert find_fault(doctor.check_dvc) == ("DVC does not run", "make setup")
 
 
 @pytest.mark.usefixtures("checkout")
@@ -241,14 +241,14 @@ def test_a_full_disk(monkeypatch):
     usage = namedtuple("usage", "free")
     monkeypatch.setattr("shutil.disk_usage", lambda _path: usage(1.5e9))
     what, fix = find_fault(doctor.check_disk)
-    assert what == "1.5 GB free, not 2"
-    assert fix.startswith("make room")
+    assert what == "only 1.5 GB are free, 2 are needed"
+    assert fix.startswith("free some space")
 
 
 def test_a_check_that_hangs_does_not_hold_up_the_others(capsys):
     end = threading.Event()
     start = time.monotonic()
-    healthy = doctor.examine({"slow": end.wait, "quick": lambda: "done"}, 0.2)
+    healthy = doctor.run_checks({"slow": end.wait, "quick": lambda: "done"}, 0.2)
     assert time.monotonic() - start < 2
     end.set()
     assert not healthy
@@ -258,7 +258,7 @@ def test_a_check_that_hangs_does_not_hold_up_the_others(capsys):
 
 def test_a_fault_of_ours_is_not_hidden():
     with pytest.raises(ZeroDivisionError):
-        doctor.examine({"broken": lambda: str(1 / 0)}, 1)
+        doctor.run_checks({"broken": lambda: str(1 / 0)}, 1)
 
 
 @pytest.mark.parametrize("accepts", [True, False])

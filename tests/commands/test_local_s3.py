@@ -200,7 +200,7 @@ def test_a_start_after_a_kill_removes_what_was_half_written(folder):
 
 def test_no_rclone_is_told(folder, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(UserError, match="rclone is not installed: make s3 installs it"):
+    with pytest.raises(UserError, match="rclone is not installed: run 'make s3'"):
         start()
     assert not (folder / "pid").exists()
 
@@ -209,7 +209,7 @@ def test_a_server_that_does_not_come_up_is_told(folder, tmp_path, monkeypatch):
     (tmp_path / "rclone").write_text("#!/bin/sh\necho broken\nexit 1\n")
     (tmp_path / "rclone").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin{os.pathsep}/usr/bin")
-    with pytest.raises(UserError, match=r"does not answer, see \.s3/log"):
+    with pytest.raises(UserError, match=r"does not answer: see \.s3/log"):
         start()
     assert (folder / "log").read_text() == "broken\n"
     assert not (folder / "pid").exists()
@@ -318,13 +318,13 @@ def test_a_server_whose_checkout_was_removed_is_forgotten(folder, other):
     shutil.rmtree(other)
     start()
     assert not folder.is_symlink()
-    assert [link.resolve() for link in local_s3.locate_notes().iterdir()] == [folder]
+    assert [link.resolve() for link in local_s3.locate_links().iterdir()] == [folder]
 
 
 def test_others_cannot_read_where_the_servers_are(folder):
     start()
-    assert local_s3.locate_notes().is_relative_to(folder.parent / "state")
-    assert local_s3.locate_notes().stat().st_mode & 0o077 == 0
+    assert local_s3.locate_links().is_relative_to(folder.parent / "state")
+    assert local_s3.locate_links().stat().st_mode & 0o077 == 0
 
 
 def test_notes_that_cannot_be_written_are_told(folder, tmp_path, monkeypatch):

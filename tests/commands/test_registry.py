@@ -10,7 +10,7 @@ from commands.registry import (
     Guard,
     PromotionParams,
     compare_guarded,
-    measure,
+    compute_scored_metrics,
     normalise_version,
     read_artifact,
 )
@@ -57,7 +57,7 @@ def test_the_guards_hold_for_any_labels(tmp_path):
     )
     write_table(df, tmp_path / "scored.parquet")
     params = EvaluationParams(threshold=0.5, max_fpr=0.1, bootstrap_samples=100, random_state=0)
-    metrics = measure(tmp_path / "scored.parquet", params)
+    metrics = compute_scored_metrics(tmp_path / "scored.parquet", params)
     assert (metrics["recall"], metrics["fpr"]) == (0.8, 0.2)
     guards = read_params(ROOT / "params.yaml", "promotion", PromotionParams).guards
     assert {"mcc", "recall", "fpr"} == {guard.metric for guard in guards}
@@ -66,7 +66,7 @@ def test_the_guards_hold_for_any_labels(tmp_path):
 
 def test_an_unknown_metric_is_refused_with_those_that_are_known():
     guard = Guard(metric="luck", direction="higher", tolerance=0)
-    message = "^promotion.guards: there is no metric 'luck', choose one of mcc, fpr$"
+    message = "^promotion.guards: there is no metric 'luck': choose one of mcc, fpr$"
     with pytest.raises(ValueError, match=message):
         compare_guarded({"mcc": 1, "fpr": 0}, {"mcc": 1, "fpr": 0}, [guard])
 

@@ -159,7 +159,10 @@ def read_url(local):
 @pytest.mark.usefixtures("rclone")
 def test_a_server_that_lacks_everything_is_refused(checkout, capsys):
     names = "public access, versioning, encryption at rest, incomplete uploads, plain http"
-    with pytest.raises(ValueError, match=f"lacks: {names}; take another, or add --allow-missing"):
+    with pytest.raises(
+        ValueError,
+        match=f"not possible on this server: {names}: use another one, or add --allow-missing",
+    ):
         set_up("refused")
     assert capsys.readouterr().out.splitlines() == [
         "bucket refused: created",
@@ -167,7 +170,7 @@ def test_a_server_that_lacks_everything_is_refused(checkout, capsys):
         "versioning: not supported by this server",
         "encryption at rest: not supported by this server",
         "incomplete uploads: not supported by this server",
-        "plain http: not refused, for the server itself is reached by plain http",
+        "plain http: not refused, because this server is reached over plain http",
     ]
     assert not checkout.exists()
 
@@ -213,7 +216,7 @@ SEAWEED_LINES = [
 
 
 def test_a_server_that_has_the_settings_gets_them_once(checkout, seaweed, capsys):
-    with pytest.raises(ValueError, match="this server lacks: public access; take another"):
+    with pytest.raises(ValueError, match="not possible on this server: public access: use another"):
         set_up("mine")
     lines = capsys.readouterr().out.splitlines()
     assert lines == ["bucket mine: created", *(line.format("") for line in SEAWEED_LINES)]
@@ -286,7 +289,7 @@ def test_rules_and_statements_of_others_stay(seaweed):
 @pytest.mark.usefixtures("checkout")
 def test_over_plain_http_nobody_is_locked_out(seaweed, weed, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", weed["http"])
-    with pytest.raises(ValueError, match="lacks: public access, plain http; take another"):
+    with pytest.raises(ValueError, match="server: public access, plain http: use another"):
         set_up("plain")
     assert seaweed("http").list_objects_v2(Bucket="plain")["KeyCount"] == 0
 

@@ -63,5 +63,7 @@ def test_another_folder_is_refused_with_a_sentence(tmp_path):
     with start(Repository(tmp_path)) as process:
         output = process.communicate(timeout=60)[0]
     assert process.returncode == 1
-    assert output == "repro: there is no .dvc in this folder: run it in that of the checkout\n"
+    assert (
+        output == "repro: there is no .dvc in this folder: run it in the folder of the checkout\n"
+    )
     assert not (tmp_path / ".dvc").exists()

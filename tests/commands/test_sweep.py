@@ -116,7 +116,7 @@ def test_ended_from_the_keyboard_the_status_is_that_of_a_shell(tmp_path, monkeyp
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweep, "sweep", interrupt)
+    monkeypatch.setattr(sweep, "run_sweep", interrupt)
     with pytest.raises(SystemExit) as exit_:
         sweep.main(["--metrics=metrics.json", "-S", "a=1"])
     assert exit_.value.code == 130

@@ -145,7 +145,7 @@ def test_uncommitted_changes_are_part_of_a_sweep_and_stay(copy, caplog):
 
 def test_code_that_git_does_not_know_is_refused(copy):
     (copy.path / "src" / "idea.py").touch()
-    with pytest.raises(ValueError, match=r"Git does not know src/idea\.py, so experiments would"):
+    with pytest.raises(ValueError, match=r"Git does not track src/idea\.py, so experiments would"):
         sweep.main([METRICS, *as_options(GRID)])
 
 

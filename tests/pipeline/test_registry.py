@@ -137,7 +137,7 @@ def test_a_guard_for_an_unknown_metric_is_refused(released):
     guard = {"metric": "luck", "direction": "higher", "tolerance": 0.0}
     promote("v1.0.0")
     released.set_params({"promotion.guards": [guard]})
-    with pytest.raises(ValueError, match=r"no metric 'luck', choose one of accuracy, .*, fpr$"):
+    with pytest.raises(ValueError, match=r"no metric 'luck': choose one of accuracy, .*, fpr$"):
         promote("v2.0.0")
 
 
