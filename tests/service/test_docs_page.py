@@ -24,7 +24,7 @@ def test_operations_are_grouped_and_named_for_people(service, open_page):
             "Classify one message or many",
             "Describe the model",
             "Get a plot of the evaluation",
-            "Store the right label of a message",
+            "Store the correct label of a message",
             "Get metrics for Prometheus",
             "Check that the process answers",
             "Check that messages can be scored",
@@ -138,7 +138,7 @@ def test_a_description_that_cannot_be_read_is_told_in_a_sentence(service, open_p
     page.route("**/openapi.json", lambda route: route.fulfill(status=200, body=body))
     page.reload()
     expect(page.get_by_role("alert")).to_have_text(
-        "The service's answer cannot be read: is another server in its place?"
+        "The service's answer cannot be read: is another server running here?"
     )
 
 
@@ -189,4 +189,4 @@ def test_names_that_are_steps_between_folders_are_not_sent(service, open_page, n
     plot = open_operation(page, "Get a plot")
     plot.get_by_label("name", exact=True).fill(name)
     plot.get_by_role("button", name="Send").click()
-    expect(plot.get_by_role("alert")).to_have_text("There is no name such as this: give another.")
+    expect(plot.get_by_role("alert")).to_have_text("This is not a valid name: enter another.")

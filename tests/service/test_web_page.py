@@ -24,7 +24,7 @@ READ_CSV = """async ([texts, size]) => {
   for (const text of texts) {
     const all = [];
     for await (const { records } of readRecords(new File([text], "a.csv"), ",", size)) {
-      for (const r of records) all.push([r.line, r.fault ? [] : r.fields, r.fault !== ""]);
+      for (const r of records) all.push([r.line, r.reason ? [] : r.fields, r.reason !== ""]);
     }
     found.push(all);
   }
@@ -36,7 +36,7 @@ READ_CSV = """async ([texts, size]) => {
 def guarded(
     model_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[RunningService, Path]]:
-    """Return a service that wants a token and takes feedback, and the file that it keeps it in."""
+    """Return a service that needs a token and accepts feedback, and the file of its store."""
     store = tmp_path_factory.mktemp("feedback") / "feedback.db"
     variables = {"SERVICE_TOKEN": TOKEN, "FEEDBACK_URL": f"sqlite:///{store}"}
     with run_service(model_folder, **variables) as running:
@@ -654,7 +654,7 @@ def test_the_model_page_says_that_metrics_are_not_known(service, open_page):
     nothing = {"metrics": None, "intervals": None, "training": None, "plots": []}
     change_answer(page, "**/v1/model", lambda answer, _: answer.update(nothing))
     page.reload()
-    expect(page.get_by_text("How well this model does is not known here")).to_be_visible()
+    expect(page.get_by_text("The metrics of this model are not known")).to_be_visible()
     expect(page.get_by_role("table")).to_have_count(0)
 
 
@@ -729,7 +729,7 @@ def test_an_answer_that_cannot_be_read_is_told_in_a_sentence(service, open_page,
     page = open_page(service)
     page.route(pattern, lambda route: route.fulfill(status=200, body=body))
     page.reload()
-    sentence = "The service's answer cannot be read: is another server in its place?"
+    sentence = "The service's answer cannot be read: is another server running here?"
     page.get_by_role("button", name="A prize").click()
     expect(page.locator("#text-error")).to_have_text(sentence)
     page.get_by_label("Choose a file").set_input_files(make_file("text\nWIN cash\n"))

@@ -1,17 +1,17 @@
 // CSV (RFC 4180) and TSV, read piece by piece, as `python src predict` reads them: in TSV each line
-// is a record and quotes mean nothing; in CSV a stray quote costs its own line alone, and a carriage
-// return alone ends a line.
+// is a record and quotes have no meaning; in CSV a stray quote makes only its own line invalid, and a
+// carriage return alone ends a line.
 
 const PIECE_BYTES = 1 << 18;
-// Of a line, and of a record that spans lines: the quote of a longer one is a stray quote.
+// Characters of a line, and of a record that spans lines: in a longer one the quote is a stray one.
 const LONGEST = 1_000_000;
-// What is kept of a line that is too long.
+// Characters to keep of a line that is too long.
 const KEPT = 200;
 const SEPARATORS = [",", "\t", ";"];
 const CSV_END = /\r\n?|\n/g;
 const TSV_END = /\r?\n|\r$/g;
 
-/** Return the separator that stands most often in the first line; that of the name's suffix if none. */
+/** Return the most frequent separator in the first line; without any, that of the name's suffix. */
 export function guessSeparator(firstLine, name) {
   const bare = firstLine.replace(/"[^"]*"/g, "");
   const counts = SEPARATORS.map((separator) => bare.split(separator).length - 1);
@@ -21,10 +21,10 @@ export function guessSeparator(firstLine, name) {
 }
 
 /**
- * Find where the line ends that a place of a text is in.
+ * Find the end of the line at a place of a text.
  *
- * @returns {object} `stop` (where its end starts), `next` (where the next line does), `isOpen`
- *   (whether no end was found) and `isSure` (whether what is yet to be read cannot change this)
+ * @returns {object} `stop` (where the line's end starts), `next` (where the next line starts),
+ *   `isOpen` (whether no end was found) and `isSure` (whether later pieces cannot change this)
  */
 function findEnd(text, place, separator, isAll) {
   const pattern = separator === "\t" ? TSV_END : CSV_END;
@@ -40,22 +40,22 @@ function findEnd(text, place, separator, isAll) {
 /**
  * Read the record that starts at a place of a text.
  *
- * @returns {?object} `fields`, `end` (where the next one starts), `lines` (how many it takes) and
- *   `fault`; null if the text ends before the record does
+ * @returns {?object} `fields`, `end` (where the next one starts), `lines` (how many it has) and
+ *   `reason` (why it is invalid, or ""); null if the text ends before the record does
  */
 function readRecord(text, start, separator, isAll) {
   const { stop, next: end, isOpen, isSure } = findEnd(text, start, separator, isAll);
   if (end - start > LONGEST && (isOpen || isSure)) {
     const fields = [text.slice(start, start + KEPT)];
-    return { fields, end, lines: 1, fault: "line too long", isCut: isOpen };
+    return { fields, end, lines: 1, reason: "line too long", isCut: isOpen };
   }
   if (!isSure) return null;
   const line = text.slice(start, stop);
-  if (line === "") return { fields: [], end, lines: 1, fault: "" };
+  if (line === "") return { fields: [], end, lines: 1, reason: "" };
   if (separator === "\t" || !line.includes('"')) {
-    return { fields: line.split(separator), end, lines: 1, fault: "" };
+    return { fields: line.split(separator), end, lines: 1, reason: "" };
   }
-  const broken = { fields: [line], end, lines: 1, fault: "broken quoting" };
+  const broken = { fields: [line], end, lines: 1, reason: "broken quoting" };
   const fields = [];
   let place = start;
   for (;;) {
@@ -69,7 +69,7 @@ function readRecord(text, start, separator, isAll) {
           return quote < 0 && !isAll && text.length - start <= LONGEST ? null : broken;
         }
       } while (text[quote + 1] === '"' && ++quote);
-      // A second quote, or the rest of a line's end, may be yet to come.
+      // The next piece may start with a second quote, or the rest of a line's end.
       if (quote + 2 >= text.length && !isAll) return null;
       field = text.slice(from, quote).replaceAll('""', '"');
       place = quote + 1;
@@ -89,21 +89,21 @@ function readRecord(text, start, separator, isAll) {
   const { next } = findEnd(text, place, separator, isAll);
   if (next - start > LONGEST) return broken;
   const lines = text.slice(start, place).split(CSV_END).length;
-  return { fields, end: next, lines, fault: "" };
+  return { fields, end: next, lines, reason: "" };
 }
 
 /**
- * Yield the records of a file, those of each piece of so many bytes that is read together.
+ * Yield the records of a file, one list for each piece of `size` bytes.
  *
  * @yields {{records: object[], bytes: number}} records with `line` (of the file, from 1), `fields`
- *   and `fault`; and how much of the file is read
+ *   and `reason`; and the number of bytes read so far
  * @throws {Error} if the file is not UTF-8
  */
 export async function* readRecords(file, separator, size = PIECE_BYTES) {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";
   let line = 1;
-  // Whether the rest of a line that is too long is still to be passed over.
+  // Whether the rest of a line that is too long must still be skipped.
   let isCut = false;
   for (let bytes = 0; bytes < file.size; ) {
     const piece = await file.slice(bytes, bytes + size).arrayBuffer();
@@ -125,7 +125,7 @@ export async function* readRecords(file, separator, size = PIECE_BYTES) {
       const record = readRecord(text, place, separator, isAll);
       if (!record) break;
       isCut = Boolean(record.isCut);
-      records.push({ line, fields: record.fields, fault: record.fault });
+      records.push({ line, fields: record.fields, reason: record.reason });
       line += record.lines;
       place = record.end;
     }
@@ -134,14 +134,14 @@ export async function* readRecords(file, separator, size = PIECE_BYTES) {
   }
 }
 
-/** Return a field as CSV has it: in quotes only where it must be. */
+/** Return a field as CSV: in quotes only if needed. */
 function quote(field) {
   return /[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
 }
 
 /** Return a line of CSV. */
 export function formatRecord(fields) {
-  // A line with nothing on it would be no record.
+  // An empty line would not be a record.
   const line = fields.map((field) => quote(String(field))).join(",");
   return `${line === "" ? '""' : line}\n`;
 }

@@ -1,4 +1,4 @@
-// The page at `/docs`: what programs may ask, from openapi.json, and a form to try each.
+// The page at `/docs`: the API as openapi.json describes it, with a form to try each operation.
 
 import { clearError, find, ignoreHeldEnter, make, makeProblem, showError } from "./elements.js";
 import { capitalise, toSentence } from "./numbers.js";
@@ -7,7 +7,7 @@ import { fits, readJson, request, ROOT, send } from "./service.js";
 
 const JSON_TYPE = "application/json";
 
-/** Return the id that an operation's parts begin with. */
+/** Return the start of the ids of an operation's elements. */
 function nameId({ method, path }) {
   return `${method}${path}`.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/-$/, "");
 }
@@ -17,13 +17,13 @@ function findSchema(body) {
   return Object.entries(body?.content ?? {}).find(([type]) => type.endsWith("json"))?.[1].schema;
 }
 
-/** Return a table of fields; of those that are sent, some are optional. */
+/** Return a table of fields; fields of a request are marked if they are optional. */
 function makeFields(caption, fields, isSent = false) {
   const head = ["Field", "Type", "Meaning"].map((name) => make("th", { scope: "col" }, name));
   const rows = fields.map(({ path, type, isRequired, notes }) => {
-    const told = (isRequired || !isSent ? notes : ["optional", ...notes]).map(toSentence).join(" ");
+    const meaning = (isRequired || !isSent ? notes : ["optional", ...notes]).map(toSentence).join(" ");
     const head = make("th", { scope: "row" }, make("code", {}, path));
-    return make("tr", {}, head, make("td", {}, type), make("td", {}, told));
+    return make("tr", {}, head, make("td", {}, type), make("td", {}, meaning));
   });
   return make(
     "table",
@@ -39,8 +39,8 @@ function nameKind({ title = "Body" }) {
   return capitalise(title.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase());
 }
 
-/** Return what an operation takes: its parameters, and each kind of body. */
-function makeTaken({ parameters = [], requestBody }, api) {
+/** Return the description of a request: its parameters, and each kind of body. */
+function makeRequest({ parameters = [], requestBody }, api) {
   const tables = [];
   if (parameters.length) {
     const fields = parameters.map(({ name, schema, required, description }) => ({
@@ -60,7 +60,7 @@ function makeTaken({ parameters = [], requestBody }, api) {
   return tables.length ? [make("h4", {}, "Request"), ...tables] : [];
 }
 
-/** Return what an operation answers: the fields if all goes well, and the errors there may be. */
+/** Return the description of an operation's answers: fields if it succeeds, and possible errors. */
 function makeAnswers({ responses }, api) {
   const found = Object.entries(responses);
   const parts = [make("h4", {}, "Answer")];
@@ -83,7 +83,7 @@ function makeAnswers({ responses }, api) {
   return parts;
 }
 
-/** Return the command that does the same in a shell. */
+/** Return the shell command that sends the same request. */
 function makeCommand(url, { method, body }) {
   const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
   const parts = ["curl", ...(method === "GET" ? [] : ["--request", method]), quote(url)];
@@ -93,7 +93,7 @@ function makeCommand(url, { method, body }) {
   return parts.join(" ");
 }
 
-/** Return JSON on several lines, or a text that only claims to be JSON as it is. */
+/** Return JSON on several lines, or the text itself if it is not JSON. */
 function layOut(text) {
   try {
     return JSON.stringify(JSON.parse(text), null, 2);
@@ -102,17 +102,17 @@ function layOut(text) {
   }
 }
 
-/** Return the body of an answer as it is best read. */
+/** Return the body of an answer: an image, or text, with JSON on several lines. */
 async function showBody(response) {
   const type = response.headers.get("Content-Type") ?? "";
   if (type.startsWith("image/")) {
-    return make("img", { src: URL.createObjectURL(await response.blob()), alt: "The picture that was answered" });
+    return make("img", { src: URL.createObjectURL(await response.blob()), alt: "The image in the answer" });
   }
   const text = await response.text();
   return makeCode(/json/.test(type) ? layOut(text) : text, "Body");
 }
 
-/** Return code that may be scrolled. */
+/** Return a block of code that can be scrolled. */
 function makeCode(text, name) {
   return make("pre", { tabIndex: 0, role: "group", "aria-label": name }, make("code", {}, text));
 }
@@ -143,7 +143,7 @@ function makeExamples(kinds, area, api) {
   return [make("div", row, "Examples:", ...buttons)];
 }
 
-/** Return whether a text is JSON; if not, say so beside its field. */
+/** Return whether the text of a field is JSON; if not, show the error beside it. */
 function isJson(area) {
   try {
     JSON.parse(area.value);
@@ -182,11 +182,11 @@ function makeTrial(operation, api) {
     status.replaceChildren();
     outcome.replaceChildren();
     button.classList.remove("busy");
-    // A browser takes "." and ".." for steps between folders.
-    const faulty = inputs.find(([, input]) => /^\.{0,2}$/.test(input.value.trim()));
-    if (faulty) {
-      const [name, input] = faulty;
-      const why = input.value.trim() ? `There is no ${name} such as this: give another.` : "Fill this in.";
+    // A browser reads "." and ".." as steps between folders.
+    const invalid = inputs.find(([, input]) => /^\.{0,2}$/.test(input.value.trim()));
+    if (invalid) {
+      const [name, input] = invalid;
+      const why = input.value.trim() ? `This is not a valid ${name}: enter another.` : "Fill this in.";
       showError(input, why);
       input.focus();
       return;
@@ -202,8 +202,8 @@ function makeTrial(operation, api) {
       const response = await send(address, options);
       const body = await showBody(response);
       if (turn !== latest) return;
-      const told = `Status ${response.status} ${response.statusText}`.trim();
-      status.replaceChildren(make("h4", {}, told));
+      const line = `Status ${response.status} ${response.statusText}`.trim();
+      status.replaceChildren(make("h4", {}, line));
       outcome.replaceChildren(
         body,
         make("h4", {}, "The same in a shell"),
@@ -224,7 +224,7 @@ function makeText(text) {
   return make("p", {}, ...parts);
 }
 
-/** Return an operation, closed; its parts are made when it is opened first. */
+/** Return an operation, closed; its content is made when it is first opened. */
 function makeOperation(operation, api) {
   const { method, path, summary, description } = operation;
   const block = make(
@@ -245,7 +245,7 @@ function makeOperation(operation, api) {
         { className: "inside" },
         ...(description ? [makeText(description)] : []),
         ...(operation.security ? [make("p", { className: "hint" }, "Needs the access token.")] : []),
-        ...makeTaken(operation, api),
+        ...makeRequest(operation, api),
         ...makeTrial(operation, api),
         ...makeAnswers(operation, api),
       ),
@@ -267,14 +267,14 @@ function makeErrors(api) {
       make(
         "div",
         { className: "card" },
-        make("p", {}, "Every error is JSON of the type application/problem+json (RFC 9457): what is wrong and where."),
+        make("p", {}, "Every error is JSON of the type application/problem+json (RFC 9457), which says what is wrong and where."),
         makeFields("Problem details", listFields(resolve(Problem, api), api)),
       ),
     ),
   ];
 }
 
-/** Tell whether a description has what is shown of it. */
+/** Return whether a description of the API has everything that this page needs. */
 function isDescription(api) {
   if (!fits(api, { info: { title: "", version: "" }, paths: {} })) return false;
   const operations = Object.values(api.paths).flatMap((methods) => Object.values(methods ?? {}));

@@ -1,4 +1,4 @@
-// Elements made by script. Text is always a text node: no data is ever read as HTML.
+// Elements made by script. Text is always a text node: data is never parsed as HTML.
 
 /**
  * Return a new element. Properties whose name has a hyphen, and "role", become attributes.
@@ -18,12 +18,12 @@ export function find(id) {
   return document.getElementById(id);
 }
 
-/** Return a box with an error, which screen readers read at once. */
+/** Return a box with an error, which screen readers announce at once. */
 export function makeProblem(text) {
   return make("p", { className: "problem", role: "alert" }, text);
 }
 
-/** Show an error beside a field; the field is marked as invalid if it is to blame. */
+/** Show an error beside a field, and mark the field as invalid if its value is the cause. */
 export function showError(field, sentence, isInvalid = true) {
   find(`${field.id}-error`).textContent = sentence;
   if (isInvalid) field.setAttribute("aria-invalid", "true");
@@ -40,7 +40,7 @@ export function clearErrors() {
   for (const { id } of document.querySelectorAll(".error")) clearError(find(id.replace(/-error$/, "")));
 }
 
-/** Have Enter, held down, press no button again: the focus may have moved to another by then. */
+/** Ignore repeated key presses of a held Enter: the focus may have moved to another button. */
 export function ignoreHeldEnter() {
   const ignore = (event) => {
     const isPress = event.target.tagName !== "TEXTAREA" || event.ctrlKey || event.metaKey;

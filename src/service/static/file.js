@@ -1,4 +1,4 @@
-// A file of messages: chosen or dropped, scored with progress, and handed back with the results.
+// A file of messages: chosen or dropped, scored with progress, then downloaded with the results.
 
 import { formatRecord, guessSeparator, readRecords } from "./csv.js";
 import { clearError, clearErrors, find, make, reveal, showError } from "./elements.js";
@@ -6,9 +6,9 @@ import { countOf, formatCount, formatProbability } from "./numbers.js";
 import { scoreRecords } from "./scoring.js";
 import { readModel } from "./service.js";
 
-// Rows of each kind that are kept to be shown.
+// Rows of each kind to keep and show.
 const SHOWN = 50;
-// Kinds that no label can be mistaken for.
+// Symbols, since a label can be any string.
 const ALL = Symbol("all");
 const UNSCORED = Symbol("not scored");
 const SAMPLE_CHARACTERS = 160;
@@ -39,7 +39,7 @@ let table = null;
 let run = null;
 let download = null;
 
-/** Return a number of bytes in a unit that suits it. */
+/** Return a number of bytes in a suitable unit. */
 function formatSize(bytes) {
   const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), UNITS.length - 1);
   return `${Number((bytes / 1000 ** power).toPrecision(3))} ${UNITS[power]}`;
@@ -61,14 +61,14 @@ function guessColumn(columns, records) {
       const cells = records.map(({ fields }) => (fields[i] ?? "").trim()).filter(Boolean);
       return cells.length > 0 && cells.filter((cell) => pattern.test(cell)).length > cells.length / 2;
     });
-  // Several words, or at least letters.
+  // Cells with several words, or else cells with letters.
   return Math.max(0, [mostly(/\p{L}.*\s.*\p{L}/su), mostly(/\p{L}/u)].find((i) => i >= 0) ?? 0);
 }
 
 /**
  * Read a file's header and first rows.
  *
- * @throws {Error} if there are none, or it is another kind of file
+ * @throws {Error} if they are missing or not valid, or it is another kind of file
  */
 async function openTable(file) {
   const start = await file.slice(0, 1 << 16).text();
@@ -80,14 +80,14 @@ async function openTable(file) {
   const separator = guessSeparator(start.split(/[\r\n]/, 1)[0], file.name);
   const { value: first } = await readRecords(file, separator).next();
   const [header, ...records] = first?.records ?? [];
-  if (!header || header.fault || header.fields.length === 0) {
+  if (!header || header.reason || header.fields.length === 0) {
     throw new Error(`${file.name} has no first row that names the columns: add one.`);
   }
   if (header.fields.some((name) => separator === "\t" && name.includes("\r"))) {
     throw new Error(`${file.name} has carriage returns within its lines: end them with line feeds.`);
   }
   if (records.length === 0 && first.bytes === file.size) {
-    throw new Error(`${file.name} has no rows below its first, which names the columns.`);
+    throw new Error(`${file.name} has no rows below its first, which names the columns: add some.`);
   }
   const names = header.fields.filter((name) => name.trim());
   const repeated = names.find((name, i) => names.indexOf(name) < i);
@@ -106,7 +106,7 @@ function showSample() {
   find("sample").textContent = first ? `First message: ${first}` : "The first rows of this column are empty.";
 }
 
-/** Take a file, and ask which column holds the messages. */
+/** Open a file, and ask which column has the messages. */
 async function takeFile(file) {
   if (run) {
     showError(chosen, "Another file is being classified: cancel it first.", false);
@@ -118,7 +118,7 @@ async function takeFile(file) {
   try {
     table = await openTable(file);
   } catch (error) {
-    showError(chosen, tellError(error, file));
+    showError(chosen, describeError(error, file));
     return;
   }
   const kind = { ",": "comma", ";": "semicolon", "\t": "tab" }[table.separator];
@@ -133,15 +133,15 @@ async function takeFile(file) {
   showSample();
   columnsForm.hidden = false;
   submit.classList.add("main");
-  status.textContent = `${file.name} is read. Choose the column with the messages.`;
+  status.textContent = `${file.name} was read. Choose the column with the messages.`;
   column.focus({ preventScroll: true });
   reveal(columnsForm);
 }
 
-/** Return what went wrong as a sentence. */
-function tellError(error, file) {
+/** Return an error as a sentence. */
+function describeError(error, file) {
   if (["NotReadableError", "NotFoundError"].includes(error.name)) {
-    return `${file.name} cannot be read: it has changed or is no file. Choose it again.`;
+    return `${file.name} cannot be read: it has changed or is not a file. Choose it again.`;
   }
   return error.message;
 }
@@ -155,7 +155,7 @@ async function* dropHeader(pieces) {
   }
 }
 
-/** Return the names of the added columns, other than those that the file has already. */
+/** Return names for the added columns that the file does not have yet. */
 function nameAdded(columns) {
   return ADDED.map((name) => {
     let free = name;
@@ -164,13 +164,13 @@ function nameAdded(columns) {
   });
 }
 
-/** Show what goes on while a file is scored. */
-function tell(sentence) {
+/** Show what is happening while a file is scored. */
+function showProgress(sentence) {
   progressText.textContent = sentence;
   status.textContent = sentence;
 }
 
-/** Keep a row to be shown, if it is among the first of its kind. */
+/** Count a row, and keep it to be shown if it is among the first of its kind. */
 function keepRow(kinds, name, row) {
   const kind = kinds.get(name) ?? { count: 0, first: [] };
   kind.count++;
@@ -178,13 +178,13 @@ function keepRow(kinds, name, row) {
   kinds.set(name, kind);
 }
 
-/** Score the file, and collect its results; meanwhile show the progress. */
+/** Score the file, collect its results and show the progress. */
 async function collect(found, labels, place, limits, signal) {
   const { file, separator, columns, hasMark } = table;
   const pieces = dropHeader(readRecords(file, separator));
   found.parts.push((hasMark ? BYTE_ORDER_MARK : "") + formatRecord([...columns, ...found.added]));
   const asked = { columns, place, separator, limits };
-  for await (const { rows, bytes } of scoreRecords(pieces, asked, { signal, onWait: tell })) {
+  for await (const { rows, bytes } of scoreRecords(pieces, asked, { signal, onWait: showProgress })) {
     for (const row of rows) {
       keepRow(found.kinds, ALL, row);
       keepRow(found.kinds, row.reason ? UNSCORED : row.label, row);
@@ -220,7 +220,7 @@ function countScored({ kinds }) {
   return countRows({ kinds }) - (kinds.get(UNSCORED)?.count ?? 0);
 }
 
-/** Return which colour a label has. */
+/** Return the class that gives a label its colour. */
 function nameSide(label, labels) {
   if (label === labels.positive) return "positive";
   return label === labels.negative ? "negative" : "";
@@ -259,7 +259,7 @@ function makeTable({ first, count }, place, labels) {
   );
 }
 
-/** Return the number of rows of each kind, to choose which are shown, and a table of these. */
+/** Return a choice of the kinds of rows, each with its count, and the table of the chosen kind. */
 function makeRows({ kinds }, place, labels) {
   const names = new Set([ALL, labels.positive, labels.negative, ...kinds.keys()]);
   names.delete(UNSCORED);
@@ -289,7 +289,7 @@ function makeRows({ kinds }, place, labels) {
   return [make("fieldset", { className: "choices" }, legend, ...choices), table];
 }
 
-/** Return sentences on what the reader should know about the results. */
+/** Return remarks about the results: rows not scored, a new model, renamed columns. */
 function makeRemarks(found) {
   const remarks = [];
   for (const [reason, { count, first }] of found.reasons) {
@@ -339,7 +339,7 @@ function showOutcome(found, labels, place, end) {
   reveal(heading);
 }
 
-/** Score the file that was taken. */
+/** Score the opened file. */
 async function scoreFile() {
   if (run) return;
   run = new AbortController();
@@ -360,17 +360,17 @@ async function scoreFile() {
   chosen.disabled = true;
   drop.classList.add("off");
   progress.value = 0;
-  tell("Reading the file");
+  showProgress("Reading the file");
   cancel.focus({ preventScroll: true });
   let labels = null;
   try {
-    const model = await readModel({ again: true, onWait: tell, signal });
+    const model = await readModel({ again: true, onWait: showProgress, signal });
     labels = model.labels;
     await collect(found, labels, place, model.limits, signal);
     clearErrors();
   } catch (error) {
     end = signal.aborted ? ", then cancelled" : ", then stopped by an error";
-    if (!signal.aborted) showError(chosen, tellError(error, table.file), false);
+    if (!signal.aborted) showError(chosen, describeError(error, table.file), false);
   }
   run = null;
   running.hidden = true;
@@ -390,7 +390,7 @@ export function startFile() {
   chosen.addEventListener("change", () => {
     const [file] = chosen.files;
     if (file) takeFile(file);
-    // The same file, changed, may be chosen again.
+    // Lets the same file be chosen again after it was changed.
     chosen.value = "";
   });
   column.addEventListener("change", () => {
@@ -403,7 +403,7 @@ export function startFile() {
     scoreFile();
   });
   cancel.addEventListener("click", () => run?.abort());
-  // A file that misses the box must not take the page away.
+  // A file dropped beside the box must not replace the page.
   let depth = 0;
   const hasFile = (event) => event.dataTransfer?.types.includes("Files");
   const show = (change) => {

@@ -1,4 +1,4 @@
-// One message: the form, its verdict, and what the reader says to it.
+// One message: the form, the verdict, and the user's feedback on it.
 
 import {
   clearError,
@@ -16,8 +16,8 @@ import { makeWords } from "./words.js";
 
 // The share of the limit from which the number of characters is shown.
 const NEAR = 0.8;
-// What the service answers if the message itself is at fault.
-const FAULTS = [413, 422];
+// Statuses that mean the message itself is not valid.
+const INVALID = [413, 422];
 
 const form = find("message");
 const text = find("text");
@@ -30,7 +30,7 @@ const button = form.querySelector("button[type=submit]");
 
 let latest = 0;
 
-/** Show the number of characters once it comes near the limit. */
+/** Show the number of characters once it is near the limit. */
 function showCount(limit) {
   const length = countCharacters(text.value);
   const isOver = length > limit;
@@ -62,7 +62,7 @@ function makeMeter(probability, threshold, labels) {
   return meter;
 }
 
-/** Send which label the reader says is right. */
+/** Send the label that the user says is right. */
 async function sendFeedback(message, label, block) {
   for (const one of block.querySelectorAll("button")) one.disabled = true;
   block.querySelector(".problem")?.remove();
@@ -79,7 +79,7 @@ async function sendFeedback(message, label, block) {
   }
 }
 
-/** Return the question whether the verdict is right. */
+/** Return a box that asks whether the verdict is right. */
 function makeFeedback(message, label, labels) {
   const other = label === labels.positive ? labels.negative : labels.positive;
   const block = make("div", { className: "feedback", role: "group", "aria-labelledby": "right" });
@@ -107,7 +107,7 @@ function showVerdict(message, answer, model) {
   const { labels } = model;
   const side = label === labels.positive ? "positive" : "negative";
   const shown = formatProbability(probability);
-  const from = `The line marks ${formatThreshold(answer.threshold)}: from there on a message counts as ${labels.positive}.`;
+  const from = `The line marks ${formatThreshold(answer.threshold)}: from there on, a message is marked as ${labels.positive}.`;
   result.replaceChildren(
     make(
       "div",
@@ -123,30 +123,30 @@ function showVerdict(message, answer, model) {
   status.textContent = `Verdict: ${label}. The probability of ${labels.positive} is ${shown}.`;
 }
 
-/** Show what the service is being waited for, or nothing. */
+/** Show why the page is waiting for the service, or nothing. */
 function showWait(sentence) {
   status.textContent = sentence;
   wait.textContent = sentence;
   wait.hidden = !sentence;
 }
 
-/** Show why there is no verdict; one on an earlier message would stand beside it. */
-function showFault(sentence, isInvalid) {
+/** Show why there is no verdict, and hide the verdict on an earlier message. */
+function showFailure(sentence, isInvalid) {
   verdict.hidden = true;
   showWait("");
   showError(text, sentence, isInvalid);
   if (isInvalid) text.focus();
 }
 
-/** Return what is wrong with a message, or "". */
-function findFault(message, limit) {
+/** Return why a message cannot be classified, or "". */
+function findReason(message, limit) {
   if (isBlank(message)) return "There is no message yet: paste one or try an example.";
   const length = countCharacters(message);
   if (length <= limit) return "";
   return `The message has ${countOf(length, "character")}, the limit is ${formatCount(limit)}: shorten it.`;
 }
 
-/** Classify what is in the box. */
+/** Classify the message in the box. */
 async function classify() {
   const message = text.value;
   const turn = ++latest;
@@ -157,10 +157,10 @@ async function classify() {
   button.classList.add("busy");
   try {
     let model = await readModel(options);
-    const fault = findFault(message, model.limits.text_length);
+    const reason = findReason(message, model.limits.text_length);
     if (turn !== latest) return;
-    if (fault) {
-      showFault(fault, true);
+    if (reason) {
+      showFailure(reason, true);
       return;
     }
     const answer = await predict({ text: message, explain: true }, 1, options);
@@ -173,7 +173,7 @@ async function classify() {
     verdict.hidden = false;
     reveal(result.querySelector(".text") ?? verdict);
   } catch (error) {
-    if (turn === latest) showFault(error.message, FAULTS.includes(error.status));
+    if (turn === latest) showFailure(error.message, INVALID.includes(error.status));
   } finally {
     if (turn === latest) {
       result.removeAttribute("aria-busy");
@@ -196,7 +196,7 @@ export function startMessage() {
   });
   text.addEventListener("input", async () => {
     clearError(text);
-    // Without its limits the service can still be asked.
+    // If the limits cannot be read, a message can still be classified.
     const model = await readModel().catch(() => null);
     if (model) showCount(model.limits.text_length);
   });

@@ -1,26 +1,26 @@
-// The page at `/model`: what the model is, and how well it does.
+// The page at `/model`: what the model is, and how well it performs.
 
 import { find, ignoreHeldEnter, make, makeProblem } from "./elements.js";
 import { capitalise, formatThreshold } from "./numbers.js";
 import { readModel, request } from "./service.js";
 
-// Not shares: shown as they are, not as a percentage.
+// Metrics that are not shares, so they are not shown as a percentage.
 const SCORES = ["mcc", "f1", "roc_auc", "average_precision", "brier_score"];
-// The figures that matter most, shown large.
+// The most important figures, shown large.
 const HEADLINES = ["recall", "fpr", "accuracy"];
-// In the order in which they are shown; plots that are not here come after them.
+// In the order in which they are shown, before any other plots.
 const PLOTS = {
   __proto__: null,
-  confusion_matrix: ["Confusion matrix", "which labels messages have, and which they were given"],
+  confusion_matrix: ["Confusion matrix", "the true labels of messages against the predicted ones"],
   threshold: ["Rates by threshold", "how much is caught and blocked if the threshold moves"],
   roc: ["ROC curve", "how much is caught against how much is blocked by mistake"],
-  precision_recall: ["Precision and recall", "how often a mark is right against how much is caught"],
+  precision_recall: ["Precision and recall", "how many marked messages are right against how much is caught"],
   score_distribution: ["Probabilities", "how many messages of each label get which probability"],
-  influential_features: ["Strongest features", "the pieces of text that weigh most"],
-  calibration: ["Calibration", "each probability against how often it turned out to be right"],
+  influential_features: ["Strongest features", "the pieces of text with the largest weights"],
+  calibration: ["Calibration", "each probability against how often it was right"],
 };
 
-/** Return what each metric is called, and what it means in a sentence. */
+/** Return the title of each metric, and its meaning in a sentence. */
 function describeMetrics({ positive, negative }) {
   return {
     __proto__: null,
@@ -40,11 +40,11 @@ function describeMetrics({ positive, negative }) {
     ],
     f1: [
       "F1 score",
-      `Precision and the share of ${positive} caught in one number: 1 is best, and both must be high for it.`,
+      `Precision and the share of ${positive} caught in one number: it is high only if both are, and 1 is best.`,
     ],
     mcc: [
       "Matthews correlation",
-      "How well the model's labels agree with the right ones: 1 is always, 0 no better than chance.",
+      "How well the model's labels agree with the right ones: 1 is perfect, 0 no better than chance.",
     ],
     roc_auc: [
       "Area under the ROC curve",
@@ -52,7 +52,7 @@ function describeMetrics({ positive, negative }) {
     ],
     average_precision: [
       "Average precision",
-      `How well the model puts ${positive} before ${negative}, over all thresholds: 1 is best.`,
+      `How well the model ranks ${positive} above ${negative}, over all thresholds: 1 is best.`,
     ],
     brier_score: [
       "Brier score",
@@ -61,7 +61,7 @@ function describeMetrics({ positive, negative }) {
   };
 }
 
-/** Return metrics under one name each: some go by the label, too. */
+/** Return the metrics with one name each: some are also named after a label. */
 function nameOnce(metrics, { positive, negative }) {
   const names = new Map([
     [`${positive}_caught`, "recall"],
@@ -77,7 +77,7 @@ function spell(name) {
   return name.replaceAll("_", " ");
 }
 
-/** Return what a digest is of, as in "MD5 of raw data" for raw_data_md5. */
+/** Return the name of a digest in words, as in "MD5 of raw data" for raw_data_md5. */
 function nameDigest(name) {
   const [, what, kind] = /^(.*)_(md5|sha256)$/.exec(name) ?? [];
   return kind ? `${{ md5: "MD5", sha256: "SHA-256" }[kind]} of ${spell(what)}` : spell(name);
@@ -94,7 +94,7 @@ function formatInterval(name, { low, high }) {
   return `${formatMetric(name, low)} to ${formatMetric(name, high)}`;
 }
 
-/** Return the figures that matter most, large. */
+/** Return the most important figures, large. */
 function makeHeadline({ test, train, intervals }, described) {
   const wanted = HEADLINES.filter((name) => test.get(name) != null);
   return make(
@@ -127,7 +127,7 @@ function describeCrossValidation(scores = {}) {
   return ` Cross-validation on the training messages: ${named.join(", ")} (mean and deviation over the folds).`;
 }
 
-/** Return a metric's row: what it means, on the test set with its interval, on the training set. */
+/** Return a metric's row: its meaning, its test value with interval, its training value. */
 function makeMetric(name, { test, train, intervals }, described) {
   const [title, meaning] = described[name] ?? [spell(name), ""];
   const head = make("th", { scope: "row" }, capitalise(title));
@@ -161,7 +161,7 @@ function makeMetrics(measured, described) {
   );
 }
 
-/** Return terms and what they are. */
+/** Return a list of terms with their values. */
 function makeTerms(terms) {
   return make(
     "dl",
@@ -175,7 +175,7 @@ function makeTerms(terms) {
   );
 }
 
-/** Show a plot in full size, until the reader closes it. */
+/** Show a plot in full size, until the user closes it. */
 function enlarge(title, picture) {
   const close = make("button", { type: "button" }, "Close");
   const heading = make("h2", { id: "enlarged" }, title);
@@ -194,16 +194,16 @@ function enlarge(title, picture) {
   dialog.showModal();
 }
 
-/** Return a plot; it is fetched, for an image's own request would not send the token. */
+/** Return a plot; it is fetched by script, since the request of an image would not send the token. */
 function makePlot(name) {
-  const [title, told] = PLOTS[name] ?? [spell(name), ""];
-  const alt = `Plot of the test set: ${title}${told && `, ${told}`}`;
+  const [title, meaning] = PLOTS[name] ?? [spell(name), ""];
+  const alt = `Plot of the test set: ${title}${meaning && `, ${meaning}`}`;
   const image = make("img", { className: "plot", alt });
   const button = make("button", { type: "button", className: "enlarge", title: "Show in full size" }, image);
   button.addEventListener("click", () => enlarge(title, image));
   const figure = make("figure", {}, button, make("figcaption", {}, make("strong", {}, title)));
-  if (told) figure.lastChild.append(`: ${told}`);
-  // Beside two of the others there is room for a tall one.
+  if (meaning) figure.lastChild.append(`: ${meaning}`);
+  // A tall plot takes the height of two others.
   image.addEventListener("load", () => {
     figure.classList.toggle("tall", image.naturalHeight > image.naturalWidth);
   });
@@ -219,18 +219,18 @@ function makeSection(name, ...children) {
   return make("section", { className: "card" }, make("h2", {}, name), ...children);
 }
 
-/** Return a time in the reader's own zone, or as it was sent if it is none. */
+/** Return a time in the user's time zone, or as it was sent if it is not valid. */
 function formatTime(sent) {
   const time = new Date(sent);
   if (Number.isNaN(time.valueOf())) return sent;
   return time.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
 }
 
-/** Return what shows how well the model does. */
+/** Return the sections with the metrics. */
 function makeMeasured({ metrics, intervals, labels }) {
   if (!metrics?.test) {
     const why =
-      "How well this model does is not known here: there are no metrics, or they belong to another model.";
+      "The metrics of this model are not known: there are none, or they belong to another model.";
     return [makeSection("Metrics", make("p", {}, why))];
   }
   const measured = {
@@ -240,8 +240,8 @@ function makeMeasured({ metrics, intervals, labels }) {
   };
   const described = describeMetrics(labels);
   const note =
-    "Test: messages that the model has not seen, none of them nearly the same as one it was trained on; " +
-    "below each figure is its 95% interval. Training: the messages that it was trained on.";
+    "Test: messages that the model has not seen, with no near-duplicate of a training message; " +
+    "each figure has its 95% interval. Training: the messages that the model was trained on.";
   return [
     makeHeadline(measured, described),
     makeSection(

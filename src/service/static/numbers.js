@@ -1,4 +1,4 @@
-// Numbers and words as a reader sees them.
+// Numbers and words as they are shown.
 
 const whole = new Intl.NumberFormat("en");
 const signed = new Intl.NumberFormat("en", {
@@ -7,7 +7,7 @@ const signed = new Intl.NumberFormat("en", {
   signDisplay: "exceptZero",
 });
 
-/** Return a count with its thousands apart. */
+/** Return a count with separated thousands. */
 export function formatCount(count) {
   return whole.format(count);
 }
@@ -34,12 +34,12 @@ export function formatContribution(contribution) {
   return signed.format(contribution).replace("-", "−");
 }
 
-/** Return words with a capital. */
+/** Return words that start with a capital. */
 export function capitalise(words) {
   return words[0].toUpperCase() + words.slice(1);
 }
 
-/** Return words with a capital and a full stop. */
+/** Return words that start with a capital and end with a full stop. */
 export function toSentence(words) {
   return capitalise(words) + (/[.!?]$/.test(words) ? "" : ".");
 }

@@ -1,4 +1,4 @@
-// What a description of an API (OpenAPI 3.1) says, in words and examples.
+// Turns a description of an API (OpenAPI 3.1) into words and examples.
 
 const LIMITS = [
   ["minLength", "maxLength", "characters"],
@@ -73,7 +73,7 @@ export function listFields(schema, api, before = "") {
   });
 }
 
-/** Return an example of what a schema describes. */
+/** Return an example that fits a schema. */
 export function makeExample(schema, api) {
   const [one = {}] = listKinds(schema, api);
   const given = [one.examples?.[0], one.example, one.default, one.const].find((e) => e !== undefined);
@@ -87,7 +87,7 @@ export function makeExample(schema, api) {
   return { string: "text", boolean: false }[one.type] ?? 0;
 }
 
-/** Return the operations of an API by their tags, in the order in which the tags are described. */
+/** Return the operations of an API grouped by tag, in the order of the tags. */
 export function groupOperations(api) {
   const groups = new Map((api.tags ?? []).map((tag) => [tag.name, { ...tag, operations: [] }]));
   for (const [path, methods] of Object.entries(api.paths)) {

@@ -1,21 +1,21 @@
-// The rows of a file: which can be scored, and what the service makes of them, batch by batch.
+// The rows of a file: which of them can be scored, and their results from the service, in batches.
 
 import { formatCount } from "./numbers.js";
 import { predict } from "./service.js";
 
 const encoder = new TextEncoder();
-// What is no white space to Python, which differs from JavaScript on a few characters.
+// What Python does not count as white space; JavaScript differs on a few characters.
 const VISIBLE = /[^\s\u001c-\u001f\u0085]|\ufeff/;
 const ENVELOPE = encoder.encode('{"texts":[]}').length;
-// The service may refuse texts that look sound here: too much in all, or one of them is at fault.
+// The service may refuse texts that pass here: they are too long together, or one is not valid.
 const REFUSALS = [413, 422];
 
-/** Tell whether there is nothing in a text but white space. */
+/** Return whether a text is empty or only white space. */
 export function isBlank(text) {
   return !VISIBLE.test(text);
 }
 
-/** Return how many characters a text has: those beyond 16 bits count once, as the service counts. */
+/** Return how many characters a text has; like the service, count those beyond 16 bits once. */
 export function countCharacters(text) {
   let count = text.length;
   for (let i = 0; i < text.length - 1; i++) {
@@ -26,8 +26,8 @@ export function countCharacters(text) {
 }
 
 /** Return why a record cannot be scored, or "". */
-function findFault(record, place, nColumns, limits) {
-  if (record.fault) return record.fault;
+function findReason(record, place, nColumns, limits) {
+  if (record.reason) return record.reason;
   if (record.fields.length === 0) return "empty line";
   if (record.fields.length !== nColumns) {
     return `wrong number of fields: ${record.fields.length}, expected ${nColumns}`;
@@ -40,17 +40,17 @@ function findFault(record, place, nColumns, limits) {
   return "";
 }
 
-/** Return a record's fields, one for each column, whatever it had. */
+/** Return a record's fields, fitted to the number of columns. */
 function fitFields(record, place, nColumns, separator) {
-  const { fields, fault } = record;
-  if (fault) return Array.from({ length: nColumns }, (_, i) => (i === place ? fields[0] : ""));
+  const { fields, reason } = record;
+  if (reason) return Array.from({ length: nColumns }, (_, i) => (i === place ? fields[0] : ""));
   if (fields.length > nColumns) {
     return [...fields.slice(0, nColumns - 1), fields.slice(nColumns - 1).join(separator)];
   }
   return [...fields, ...Array(nColumns - fields.length).fill("")];
 }
 
-/** Score rows that were refused together; one that is refused alone is not scored. */
+/** Score rows that were refused together, in halves; a row that is refused alone gets the reason. */
 async function scoreRefused(rows, error, options) {
   if (rows.length === 1) {
     rows[0].reason = error.detail;
@@ -89,13 +89,13 @@ async function scoreTexts(rows, options) {
 }
 
 /**
- * Yield the rows of a file, batch by batch, in their order; one request at a time.
+ * Yield the rows of a file in batches and in order, with one request at a time.
  *
- * @param {AsyncIterable} pieces - what `readRecords` yields, its header taken off
+ * @param {AsyncIterable} pieces - what `readRecords` yields, without the header
  * @param {object} table - `columns`, `place` of the text among them, `separator`, `limits`
  * @param {object} options - of each request
  * @yields {{rows: object[], bytes: number}} rows with `line`, `fields`, and `label`, `probability`
- *   and `version`, or a `reason` why they have none
+ *   and `version`, or the `reason` why they were not scored
  */
 export async function* scoreRecords(pieces, { columns, place, separator, limits }, options) {
   // The service counts after Unicode normalisation, which may lengthen a text.
@@ -103,7 +103,7 @@ export async function* scoreRecords(pieces, { columns, place, separator, limits 
   let rows = [];
   let size = ENVELOPE;
   let characters = 0;
-  // Bytes of the file that lie behind: of what is read together, as many parts as its records are.
+  // Bytes of the file that are done: within a piece, in proportion to its records.
   let behind = 0;
   let before = 0;
   const emit = async () => {
@@ -125,7 +125,7 @@ export async function* scoreRecords(pieces, { columns, place, separator, limits 
       const row = {
         line: record.line,
         fields: fitFields(record, place, columns.length, separator),
-        reason: findFault(record, place, columns.length, limits),
+        reason: findReason(record, place, columns.length, limits),
       };
       if (!row.reason) {
         row.json = JSON.stringify(row.fields[place]);

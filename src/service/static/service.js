@@ -1,14 +1,14 @@
-// Requests to the service: with the access token, again while it is busy, errors as sentences.
+// Requests to the service: they send the access token, and are repeated while the service is busy.
 
 import { find, make } from "./elements.js";
 import { toSentence } from "./numbers.js";
 
 export const ROOT = new URL("..", import.meta.url);
 const TOKEN = "access-token";
-// Seconds between attempts, unless the service names its own.
+// Seconds between attempts, unless the answer says how long to wait.
 const WAITS = [1, 2, 4, 8];
 const LONGEST_WAIT = 60;
-// What answers must have, by example.
+// Examples of the answers, to check which fields they have.
 const WORDS = [{ word: "", contribution: 0 }];
 const PREDICTIONS = {
   predictions: [{ label: "", probability: 0 }],
@@ -23,13 +23,13 @@ const MODEL = {
   plots: [""],
 };
 
-// The form that asks for the token, and what is settled by it.
+// The form that asks for the token, and the promise of its answer.
 let asked = null;
-// How many requests wait for it.
+// How many requests wait for the answer.
 let waiting = 0;
 let model = null;
 
-/** An answer that is an error, or none at all; `detail` is its reason, the message a sentence. */
+/** An error in an answer, or no answer; `detail` is the reason, the message a sentence. */
 export class Problem extends Error {
   constructor(detail, status = 0, errors = []) {
     super(toSentence(detail));
@@ -39,22 +39,22 @@ export class Problem extends Error {
   }
 }
 
-/** Return the problem that an answer holds. */
+/** Return the problem in an answer. */
 async function readProblem(response) {
   try {
     const { detail, title, errors } = await response.json();
-    const said = detail ?? title;
-    if (typeof said === "string" && said) {
-      return new Problem(said, response.status, Array.isArray(errors) ? errors : []);
+    const reason = detail ?? title;
+    if (typeof reason === "string" && reason) {
+      return new Problem(reason, response.status, Array.isArray(errors) ? errors : []);
     }
   } catch {
-    // Something between here and the service may answer in a form of its own.
+    // A proxy may answer in another format.
   }
   const { status, statusText } = response;
   return new Problem(`the service answered ${status} ${statusText}`.trim(), status);
 }
 
-/** Tell whether a value has the fields of an example, of the same types; of a list, each item. */
+/** Return whether a value has the fields of an example, with the same types; in lists, each item. */
 export function fits(value, example) {
   if (Array.isArray(example)) {
     return Array.isArray(value) && value.every((one) => fits(one, example[0]));
@@ -65,17 +65,17 @@ export function fits(value, example) {
 }
 
 /**
- * Return the JSON that an answer holds.
+ * Return the JSON in an answer.
  *
- * @throws {Problem} if it is none, or not as it should be
+ * @throws {Problem} if it is not JSON, or not valid
  */
-export async function readJson(response, isSound) {
+export async function readJson(response, isValid) {
   const answer = await response.json().catch(() => null);
-  if (isSound(answer)) return answer;
-  throw new Problem("the service's answer cannot be read: is another server in its place?");
+  if (isValid(answer)) return answer;
+  throw new Problem("the service's answer cannot be read: is another server running here?");
 }
 
-/** Wait some seconds, or until the signal is aborted, which throws. */
+/** Wait some seconds; throw if the signal is aborted. */
 function sleep(seconds, signal) {
   return new Promise((resolve, reject) => {
     const stop = () => {
@@ -90,7 +90,7 @@ function sleep(seconds, signal) {
   });
 }
 
-/** Return a promise that settles as another does, or is rejected once the signal is aborted. */
+/** Return a promise that settles like another, or is rejected if the signal is aborted. */
 function orAbort(promise, signal) {
   if (!signal) return promise;
   const stopped = new Promise((_, reject) => {
@@ -100,18 +100,18 @@ function orAbort(promise, signal) {
   return Promise.race([promise, stopped]);
 }
 
-/** Return the seconds that an answer asks to wait: a number of them, or a date. */
+/** Return the seconds that an answer asks to wait, given as a number or a date. */
 function readWait(response, otherwise) {
-  const said = response?.headers.get("Retry-After");
-  if (!said) return otherwise;
-  const seconds = /^\d+$/.test(said.trim()) ? Number(said) : (Date.parse(said) - Date.now()) / 1000;
+  const value = response?.headers.get("Retry-After");
+  if (!value) return otherwise;
+  const seconds = /^\d+$/.test(value.trim()) ? Number(value) : (Date.parse(value) - Date.now()) / 1000;
   return Number.isNaN(seconds) ? otherwise : Math.min(Math.max(seconds, 0), LONGEST_WAIT);
 }
 
 /**
- * Ask for the access token, and resolve once there is one other than that which was refused.
+ * Ask for the access token, and resolve once there is another than the refused one.
  *
- * However many requests wait for it, there is one question.
+ * All requests that wait for it share one form.
  */
 function askForToken(refused) {
   if (sessionStorage.getItem(TOKEN) !== refused) return Promise.resolve();
@@ -129,7 +129,7 @@ function askForToken(refused) {
   field.addEventListener("input", () => field.removeAttribute("aria-invalid"));
   const why = refused
     ? "The service refused this token. Check it and try again."
-    : "This service is not open to everyone. The token is kept until this tab is closed.";
+    : "This service needs an access token. The token is kept until this tab is closed.";
   const form = make(
     "form",
     { className: "card access", "aria-labelledby": "access-name" },
@@ -160,7 +160,7 @@ function askForToken(refused) {
   return answered;
 }
 
-/** Wait for another token; the question goes once no request waits for it any more. */
+/** Wait for another token; the form is removed when no request waits for it any more. */
 async function waitForToken(refused, signal) {
   waiting++;
   try {
@@ -172,7 +172,7 @@ async function waitForToken(refused, signal) {
   }
 }
 
-/** Send one request with the token there is; ask for another as long as it is refused. */
+/** Send one request with the stored token; ask for another as long as it is refused. */
 export async function send(path, options = {}) {
   const { signal } = options;
   for (;;) {
@@ -185,17 +185,17 @@ export async function send(path, options = {}) {
   }
 }
 
-/** Return a token in a form that a header can hold; one that has to be changed is refused. */
+/** Return a token in a form that a header can hold; the service refuses one that had to change. */
 function encodeToken(token) {
   return /^[\x20-\x7e]+$/.test(token) ? token : encodeURIComponent(token);
 }
 
 /**
- * Send a request, again while the service is busy or away, and return its answer.
+ * Send a request, repeat it while the service is busy or not reachable, and return its answer.
  *
  * @param {string} path - below the service's root
  * @param {object} options - `body` (sent as JSON, by POST), `signal`, `isRepeatable` (whether to
- *   send again what may have arrived), and `onWait`, which gets a sentence at each wait
+ *   repeat a request that may have arrived), and `onWait`, called with a sentence at each wait
  * @throws {Problem} if the answer is an error
  */
 export async function request(path, { body, signal, isRepeatable = true, onWait } = {}) {
@@ -223,16 +223,16 @@ export async function request(path, { body, signal, isRepeatable = true, onWait 
   }
 }
 
-/** Ask what the service says about its model. */
+/** Request the description of the model. */
 async function fetchModel(options) {
   const response = await request("v1/model", options);
   return readJson(response, (answer) => fits(answer, MODEL));
 }
 
-/** Return what the service says about its model; once known, not asked again unless told to. */
+/** Return the description of the model; it is requested only once, unless `again` is set. */
 export async function readModel({ again = false, ...options } = {}) {
   if (again) {
-    // Others wait for it only once it is there: this request may be cancelled.
+    // Stored only when complete: this request may be cancelled, and others must not wait for it.
     const found = await fetchModel(options);
     model = Promise.resolve(found);
     return found;
@@ -244,7 +244,7 @@ export async function readModel({ again = false, ...options } = {}) {
   return model;
 }
 
-/** Return the service's answer to so many messages, given as a body in JSON. */
+/** Return the predictions for a JSON body with `count` messages. */
 export async function predict(body, count, options) {
   const response = await request("v1/predict", { ...options, body });
   return readJson(

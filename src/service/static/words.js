@@ -1,14 +1,14 @@
-// A message with the words that matter marked, and lists of those that matter most.
+// A message with its influential words marked, and lists of the most influential ones.
 
 import { make } from "./elements.js";
 import { formatContribution } from "./numbers.js";
 
 const LISTED = 5;
-// A word with a smaller share of the largest contribution is not listed.
+// Words with a smaller share of the largest contribution are not listed.
 const LEAST_SHARE = 0.05;
 // Shares of the strongest word's contribution from which a word is marked, weakest mark first.
 const LEVELS = [0.1, 0.3, 0.6];
-// In a message of weak words alone, none is marked as strong.
+// In a message with only weak words, none is marked as strong.
 const LEAST_STRONGEST = 1;
 
 /** Return what each word contributes in total, as pairs. */
@@ -52,7 +52,7 @@ function makeList(sums, label, sign) {
   );
 }
 
-/** Return the message, each word that matters marked by its side and strength. */
+/** Return the message, with each influential word marked by its side and strength. */
 function makeText(words, labels) {
   const largest = Math.max(...words.map(({ contribution }) => Math.abs(contribution)));
   const strongest = Math.max(largest, LEAST_STRONGEST);
@@ -77,7 +77,7 @@ function makeText(words, labels) {
   return text;
 }
 
-/** Return what shows the words of a message; words are null if the model has no weights for them. */
+/** Return the marked message and its lists; words are null if the model has no weights for them. */
 export function makeWords(words, labels) {
   if (!words) {
     const why = "This kind of model cannot show which words matter.";
