@@ -1,4 +1,4 @@
-"""What programs may ask of the service."""
+"""The REST API: its routes, and what they share."""
 
 import asyncio
 import functools
@@ -50,9 +50,9 @@ from service.serving_model import ModelHolder, ServingModel
 from service.settings import Settings
 from text.normalise import count_normalised
 
-# What explaining a message costs, however short it is, in characters of a long one.
+# The least cost of explaining a message, as a number of characters.
 EXPLAIN_CHARACTERS = 500
-# Corrections that are being stored, or wait for a database which does not answer.
+# Corrections that are being stored, or wait for a database that does not answer.
 MAX_STORING = 20
 TOO_LONG_TOGETHER = (
     f"the texts have more than {REQUEST_CHARACTERS:,} characters together: "
@@ -62,12 +62,12 @@ LATER = "the feedback could not be stored: try again later"
 REFUSALS = describe_problems(400, 408, 413, 415, 422, 503)
 
 logger = logging.getLogger(__name__)
-# What the token guards, if there is one, and what is open to all.
+# Routes that need the token, if there is one, and routes that do not.
 guarded, unguarded = APIRouter(), APIRouter()
 
 
 class Service:
-    """What the requests of one process share.
+    """What all requests to one process share.
 
     Raises
     ------
@@ -79,9 +79,9 @@ class Service:
         self.settings = settings
         self.batcher = Batcher()
         self.scoring: asyncio.Task[None] | None = None
-        # A database that hangs must not take the threads which send pages.
+        # A database that hangs must not take the threads that send pages.
         self.storing, self.explaining = CapacityLimiter(4), CapacityLimiter(1)
-        self.measuring = CapacityLimiter(1)
+        self.sizing = CapacityLimiter(1)
         self.n_storing = 0
         self.explained_characters = 0
         self.models = ModelHolder(settings, lambda outcome: telemetry.RELOADS.labels(outcome).inc())
@@ -90,32 +90,32 @@ class Service:
             try:
                 self.feedback = open_store(settings.feedback_url)
             except StoreError as error:
-                # The service did not start without it; a process that starts later can score.
+                # At its start the service requires the store; a process started later does not.
                 logger.error("%s", error)
                 self.feedback = build_engine(settings.feedback_url)
 
     async def score(
         self, request: Request, texts: list[str], sizes: list[int]
     ) -> tuple[ServingModel, list[float], list[str]]:
-        """Return the model that scored messages, their probabilities and their labels.
+        """Score messages; return the model, their probabilities and their labels.
 
-        If the client of the request leaves, they are scored no further.
+        Scoring stops if the client disconnects.
 
         Parameters
         ----------
         request : Request
-            What they came with.
+            The request with the messages.
         texts : list of str
             The messages.
         sizes : list of int
-            What ``measure`` returned for them.
+            Their sizes from ``compute_sizes``.
 
         Raises
         ------
         OverloadError
-            If too many wait already.
+            If too many messages are waiting already.
         ClientLeftError
-            If the client left.
+            If the client disconnected.
         """
         model = self.models.current
         has_left = request.scope.get("has_left", never)
@@ -124,18 +124,18 @@ class Service:
         labels = [names.positive if p >= model.threshold else names.negative for p in found]
         return model, found, labels
 
-    async def measure(self, texts: list[str]) -> list[int]:
-        """Return what it costs to score each message, as ``count_characters`` does.
+    async def compute_sizes(self, texts: list[str]) -> list[int]:
+        """Return the characters of each message, as ``count_characters`` does.
 
         Raises
         ------
         HTTPException
-            If a message is too long, or they are together.
+            If a message is too long, or all of them together are.
         OverloadError
-            If they could not wait to be scored.
+            If too many messages are waiting already.
         """
         n_characters = sum(map(len, texts))
-        # Refused before anything is normalised, if their length says so.
+        # Checked before the texts are normalised, which takes time.
         if n_characters > REQUEST_CHARACTERS:
             raise HTTPException(413, TOO_LONG_TOGETHER)
         if all(map(str.isascii, texts)):
@@ -144,21 +144,21 @@ class Service:
             raise OverloadError
         if n_characters <= QUICK_CHARACTERS:
             return count_characters(texts)
-        return await to_thread.run_sync(count_characters, texts, limiter=self.measuring)
+        return await to_thread.run_sync(count_characters, texts, limiter=self.sizing)
 
     async def explain(
         self, request: Request, model: ServingModel, text: str, size: int
     ) -> list[Word] | None:
         """Return what each word of a message contributes; None if the model is not linear.
 
-        ``size`` is what ``measure`` returned for it.
+        ``size`` is the message's size from ``compute_sizes``.
 
         Raises
         ------
         OverloadError
-            If too many messages wait to be explained.
+            If too many messages are waiting to be explained.
         ClientLeftError
-            If the client left.
+            If the client disconnected.
         """
         with self.wait_to_explain(EXPLAIN_CHARACTERS + size):
             async with self.explaining:
@@ -168,7 +168,7 @@ class Service:
 
     @contextmanager
     def wait_to_explain(self, n_characters: int) -> Iterator[None]:
-        """Count what waits to be explained, or is."""
+        """Count the characters that are being explained or wait for it."""
         if self.explained_characters and (
             self.explained_characters + n_characters > REQUEST_CHARACTERS
         ):
@@ -180,7 +180,7 @@ class Service:
             self.explained_characters -= n_characters
 
     def record(self, texts: list[str], found: list[float], labels: list[str]) -> None:
-        """Count predictions, and log them with their messages if that is wanted."""
+        """Count predictions, and log them with their messages if the settings say so."""
         for text, probability, label in zip(texts, found, labels, strict=True):
             telemetry.PREDICTIONS.labels(label).inc()
             telemetry.SCORES.observe(probability)
@@ -189,12 +189,12 @@ class Service:
 
 
 def count_characters(texts: list[str]) -> list[int]:
-    """Return the characters of each message, as received or as normalised if those are more.
+    """Return the characters of each message, as received or normalised, whichever is more.
 
     Raises
     ------
     HTTPException
-        If a message has too many, or all of them together.
+        If a message has too many, or all of them together have.
     """
     left = REQUEST_CHARACTERS
     sizes = []
@@ -219,10 +219,10 @@ def count_characters(texts: list[str]) -> list[int]:
     response_model_exclude_unset=True,
 )
 async def predict(request: Request, messages: Messages) -> Predictions:
-    """Return the label and the probability of one message, or of each of many, in their order."""
+    """Return the label and the probability of one message, or of each of several, in order."""
     service: Service = request.app.state.service
     texts = messages.texts if isinstance(messages, ManyMessages) else [messages.text]
-    sizes = await service.measure(texts)
+    sizes = await service.compute_sizes(texts)
     model, found, labels = await service.score(request, texts, sizes)
     service.record(texts, found, labels)
     predictions = [
@@ -237,7 +237,7 @@ async def predict(request: Request, messages: Messages) -> Predictions:
 
 
 def list_words(model: ServingModel, text: str) -> list[Word] | None:
-    """Return what each word of a message contributes; None if the model cannot tell."""
+    """Return what each word of a message contributes; None if the model is not linear."""
     explanation = explain(model.pipeline, model.labels.positive, text)
     if explanation is None:
         return None
@@ -245,7 +245,7 @@ def list_words(model: ServingModel, text: str) -> list[Word] | None:
 
 
 def find_lineage(model: ServingModel, settings: Settings) -> Lineage:
-    """Return what dvc.lock knows of a model."""
+    """Return what dvc.lock records about a model."""
     return read_lineage(
         model.md5, settings.lock, settings.metrics, settings.intervals, settings.plots
     )
@@ -253,7 +253,7 @@ def find_lineage(model: ServingModel, settings: Settings) -> Lineage:
 
 @guarded.get("/v1/model", tags=["Model"], summary="Describe the model")
 def describe_model(request: Request) -> ModelCard:
-    """Return which model is served, what it was made from and how good it is."""
+    """Return which model is served, what it was made from, and its metrics."""
     service: Service = request.app.state.service
     model = service.models.current
     lineage = find_lineage(model, service.settings)
@@ -283,29 +283,30 @@ def describe_model(request: Request) -> ModelCard:
 def show_plot(request: Request, name: str) -> FileResponse:
     """Return one of the plots that `GET /v1/model` lists, as a PNG."""
     service: Service = request.app.state.service
-    # A listing, so that a name with dots or slashes leads nowhere.
+    # Only listed names are accepted, so a name with dots or slashes cannot leave the folder.
     if name not in find_lineage(service.models.current, service.settings).plots:
-        raise HTTPException(404, "there is no such plot: GET /v1/model lists them")
+        raise HTTPException(404, "this plot does not exist: GET /v1/model lists the plots")
     return FileResponse(service.settings.plots / f"{name}.png", media_type="image/png")
 
 
 @guarded.post(
     "/v1/feedback",
     tags=["Feedback"],
-    summary="Store the right label of a message",
+    summary="Store the correct label of a message",
     status_code=201,
     responses={**REFUSALS, **describe_problems(404)},
 )
-async def correct(request: Request, correction: Correction) -> Stored:
-    """Store a message and its right label; once reviewed, it is added to the training data."""
+async def store_feedback(request: Request, correction: Correction) -> Stored:
+    """Store a message and its correct label; after a review it is added to the training data."""
     service: Service = request.app.state.service
     if service.feedback is None:
-        raise HTTPException(404, "feedback is off: start the service with FEEDBACK_URL to take it")
+        raise HTTPException(404, "feedback is off: start the service with FEEDBACK_URL")
     names = service.models.current.labels
     if correction.label not in (names.negative, names.positive):
         raise refuse("label", f"must be {names.negative} or {names.positive}")
     texts = [correction.text]
-    model, found, labels = await service.score(request, texts, await service.measure(texts))
+    sizes = await service.compute_sizes(texts)
+    model, found, labels = await service.score(request, texts, sizes)
     predicted = Predicted(label=labels[0], probability=found[0], model_version=model.version)
     if service.n_storing >= MAX_STORING:
         raise HTTPException(503, LATER, {"Retry-After": "10"})
@@ -333,7 +334,7 @@ async def correct(request: Request, correction: Correction) -> Stored:
 
 
 def refuse(key: str, reason: str) -> RequestValidationError:
-    """Return the error of a request whose value of a key cannot be accepted."""
+    """Return the error for a request with an invalid value of a key."""
     return RequestValidationError([{"type": "value_error", "loc": ("body", key), "msg": reason}])
 
 
@@ -344,14 +345,14 @@ def refuse(key: str, reason: str) -> RequestValidationError:
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}},
 )
-def tell_metrics() -> Response:
+def show_metrics() -> Response:
     """Return counts and durations of requests, predictions and reloads."""
-    return Response(telemetry.describe(), media_type="text/plain; version=0.0.4")
+    return Response(telemetry.render_metrics(), media_type="text/plain; version=0.0.4")
 
 
 @unguarded.get("/healthz", tags=["Operations"], summary="Check that the process answers")
-async def tell_health() -> Health:
-    """Return that the process answers."""
+async def check_health() -> Health:
+    """Return `ok`: the process answers."""
     return Health()
 
 
@@ -361,8 +362,8 @@ async def tell_health() -> Health:
     summary="Check that messages can be scored",
     responses=describe_problems(503),
 )
-async def tell_readiness(request: Request) -> Readiness:
-    """Return that messages can be scored now, or 503."""
+async def check_readiness(request: Request) -> Readiness:
+    """Return `ready` if messages can be scored now, else status 503."""
     service: Service = request.app.state.service
     has_room = service.batcher.has_room(BATCH_TEXTS, BATCH_CHARACTERS)
     if not has_room or service.scoring is None or service.scoring.done():

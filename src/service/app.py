@@ -1,4 +1,4 @@
-"""The application: its parts put together, and what runs beside the requests."""
+"""The application: its routes, pages and middleware, and its background tasks."""
 
 import asyncio
 import functools
@@ -27,9 +27,9 @@ from service.settings import Settings
 STATIC = Path(__file__).with_name("static")
 PAGES = {"/": "index.html", "/model": "model.html", "/docs": "docs.html"}
 TAGS = [
-    {"name": "Predict", "description": "Which label a message has, and how sure the model is."},
+    {"name": "Predict", "description": "The label of a message, and how sure the model is."},
     {"name": "Model", "description": "Which model is served, and how good it is."},
-    {"name": "Feedback", "description": "Labels that people say are right, to learn from."},
+    {"name": "Feedback", "description": "Correct labels from users, to train on."},
     {"name": "Operations", "description": "For supervisors, load balancers and Prometheus."},
 ]
 DESCRIPTION = """Classifies messages with the model that the pipeline made.
@@ -38,7 +38,7 @@ Errors are problem details ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
 
 
 def leave_with_parent() -> None:
-    """Wait for the end of the supervisor, should there be one, and end this process."""
+    """End this process when its supervisor, if it has one, has ended."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -47,7 +47,7 @@ def leave_with_parent() -> None:
 
 @asynccontextmanager
 async def run_beside(app: FastAPI) -> AsyncIterator[None]:
-    """Load the model; score, and watch its file and SIGHUP, until the application ends."""
+    """Load the model; score, and reload it on SIGHUP or a new file, until the application ends."""
     service = app.state.service = Service(app.state.settings)
     loop = asyncio.get_running_loop()
     service.scoring = loop.create_task(service.batcher.run())
@@ -59,9 +59,9 @@ async def run_beside(app: FastAPI) -> AsyncIterator[None]:
         task.add_done_callback(tasks.discard)
 
     loop.add_signal_handler(signal.SIGHUP, reload)
-    # The supervisor holds it back until now.
+    # The supervisor has blocked the signal until now.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-    # Processes whose supervisor was killed would keep the port.
+    # A process whose supervisor was killed would keep the port.
     threading.Thread(target=leave_with_parent, daemon=True).start()
     yield
     loop.remove_signal_handler(signal.SIGHUP)
@@ -73,12 +73,12 @@ async def run_beside(app: FastAPI) -> AsyncIterator[None]:
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the application that serves the model which ``settings`` name.
+    """Return the application that serves the model in ``settings``.
 
     The model is loaded when the application starts, and whenever its file changes or the process
     gets SIGHUP.
     """
-    # A process that the supervisor started has no settings but these.
+    # A process that the supervisor started has not configured its log yet.
     configure_logging("serve", log_file=None)
     protocol.seconds = settings.seconds
     app = FastAPI(
@@ -91,7 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=run_beside,
     )
     app.state.settings = settings
-    # The gate asks for the token; here the description says so.
+    # The gate checks the token; this only adds it to the API's description.
     app.include_router(
         guarded,
         dependencies=[Security(HTTPBearer(auto_error=False))] if settings.token else [],
@@ -115,7 +115,7 @@ def create_app(settings: Settings) -> FastAPI:
 def make_page(address: str, name: str) -> Route:
     """Return the route of a page.
 
-    It is Starlette's, which takes no parameters: FastAPI makes one of every argument of a function.
+    It is a route of Starlette, since FastAPI makes a parameter of every argument of a function.
     """
 
     async def show(_: Request) -> FileResponse:
@@ -127,7 +127,7 @@ def make_page(address: str, name: str) -> Route:
 def describe_api(app: FastAPI, description: dict[str, Any]) -> dict[str, Any]:
     """Return OpenAPI's description, with the labels of the model that is served now.
 
-    FastAPI assumes that errors might be plain JSON, and describes errors that are never sent.
+    It removes what FastAPI adds wrongly: errors as plain JSON, and errors that are never sent.
     """
     for operation in [one for item in description["paths"].values() for one in item.values()]:
         for status, response in list(operation["responses"].items()):
@@ -149,7 +149,7 @@ def describe_api(app: FastAPI, description: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_schemas(node: object, schemas: dict[str, Any]) -> set[str]:
-    """Return the names of the schemas that a part of OpenAPI's description refers to."""
+    """Return the names of the schemas that a piece of OpenAPI's description refers to."""
     if isinstance(node, list):
         return set().union(*(find_schemas(child, schemas) for child in node))
     if not isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""Score the messages of many requests together: most of a small call's time is its overhead."""
+"""Score the messages of many requests together, since a call for one message is mostly overhead."""
 
 import asyncio
 from collections import deque
@@ -8,24 +8,24 @@ from dataclasses import dataclass, field
 from models.scoring import score_texts
 from service.serving_model import ServingModel
 
-# About 10 ms of ordinary work, and at most 70 ms if every word is an odd one.
+# About 10 ms of work for ordinary text, and at most 70 ms if no word was seen before.
 BATCH_TEXTS = 64
 BATCH_CHARACTERS = 8_000
-# A longer batch is scored in a thread, so that the process answers other requests meanwhile.
+# A longer batch is scored in a thread, so that the process can answer other requests meanwhile.
 QUICK_CHARACTERS = 4_000
-# Seconds to wait for company: with 32 clients it makes the batches three times as large.
+# Seconds to wait for more requests: with 32 clients this makes batches three times as large.
 MOMENT = 0.0005
-# A second's work, or three at worst. Whoever comes then is asked to come again.
+# A second of work, three at worst. Requests beyond that are refused, to be sent again later.
 MAX_WAITING = 5_000
 MAX_WAITING_CHARACTERS = 500_000
 
 
 class OverloadError(Exception):
-    """More messages wait than can be scored soon."""
+    """Too many messages are waiting to be scored."""
 
 
 class ClientLeftError(Exception):
-    """Nobody waits for the answer any more."""
+    """The client disconnected before its answer was ready."""
 
 
 @dataclass(eq=False)
@@ -35,9 +35,9 @@ class Job:
     Attributes
     ----------
     sizes : sequence of int
-        What each message costs, in characters.
+        The characters of each message.
     has_left : callable
-        Whether the client has gone away.
+        Returns whether the client disconnected.
     n_taken : int
         How many of the messages are scored or in a batch that is being scored.
     """
@@ -56,20 +56,20 @@ Part = tuple[Job, list[str]]
 
 
 def never() -> bool:
-    """Return that a client has not left, for callers that cannot know."""
+    """Return False: the default for a client whose connection is not watched."""
     return False
 
 
 def score_parts(batch: list[Part]) -> list[list[float] | Exception]:
-    """Return the probabilities of each part of a batch, or why there are none.
+    """Return the probabilities of each part of a batch, or its error.
 
-    If scoring them together fails, each is scored alone: an error is for its own request only.
+    If scoring them together fails, each is scored alone, so that only the request at fault fails.
     """
     model = batch[0][0].model
     texts = [text for _, part in batch for text in part]
     try:
         found = score_texts(model.pipeline, model.labels.positive, texts).tolist()
-    except Exception as error:  # noqa: BLE001  (it is for those who wait, not for the loop)
+    except Exception as error:  # noqa: BLE001  (for the requests; it must not end the loop)
         return [error] if len(batch) == 1 else [score_parts([one])[0] for one in batch]
     results = []
     for _, part in batch:
@@ -79,7 +79,7 @@ def score_parts(batch: list[Part]) -> list[list[float] | Exception]:
 
 
 class Batcher:
-    """Scores what waits, a batch at a time, in the order in which it came."""
+    """Scores waiting messages, one batch at a time, in the order of their requests."""
 
     def __init__(self) -> None:
         self.jobs: deque[Job] = deque()
@@ -88,7 +88,7 @@ class Batcher:
         self.wake = asyncio.Event()
 
     def has_room(self, n_texts: int, n_characters: int) -> bool:
-        """Return whether so much more may wait; a single request always may."""
+        """Return whether this much more may wait; if nothing is waiting, any request may."""
         return not self.waiting or (
             self.waiting + n_texts <= MAX_WAITING
             and self.waiting_characters + n_characters <= MAX_WAITING_CHARACTERS
@@ -106,9 +106,9 @@ class Batcher:
         Raises
         ------
         OverloadError
-            If too many messages would wait.
+            If too many messages would be waiting.
         ClientLeftError
-            If the client went away before all were scored.
+            If the client disconnected before all were scored.
         """
         if not self.has_room(len(texts), sum(sizes)):
             self.drop_unwanted()
@@ -122,24 +122,24 @@ class Batcher:
         return await job.done
 
     def drop(self, job: Job) -> None:
-        """Remove a job, should it have messages that wait."""
+        """Remove a job if it has messages waiting."""
         if job in self.jobs:
             self.jobs.remove(job)
             self.waiting -= len(job.texts) - job.n_taken
             self.waiting_characters -= sum(job.sizes[job.n_taken :])
 
     def drop_unwanted(self) -> None:
-        """Remove the jobs that nobody waits for."""
+        """Remove the jobs whose clients disconnected."""
         for job in [job for job in self.jobs if job.has_left() or job.done.done()]:
             self.drop(job)
             if not job.done.done():
                 job.done.set_exception(ClientLeftError())
 
     def take(self) -> tuple[list[Part], int]:
-        """Take the messages of a batch; return them and the number of their characters.
+        """Take the messages of the next batch; return them and the number of their characters.
 
-        They are parts of one job or several, all for one model. Each job in turn gives what fits,
-        so that a large one does not keep small ones waiting.
+        They come from one job or several, all for the same model. Each job in turn gives as many as
+        fit, so that a large job does not keep small ones waiting.
         """
         batch: list[Part] = []
         texts = characters = 0
@@ -164,7 +164,7 @@ class Batcher:
         return batch, characters
 
     def hand_out(self, batch: list[Part], results: list[list[float] | Exception]) -> None:
-        """Give the results of a batch to those who wait, once they have all of theirs."""
+        """Add the results of a batch to their jobs; a job with all its results is done."""
         for (job, _), result in zip(batch, results, strict=True):
             if isinstance(result, Exception):
                 self.drop(job)
@@ -176,14 +176,14 @@ class Batcher:
                 job.done.set_result(job.found)
 
     async def run(self) -> None:
-        """Score what comes, until cancelled."""
+        """Score messages as they arrive, until cancelled."""
         n_together = 1
         while True:
             await self.wake.wait()
             self.wake.clear()
             while self.jobs:
                 if n_together > 1:
-                    # Those who were answered together ask again together, or nearly so.
+                    # Clients that were answered together send their next requests together.
                     await asyncio.sleep(MOMENT)
                 self.drop_unwanted()
                 batch, characters = self.take()
@@ -195,5 +195,5 @@ class Batcher:
                 else:
                     results = score_parts(batch)
                 self.hand_out(batch, results)
-                # Requests that came meanwhile are read before the next batch is made.
+                # Let the loop read requests that arrived meanwhile.
                 await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""What stands before every request: token, limits, headers, counts."""
+"""Middleware for every request: host, token, limits, headers of the answer, metrics."""
 
 import asyncio
 import hmac
@@ -27,18 +27,18 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-# What the token guards, and no cache may keep.
+# Paths that need the token, and whose answers no cache may keep.
 PRIVATE = ("/v1/", "/metrics")
-# A body that is larger waits for its turn to be parsed.
+# Bodies larger than this are parsed one at a time.
 LARGE_BYTES = 50_000
-# Of all bodies that are being received; a body itself has a limit of its own.
+# The limit for all bodies that are being received; each body has its own limit, too.
 HELD_BYTES = 64_000_000
 
 logger = logging.getLogger(__name__)
 
 
 def read_host(header: str) -> str:
-    """Return the name in a header Host, without the port."""
+    """Return the name in a Host header, without the port."""
     return re.sub(r":\d*$", "", header.strip()).strip("[]").lower()
 
 
@@ -48,16 +48,16 @@ class Gate:
     Parameters
     ----------
     app : ASGI application
-        What answers a request that is let in.
+        Answers the requests that are accepted.
     token : str
-        What ``/v1/`` and ``/metrics`` want as bearer token; empty: nothing.
+        The bearer token for ``/v1/`` and ``/metrics``; empty: none is needed.
     seconds : float
         How long a body may take to arrive.
     hosts : frozenset of str
-        The names under which the service may be asked; empty: any. A page that has its own name
-        lead to this machine (DNS rebinding) could else ask in its user's place.
+        The host names that requests may use; empty: any. Otherwise a web page whose own name
+        resolves to this machine (DNS rebinding) could send requests on behalf of its visitor.
     bodies : frozenset of str
-        The addresses that take a body, in JSON, with POST.
+        The paths that accept a JSON body with POST.
     """
 
     def __init__(
@@ -98,12 +98,12 @@ class Gate:
             received += size
             self.held += size
             if self.held > HELD_BYTES:
-                crowded = "too much is being received: try again in a second"
+                crowded = "too much data is being received: try again in a second"
                 raise HTTPException(503, crowded, {"Retry-After": "1"})
             if received > BODY_BYTES:
                 raise HTTPException(413, f"the body has more than {BODY_BYTES:,} bytes")
             if received > LARGE_BYTES and not message.get("more_body"):
-                # It is parsed next, which takes up to 50 ms: others are answered in between.
+                # Parsing it takes up to 50 ms: let other requests be answered in between.
                 async with self.turn:
                     await asyncio.sleep(0)
             return message
@@ -116,7 +116,7 @@ class Gate:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                # Pages and their scripts are asked for anew, lest a browser mixes two versions.
+                # A browser must not mix pages and scripts of two versions.
                 is_private = scope["path"].startswith(PRIVATE)
                 headers.setdefault("Cache-Control", "no-store" if is_private else "no-cache")
             await send(message)
@@ -125,7 +125,7 @@ class Gate:
             refusal = self.refuse(scope)
             await (refusal or self.app)(scope, receive_limited, send_marked)
         except asyncio.CancelledError:
-            # uvicorn's, when the time for answering is over; it would log it as an error of ours.
+            # uvicorn cancels requests at the end of the grace period, and would log this as a bug.
             if has_begun:
                 raise
             stopping = ProblemResponse(503, "the service is stopping", headers={"Retry-After": "1"})
@@ -133,32 +133,33 @@ class Gate:
         except Exception:
             if has_begun:
                 raise
-            # uvicorn would answer without our headers, and end the connection.
+            # uvicorn would answer without our headers, and close the connection.
             logger.exception("a request failed")
-            failed = ProblemResponse(500, "the service failed: its log tells more")
+            failed = ProblemResponse(500, "the service failed: see its log")
             await failed(scope, receive_limited, send_marked)
         finally:
             self.held -= received
             route = getattr(scope.get("route"), "path", "") or "none"
-            # A method is any string at all, and each would be a series of its own.
+            # A method can be any string, and each would add a time series.
             method = scope["method"] if scope["method"] in ("GET", "HEAD", "POST") else "other"
             telemetry.REQUESTS.labels(method, route, status).inc()
             telemetry.LATENCY.labels(route).observe(time.perf_counter() - start)
 
     def refuse(self, scope: Scope) -> ProblemResponse | None:
-        """Return why a request is not let in, by its headers alone."""
+        """Return the answer to a request that its headers alone forbid, None if it is accepted."""
         headers = Headers(scope=scope)
         given = headers.getlist("host")
-        # HTTP/1.0, which some health checks of load balancers speak, has no such header.
+        # HTTP/1.0, which some load balancers use for health checks, has no Host header.
         if len(given) != 1 and (given or scope["http_version"] != "1.0"):
             return ProblemResponse(400, f"the request has {len(given)} Host headers: send one")
         if given and not (host := read_host(given[0])):
-            return ProblemResponse(400, "the header Host is empty: send the service's name")
+            return ProblemResponse(400, "the Host header is empty: send the service's name")
         if given and self.hosts and host not in self.hosts:
-            return ProblemResponse(421, f"the service is not {host!r}: see --allow-host")
+            detail = f"the host {host!r} is not allowed: start the service with --allow-host"
+            return ProblemResponse(421, detail)
         if self.token and scope["path"].startswith(PRIVATE):
             kind, _, token = headers.get("authorization", "").partition(" ")
-            # The bytes that were sent, compared in the same time whatever they are.
+            # The bytes as received, compared in constant time.
             fits = hmac.compare_digest(token.strip().encode("latin-1"), self.token.encode())
             if kind.lower() != "bearer" or not fits:
                 detail = "send the service's token, as in 'Authorization: Bearer TOKEN'"

@@ -1,4 +1,4 @@
-"""Tell what dvc.lock knows of a model: the data it was made from, and how good it was."""
+"""Read what dvc.lock records about a model: the data it was made from, and its metrics."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from core.params import read_sections
 
 @dataclass(frozen=True)
 class Lineage:
-    """Digests of the data that a model was made from, and its metrics; None where unknown."""
+    """Digests of the data that a model was made from, and its metrics; None if unknown."""
 
     training: dict[str, str] | None = None
     metrics: dict[str, Any] | None = None
@@ -21,12 +21,12 @@ class Lineage:
 
 
 def collect_digests(entries: list[dict]) -> dict[str, str]:
-    """Return path -> MD5 of a stage's dependencies or outputs in dvc.lock."""
+    """Return the MD5 by path of a stage's dependencies or outputs in dvc.lock."""
     return {entry["path"]: entry.get("md5", "") for entry in entries}
 
 
-def read_measured(path: Path, md5: str) -> dict[str, Any] | None:
-    """Return a JSON file, if it has this MD5."""
+def read_json(path: Path, md5: str) -> dict[str, Any] | None:
+    """Return the content of a JSON file, None unless it has this MD5."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -37,7 +37,7 @@ def read_measured(path: Path, md5: str) -> dict[str, Any] | None:
 
 
 def compute_folder_digest(folder: Path) -> str:
-    """Return what dvc.lock calls the MD5 of a folder: that of the list of its files, and '.dir'."""
+    """Return the MD5 of a folder as in dvc.lock: that of the list of its files, and '.dir'."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     listed = [
         {
@@ -51,7 +51,7 @@ def compute_folder_digest(folder: Path) -> str:
 
 
 def list_plots(folder: Path, md5: str) -> tuple[str, ...]:
-    """Return the names of the pictures in a folder, if that with all plots has this MD5."""
+    """Return the names of the images in a folder, if its parent, with all plots, has this MD5."""
     try:
         if compute_folder_digest(folder.parent) != md5:
             return ()
@@ -61,21 +61,20 @@ def list_plots(folder: Path, md5: str) -> tuple[str, ...]:
 
 
 def read_lineage(md5: str, lock: Path, metrics: Path, intervals: Path, plots: Path) -> Lineage:
-    """Return what is known of the model with this MD5.
+    """Return what dvc.lock records about a model.
 
-    Nothing is told of a model that dvc.lock does not name, and no figures are told that it does
-    not name as measured on this very model.
+    Digests, metrics and plots are returned only if dvc.lock ties them to this model file.
 
     Parameters
     ----------
     md5 : str
-        Of the model's file.
+        MD5 of the model file.
     lock : Path
-        dvc.lock; the paths in it are those of the pipeline.
+        dvc.lock, whose paths are those of the pipeline.
     metrics, intervals : Path
         JSON files that the evaluation wrote.
     plots : Path
-        Folder of its pictures, in that of all its plots.
+        Folder of its images, inside the folder of all plots.
     """
     try:
         stages = read_sections(lock)["stages"]
@@ -91,12 +90,12 @@ def read_lineage(md5: str, lock: Path, metrics: Path, intervals: Path, plots: Pa
     if md5 not in measured["deps"].values():
         return Lineage(training)
     outs = {Path(path).name: digest for path, digest in measured["outs"].items()}
-    found = read_measured(metrics, outs.get(metrics.name, ""))
+    found = read_json(metrics, outs.get(metrics.name, ""))
     if found is None:
         return Lineage(training)
     return Lineage(
         training,
         found,
-        read_measured(intervals, outs.get(intervals.name, "")),
+        read_json(intervals, outs.get(intervals.name, "")),
         list_plots(plots, outs.get(plots.parent.name, "")),
     )

@@ -11,41 +11,41 @@ from starlette.exceptions import HTTPException
 from service.batching import ClientLeftError, OverloadError
 
 MEDIA_TYPE = "application/problem+json"
-# More are of no use to anyone.
+# Enough to find the cause.
 MAX_ERRORS = 20
 MAX_POINTER = 200
-# Starlette's words tell no more than the status.
+# Starlette's own details only repeat the status.
 SENTENCES = {
-    "Not Found": "there is nothing at this address: /docs tells what there is",
-    "Method Not Allowed": "this address takes other methods: the header Allow names them",
+    "Not Found": "there is nothing at this address: see /docs for what there is",
+    "Method Not Allowed": "this address does not accept the method: the header Allow lists others",
 }
 
 
-class Fault(BaseModel):
-    """What is wrong with one part of a request."""
+class InvalidValue(BaseModel):
+    """One invalid value in a request."""
 
     pointer: str = Field(description="Where, as a JSON pointer (RFC 6901); empty: the whole body")
-    detail: str = Field(description="What is wrong there")
+    detail: str = Field(description="What is wrong with it")
 
 
 class Problem(BaseModel):
     """Problem details of an error, as in RFC 9457."""
 
-    type: str = Field(default="about:blank", description="The status says all there is to say")
+    type: str = Field(default="about:blank", description="Always this: see the status")
     title: str = Field(description="The status in words")
     status: int = Field(description="The HTTP status")
     detail: str = Field(description="What happened, and what to do")
-    errors: list[Fault] | None = Field(default=None, description="Each value that is wrong")
+    errors: list[InvalidValue] | None = Field(default=None, description="Each invalid value")
 
 
 def name_status(status: int) -> str:
-    """Return the phrase of a status in RFC 9110, which not every Python knows."""
+    """Return the phrase of a status in RFC 9110; older versions of Python have other phrases."""
     renamed = {413: "Content Too Large", 422: "Unprocessable Content"}
     return renamed.get(status) or HTTPStatus(status).phrase
 
 
 class ProblemResponse(JSONResponse):
-    """An answer that holds a problem."""
+    """An answer with problem details."""
 
     media_type = MEDIA_TYPE
 
@@ -53,7 +53,7 @@ class ProblemResponse(JSONResponse):
         self,
         status: int,
         detail: str,
-        errors: list[Fault] | None = None,
+        errors: list[InvalidValue] | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
         title = name_status(status)
@@ -62,7 +62,7 @@ class ProblemResponse(JSONResponse):
 
 
 def describe_problems(*statuses: int) -> dict[int | str, dict]:
-    """Return OpenAPI's description of the errors that a route may answer with."""
+    """Return OpenAPI's description of the errors that a route may return."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {
@@ -75,57 +75,57 @@ def describe_problems(*statuses: int) -> dict[int | str, dict]:
 
 
 def answer_http_exception(_: Request, error: Exception) -> ProblemResponse:
-    """Answer what Starlette, FastAPI or we raise."""
+    """Answer an error that Starlette, FastAPI or this service raised."""
     assert isinstance(error, HTTPException)
     detail = SENTENCES.get(error.detail, error.detail)
     if isinstance(error.__cause__, UnicodeDecodeError):
         detail = f"the body is not UTF-8: {error.__cause__.reason} at byte {error.__cause__.start}"
     elif isinstance(error.__cause__, RecursionError):
         detail = "the body is nested too deeply"
-    elif type(error.__cause__) is ValueError:  # Python's, of an integer with thousands of digits
-        detail = "the body holds a number that is too long"
+    elif type(error.__cause__) is ValueError:  # from int(), for thousands of digits
+        detail = "the body has a number with too many digits"
     return ProblemResponse(error.status_code, detail, headers=dict(error.headers or {}))
 
 
 def answer_invalid(_: Request, error: Exception) -> ProblemResponse:
-    """Answer a request that is not what the route takes; what was sent is not repeated."""
+    """Answer a request that is not valid for its route, without repeating what was sent."""
     assert isinstance(error, RequestValidationError)
     found = error.errors()
     if found[0]["type"] == "json_invalid":
         reason, place = found[0]["ctx"]["error"], found[0]["loc"][1]
         return ProblemResponse(400, f"the body is not JSON: {reason} at character {place}")
-    faults = [describe_fault(fault) for fault in found[:MAX_ERRORS]]
-    shown = "; ".join(f"{fault.pointer or 'the body'}: {fault.detail}" for fault in faults[:3])
+    errors = [convert_error(record) for record in found[:MAX_ERRORS]]
+    shown = "; ".join(f"{value.pointer or 'the body'}: {value.detail}" for value in errors[:3])
     rest = f"; and {len(found) - 3} more" if len(found) > 3 else ""
-    return ProblemResponse(422, shown + rest, faults)
+    return ProblemResponse(422, shown + rest, errors)
 
 
-def describe_fault(fault: dict) -> Fault:
+def convert_error(record: dict) -> InvalidValue:
     """Turn one of pydantic's error records into a JSON pointer and a sentence."""
-    place = fault["loc"][1:]
-    # Whether it was read as one message or as many is no part of the request.
-    is_key = len(place) == 1 and fault["type"] == "extra_forbidden"
+    place = record["loc"][1:]
+    # "one" and "many" are names of pydantic's alternatives, not keys of the request.
+    is_key = len(place) == 1 and record["type"] == "extra_forbidden"
     if place[:1] in (("one",), ("many",)) and not is_key:
         place = place[1:]
     escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in place)
     pointer = "".join(f"/{part}" for part in escaped)
-    reason = fault["msg"].removeprefix("Value error, ")
-    return Fault(pointer=pointer[:MAX_POINTER], detail=f"{reason[0].lower()}{reason[1:]}")
+    reason = record["msg"].removeprefix("Value error, ")
+    return InvalidValue(pointer=pointer[:MAX_POINTER], detail=f"{reason[0].lower()}{reason[1:]}")
 
 
 def answer_overloaded(_: Request, __: Exception) -> ProblemResponse:
-    """Ask to come again."""
-    detail = "too many messages wait to be scored: try again in a second"
+    """Answer a request that cannot be scored soon."""
+    detail = "too many messages are waiting to be scored: try again in a second"
     return ProblemResponse(503, detail, headers={"Retry-After": "1"})
 
 
 def answer_nobody(_: Request, __: Exception) -> Response:
-    """Return an answer that is not sent; its status is counted, and is the one nginx uses."""
+    """Return an answer that is never sent; its status, which nginx uses as well, is counted."""
     return Response(status_code=499)
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Answer every error of an application as a problem."""
+    """Make an application answer every error with problem details."""
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(RequestValidationError, answer_invalid)
     app.add_exception_handler(OverloadError, answer_overloaded)

@@ -1,4 +1,4 @@
-"""What the service takes and gives."""
+"""The bodies of requests and answers."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -16,11 +16,11 @@ from pydantic import Tag as Named
 
 from records.chunks import find_problem
 
-# Lengths of texts are limited both as received and once they are normalised (NFKC), which can make
-# 18 characters of one.
+# Limits apply to texts as received and after normalisation (NFKC), which can turn one character
+# into 18.
 TEXT_LENGTH = 10_000
 BATCH_SIZE = 1_000
-# Of all texts of a request: at worst 0.7 s of work, if every word is an odd one.
+# All texts of a request together: at worst 0.7 s of work, if no word was seen before.
 REQUEST_CHARACTERS = 100_000
 BODY_BYTES = 1_000_000
 # An error for each of 300,000 unknown keys would take seconds to make.
@@ -29,8 +29,8 @@ MAX_KEYS = 20
 
 def check_text(text: str) -> str:
     """Return a message that can be scored, or raise ``ValueError``."""
-    if fault := find_problem(text):
-        raise ValueError(f"cannot be scored: {fault}")
+    if reason := find_problem(text):
+        raise ValueError(f"cannot be scored: {reason}")
     return text
 
 
@@ -41,14 +41,14 @@ Text = Annotated[
     Field(
         description="A message as received",
         examples=["WINNER! Claim your prize now"],
-        # So that the description says it, too: not white space alone.
+        # Adds to the API's description that the text must not be blank.
         json_schema_extra={"pattern": r"\S"},
     ),
 ]
 
 
 class Strict(BaseModel):
-    """Base of what is taken: unknown keys are errors, and so are other types."""
+    """Base of the bodies of requests: unknown keys and other types are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -57,7 +57,7 @@ class Strict(BaseModel):
     def refuse_many_keys(cls, body: Any) -> Any:
         """Raise ``ValueError`` if there are far more keys than any request has."""
         if isinstance(body, dict) and len(body) > MAX_KEYS:
-            raise ValueError(f"has {len(body):,} keys: /docs tells which there are")
+            raise ValueError(f"has {len(body):,} keys: see /docs for those that exist")
         return body
 
 
@@ -65,7 +65,7 @@ class OneMessage(Strict):
     """One message."""
 
     text: Text
-    explain: bool = Field(default=False, description="Whether to tell what each word contributes")
+    explain: bool = Field(default=False, description="Whether to return each word's contribution")
 
 
 class ManyMessages(Strict):
@@ -75,7 +75,7 @@ class ManyMessages(Strict):
 
 
 def choose_kind(body: Any) -> str:
-    """Tell one message from many."""
+    """Return which of the two kinds of ``Messages`` a body is."""
     return "many" if isinstance(body, dict) and "texts" in body else "one"
 
 
@@ -88,17 +88,17 @@ Messages = Annotated[
 class Word(BaseModel):
     """A word of the normalised message, and what it adds to the score of the positive label."""
 
-    word: str = Field(description="As it stands in the normalised message")
-    contribution: float = Field(description="Log-odds; above 0 towards the positive label")
+    word: str = Field(description="As in the normalised message")
+    contribution: float = Field(description="In log-odds; above 0: towards the positive label")
 
 
 class Prediction(BaseModel):
-    """What the model makes of a message."""
+    """The model's prediction for a message."""
 
     label: str = Field(description="One of the model's two labels")
     probability: float = Field(description="Of the positive label", ge=0, le=1)
     words: list[Word] | None = Field(
-        default=None, description="Only if asked for, and null if the model is not linear"
+        default=None, description="Only if requested; null if the model is not linear"
     )
 
 
@@ -108,7 +108,7 @@ class Predictions(BaseModel):
     model_config = ConfigDict(protected_namespaces=())
 
     model_version: str = Field(description="Start of the SHA-256 of the model's file")
-    threshold: float = Field(description="Probability from which a message has the positive label")
+    threshold: float = Field(description="Probability from which on the label is positive")
     predictions: list[Prediction]
 
 
@@ -120,7 +120,7 @@ class LabelNames(BaseModel):
 
 
 class Limits(BaseModel):
-    """What a request may hold at most."""
+    """The limits of a request."""
 
     text_length: int = Field(default=TEXT_LENGTH, description="Characters of a message")
     batch_size: int = Field(default=BATCH_SIZE, description="Messages of a request")
@@ -141,28 +141,28 @@ class ModelCard(BaseModel):
     estimator: str
     loaded_at: datetime
     training: dict[str, str] | None = Field(
-        description="Digests of the data it was made from; null if dvc.lock does not know it"
+        description="Digests of its training data; null if dvc.lock does not name this model"
     )
     metrics: dict[str, dict[str, float]] | None = Field(
-        description="As measured on this very model; null if there are none"
+        description="Null unless dvc.lock ties them to this model"
     )
     intervals: dict[str, dict[str, dict[str, float]]] | None = Field(
         description="95% intervals of the metrics"
     )
     plots: list[str]
     limits: Limits
-    feedback: bool = Field(description="Whether POST /v1/feedback takes corrections")
+    feedback: bool = Field(description="Whether POST /v1/feedback accepts corrections")
 
 
 class Correction(Strict):
-    """A message, and the label that is right."""
+    """A message and its correct label."""
 
     text: Text
-    label: str = Field(min_length=1, max_length=200, description="The label that is right")
+    label: str = Field(min_length=1, max_length=200, description="The correct label")
 
 
 class Predicted(BaseModel):
-    """What the model makes of the message."""
+    """The model's prediction for the message."""
 
     model_config = ConfigDict(protected_namespaces=())
 
@@ -180,13 +180,13 @@ class Stored(BaseModel):
 
 
 class Health(BaseModel):
-    """That the process answers."""
+    """The state of a process that answers."""
 
     status: Literal["ok"] = "ok"
 
 
 class Readiness(BaseModel):
-    """That the process can score."""
+    """The state of a process that can score."""
 
     model_config = ConfigDict(protected_namespaces=())
 

@@ -1,4 +1,4 @@
-"""The model that a process serves: load it, watch its file, replace it when that changes."""
+"""The model that a process serves: load it, watch its file, reload it when the file changes."""
 
 import asyncio
 import gc
@@ -24,9 +24,9 @@ from records.schema import DataParams, Labels
 from service import telemetry
 from service.settings import Settings
 
-# A changed file is looked at twice a second: quick enough for people, and next to no work.
+# The file is checked twice a second, which is quick enough and costs almost nothing.
 POLL_SECONDS = 0.5
-# What could be served last, for processes that start when the newest model cannot.
+# The last model that could be served, for processes that start while the newest one cannot be.
 LAST_GOOD = "last_good.skops"
 LAST_POINT = "last_good.json"
 
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ServingModel:
-    """A loaded model, its file's content, and what answers tell of it."""
+    """A loaded model, the content of its file, and what answers say about it."""
 
     pipeline: Pipeline
     content: bytes = field(repr=False)
@@ -58,37 +58,37 @@ def load_serving_model(
     choose_point: Callable[[str], float],
     allow_changed_code: bool,
 ) -> ServingModel:
-    """Load the content of a model's file and try it on a message.
+    """Load a model from the content of its file, and try it on a message.
 
     Parameters
     ----------
     content : bytes
-        Of the file.
+        The content of the file.
     path : Path
         The file, for messages.
     labels : Labels
-        Which the model must have.
+        The labels that the model must have.
     choose_point : callable
         Returns the threshold for the SHA-256 of the file.
     allow_changed_code : bool
-        Whether a model that answers its self-test otherwise is served all the same.
+        Whether to serve a model that fails its self-test because the code has changed.
 
     Raises
     ------
     UserError
         If the file of the operating points cannot be read.
     UserError
-        If it is none of our models, has other labels, or was built with other code.
+        If it is not a model of this repository, has other labels, or was built with other code.
     """
     pipeline = parse_model(content, path)
     check_labels(pipeline, [labels.negative, labels.positive], path)
-    # The first message takes longer than others: NLTK is imported, patterns are compiled.
+    # The first message takes longest, since it imports NLTK and compiles patterns.
     try:
         score_texts(pipeline, labels.positive, [f"Is this the first message? {'①' * 40}"])
-    except Exception as error:  # a model of something else can fail anywhere in scikit-learn
+    except Exception as error:  # a model for other input can fail anywhere in scikit-learn
         raise UserError(
-            f"{path} cannot score a message ({type(error).__name__}): "
-            "take the model that 'dvc repro' or 'dvc pull' makes"
+            f"{path} cannot score a message ({type(error).__name__})",
+            "use a model from 'dvc repro' or 'dvc pull'",
         ) from error
     check_code(pipeline, path, allow_changed_code)
     sha256 = hashlib.sha256(content).hexdigest()
@@ -104,22 +104,22 @@ def load_serving_model(
 
 
 def keep_last_good(model: ServingModel, folder: Path) -> None:
-    """Write a model and its operating point where processes that start later find them."""
+    """Write a model and its operating point to the folder, for processes that start later."""
     point = {"labels": model.labels.model_dump(), "threshold": model.threshold}
     for name, content in ((LAST_GOOD, model.content), (LAST_POINT, json.dumps(point).encode())):
-        # A name of this process's own: others do the same at the same time.
+        # The name has the process's id, since other processes may write at the same time.
         temporary = folder / f"{name}.{os.getpid()}"
         temporary.write_bytes(content)
         temporary.replace(folder / name)
 
 
 def load_newest(settings: Settings) -> ServingModel:
-    """Load the model from what its file holds now, and keep that for processes that start later.
+    """Load the model from its file, and keep it for processes that start later.
 
     Raises
     ------
     UserError
-        If the model or the parameters are missing or not what they should be.
+        If the model or the parameters are missing or not valid.
     """
     content = read_model_file(settings.model)
     labels = read_params(settings.params, "data_validation", DataParams).labels
@@ -143,13 +143,13 @@ def load_newest(settings: Settings) -> ServingModel:
 
 
 def load_at_start(settings: Settings) -> ServingModel:
-    """Load the model, or else the one that was served before by another process of ours."""
+    """Load the model, or if that fails, the last one that another process of the service served."""
     try:
         return load_newest(settings)
     except (OSError, ValueError) as error:
         if not (settings.folder / LAST_POINT).is_file():
             raise
-        logger.error("%s; the model before it is served", error)
+        logger.error("%s; serving the previous model", error)
         point = json.loads((settings.folder / LAST_POINT).read_text(encoding="utf-8"))
         labels, path = Labels(**point["labels"]), settings.folder / LAST_GOOD
         return load_serving_model(
@@ -162,7 +162,7 @@ def load_at_start(settings: Settings) -> ServingModel:
 
 
 def read_signature(settings: Settings) -> tuple[int, ...]:
-    """Return what changes when a file of the model does, or () if one is missing."""
+    """Return a value that changes with the model's files, or () if one is missing."""
     files = [settings.model, settings.params]
     if settings.max_fpr is not None:
         files.append(settings.points)
@@ -180,43 +180,43 @@ class ModelHolder:
     ----------
     settings : Settings
         Where the model is.
-    tell : callable
-        Called with 'loaded' or 'failed' after each try to replace the model.
+    report : callable
+        Called with 'loaded' or 'failed' after each reload.
     """
 
-    def __init__(self, settings: Settings, tell: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, report: Callable[[str], None]) -> None:
         self.settings = settings
-        self.tell = tell
+        self.report = report
         self.signature = read_signature(settings)
         self.current = load_at_start(settings)
         self.lock = asyncio.Lock()
         self.folder_error = ""
-        # What is loaded stays, so the garbage collector, which core.startup switched off, need
-        # not look at it.
+        # Loaded objects stay, so the garbage collector, which core.startup switched off, can skip
+        # them.
         gc.freeze()
         gc.enable()
 
     async def reload(self) -> None:
-        """Replace the model by what its file holds now; keep it if that cannot be served.
+        """Replace the model with the one in its file; keep it if that one cannot be served.
 
-        Requests that are under way keep the model with which they began.
+        Requests in progress keep the model they started with.
         """
         async with self.lock:
             self.signature = read_signature(self.settings)
             try:
                 found = await asyncio.to_thread(load_newest, self.settings)
-            except Exception as error:  # noqa: BLE001  (whatever it is, the old model stays)
+            except Exception as error:  # noqa: BLE001  (whatever happens, the old model stays)
                 logger.error("%s; %s is still served", error, self.current.version)
-                self.tell("failed")
+                self.report("failed")
                 return
             logger.info("model %s replaces %s", found.version, self.current.version)
             self.current = found
-            self.tell("loaded")
+            self.report("loaded")
 
     def restore_folder(self) -> None:
-        """Make the private folder again if it was swept, as temporary folders are.
+        """Make the private folder again if it was deleted, as systems do with temporary files.
 
-        If it cannot be made, that is logged once, and tried again.
+        An error is logged once; the next call tries again.
         """
         try:
             telemetry.restore_files()
@@ -236,6 +236,6 @@ class ModelHolder:
             await asyncio.sleep(POLL_SECONDS)
             self.restore_folder()
             found = read_signature(self.settings)
-            # `dvc repro` removes the file before it makes another: then there is none to load.
+            # `dvc repro` removes the file before it makes a new one: then there is none to load.
             if found and found != self.signature:
                 await self.reload()

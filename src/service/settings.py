@@ -1,4 +1,4 @@
-"""What the service is told when it starts."""
+"""The settings of the service, from its command line and environment."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,29 +6,29 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the model and what is known of it stand, and what the service may do.
+    """Where the files of the model are, and what the service may do.
 
     Attributes
     ----------
     model, points, params, metrics, intervals, plots, lock : Path
-        The model, its operating points, the parameters, what the evaluation measured, and dvc.lock,
-        which tells whether these belong together.
+        The model, its operating points, the parameters, the results of the evaluation, and
+        dvc.lock, which records whether these belong together.
     folder : Path
-        Private and writable; holds the last model that could be loaded.
+        Private and writable, for the last model that could be loaded.
     threshold, max_fpr : float or None
-        The operating point, or the false-positive rate to find it for; else the parameters'.
+        The threshold, or the highest false-positive rate it may have; if neither, params.yaml's.
     token : str
-        What a client must send as bearer token; empty: nothing.
+        The bearer token that clients must send; empty: none is needed.
     feedback_url : str
-        SQLAlchemy URL of the database for feedback; empty: none is taken.
+        SQLAlchemy URL of the database for feedback; empty: feedback is off.
     allow_changed_code : bool
-        Whether a model that answers its self-test otherwise is served all the same.
+        Whether to serve a model that fails its self-test because the code has changed.
     logs_messages : bool
-        Whether the log may hold the messages that are scored.
+        Whether the log may contain the messages that are scored.
     seconds : float
         How long a client may take to send a request.
     hosts : frozenset of str
-        The names under which the service may be asked; empty: any.
+        The host names that requests may use; empty: any.
     """
 
     model: Path

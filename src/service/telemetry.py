@@ -1,4 +1,4 @@
-"""What Prometheus may know: requests, their times, labels and scores."""
+"""Metrics for Prometheus: requests and their durations, labels, scores, reloads."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ from prometheus_client import (
 from core.files import make_private_folder
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-# The files of each process that counts, and several times what each of them needs.
+# The files of each process, and their size, several times what they need.
 KINDS = ("counter", "histogram")
 FILE_BYTES = 1 << 17
 
@@ -25,19 +25,19 @@ losses = 0
 
 
 def name_files() -> str:
-    """Return what the names of this process's files end in, which no other's do."""
+    """Return the end of the names of this process's files, which no other process uses."""
     return f"{os.getpid()}-{losses}"
 
 
 def allocate(path: Path) -> None:
-    """Make a file that has its room on the disk: writing to it later cannot fail.
+    """Make a file with its space on the disk reserved, so that writing to it cannot fail.
 
-    It is mapped into memory, where a disk that is full would end the process.
+    The file is mapped into memory, where a full disk would kill the process.
 
     Raises
     ------
     OSError
-        If there is no room.
+        If the disk is full.
     """
     with path.open("ab") as file:
         if hasattr(os, "posix_fallocate"):
@@ -45,7 +45,7 @@ def allocate(path: Path) -> None:
 
 
 class AllocatedFile(values.MmapedDict):
-    """prometheus_client's file of counts, with its room on the disk."""
+    """prometheus_client's file of counts, with its space on the disk reserved."""
 
     def __init__(self, filename: str, read_mode: bool = False) -> None:
         if not read_mode:
@@ -57,7 +57,7 @@ if FOLDER in os.environ:
     values.MmapedDict = AllocatedFile  # type: ignore[misc]
     values.ValueClass = values.MultiProcessValue(name_files)
 
-# When a series began is of no use here, and doubles what is sent.
+# The start times of series are of no use here, and would double the output.
 disable_created_metrics()
 
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
@@ -71,13 +71,13 @@ PREDICTIONS = Counter("predictions_total", "Messages scored.", ["label"])
 SCORES = Histogram(
     "prediction_score", "Probability of the positive label, of each message.", buckets=TENTHS
 )
-RELOADS = Counter("model_reloads_total", "Tries to replace the model.", ["outcome"])
+RELOADS = Counter("model_reloads_total", "Reloads of the model.", ["outcome"])
 FEEDBACK = Counter("feedback_total", "Corrections stored.", ["label"])
-# The first one with labels makes the file of its kind: now, rather than within a request.
+# The first use of labels makes the file: now, rather than during a request.
 RELOADS.labels("loaded")
 
 
-def describe() -> bytes:
+def render_metrics() -> bytes:
     """Return the metrics of all processes of the service, in Prometheus's text format."""
     if FOLDER not in os.environ:
         return generate_latest()
@@ -87,7 +87,7 @@ def describe() -> bytes:
 
 
 def restore_files() -> None:
-    """Begin other files if those of this process were removed; its counts begin at 0 again.
+    """Start new files if those of this process were removed; its counts start at 0 again.
 
     Raises
     ------
@@ -106,8 +106,8 @@ def restore_files() -> None:
         for kind in KINDS:
             allocate(folder / f"{kind}_{name_files()}.db")
     except OSError:
-        # Counting goes on in the files that were removed.
+        # Counting continues in the removed files.
         losses -= 1
         raise
-    # Counting nothing opens the files.
+    # Adding 0 opens the files.
     RELOADS.labels("loaded").inc(0)

@@ -26,7 +26,7 @@ OPTIONS = [
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a small model and what the pipeline tells of it; leave it as it is."""
+    """Return a folder with a small model and the results of the pipeline; do not change it."""
     return make_folder(tmp_path_factory.mktemp("model"))
 
 
@@ -61,7 +61,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def open_page(context: BrowserContext) -> Iterator[Callable[..., Page]]:
     """Return a function that opens a page; no page may complain, or ask any other server.
 
-    The browser complains of answers that are errors: ``refusals`` tells how many to expect.
+    The browser logs answers that are errors: ``refusals`` is how many to expect.
     """
     complaints, foreign, expected = [], [], []
 

@@ -214,7 +214,7 @@ def test_an_entity_of_a_surrogate_fails_nobody(get):
 def test_a_text_costs_what_is_received_even_if_normalising_makes_less_of_it(model_folder, tmp_path):
     async def talk(client):
         service = client.app.state.service
-        sizes = await service.measure(["\xa0" * 9999 + "a"])
+        sizes = await service.compute_sizes(["\xa0" * 9999 + "a"])
         refused = await client.post("/v1/predict", json={"texts": ["\xa0" * 9999 + "a"] * 11})
         return sizes, refused
 
@@ -251,7 +251,7 @@ def test_too_many_messages_to_explain_are_refused(model_folder, tmp_path):
         return await client.post("/v1/predict", json={"text": SPAM, "explain": True})
 
     answer = ask(make_settings(model_folder, tmp_path), talk)
-    check_problem(answer, 503, "too many messages wait")
+    check_problem(answer, 503, "too many messages are waiting")
     assert answer.headers["retry-after"] == "1"
 
 
@@ -399,7 +399,7 @@ def test_the_documentation_needs_nothing_from_elsewhere(get):
 
 
 def test_what_is_not_there_is_a_problem(get):
-    check_problem(get("GET", "/nowhere"), 404, "/docs tells")
+    check_problem(get("GET", "/nowhere"), 404, "see /docs")
     answer = get("GET", "/v1/predict")
     check_problem(answer, 405, "Allow")
     assert answer.headers["allow"] == "POST"
@@ -415,10 +415,10 @@ def test_an_error_of_ours_is_a_problem_and_is_counted(model_folder, tmp_path, mo
         monkeypatch.undo()
         return failed, await client.post("/v1/predict", json={"text": HAM})
 
-    failed, mended = ask(make_settings(model_folder, tmp_path), talk)
-    check_problem(failed, 500, "its log tells more")
+    failed, repaired = ask(make_settings(model_folder, tmp_path), talk)
+    check_problem(failed, 500, "see its log")
     assert "marker" not in failed.text
-    assert mended.status_code == 200
+    assert repaired.status_code == 200
 
 
 def test_prometheus_gets_counts_of_requests_labels_and_scores(model_folder, tmp_path):

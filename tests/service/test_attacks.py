@@ -308,5 +308,5 @@ def test_many_bodies_that_are_held_at_once_are_refused(attacked_service, client)
         answer = http.client.HTTPResponse(answered[0])
         answer.begin()
         assert answer.status == 503
-        assert "too much is being received" in json.load(answer)["detail"]
+        assert "too much data is being received" in json.load(answer)["detail"]
     assert client.get(f"{attacked_service.url}/healthz").status_code == 200

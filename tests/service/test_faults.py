@@ -65,7 +65,7 @@ def impatient_service(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def guarded_service(tmp_path_factory):
-    """Return a service that wants a token, logs requests, and fails if it is told to."""
+    """Return a service that needs a token, logs requests, and fails on request."""
     folder = make_folder(tmp_path_factory.mktemp("guarded"))
     (folder / "serve.py").write_text(FAILING_SERVICE)
     with run_service(
@@ -199,7 +199,7 @@ def test_a_wrong_request_is_told_where_it_is_wrong(service, client, content, poi
         (b'{"text": "a"} b', "not JSON: Extra data at character 14"),
         (b'{"text": "a\x00b"}', "not JSON: Invalid control character"),
         (b'{"text": "a\xffb"}', "not UTF-8: invalid start byte at byte 11"),
-        (b'{"text": ' + b"9" * 5000 + b"}", "a number that is too long"),
+        (b'{"text": ' + b"9" * 5000 + b"}", "a number with too many digits"),
         (b"[" * 999_999, "nested too deeply"),
         (b'{"text":' * 100_000, "nested too deeply"),
     ],
@@ -490,7 +490,7 @@ def test_messages_and_the_token_are_not_logged(guarded_service, client):
     ask(401, json={"text": MARKER}, token="wrong" + MARKER)
     ask(413, json={"text": MARKER * 1_000_000})
     failed = ask(500, json={"text": f"fail {MARKER}"})
-    check_problem(failed, 500, "the service failed: its log tells more")
+    check_problem(failed, 500, "the service failed: see its log")
     ask(500, "/v1/feedback", json={"text": f"fail {MARKER}", "label": "ham"})
     log = guarded_service.read_log()
     # It was the log of these requests.

@@ -12,7 +12,7 @@ from schemathesis import GenerationMode
 from tests.support.running_service import make_folder, run_service
 
 HEADERS = {"Content-Type": "application/json"}
-# No shrinking: what is found is told as it is, and the time is known.
+# No shrinking: a failure is reported as it was found, and the time is known.
 QUICKLY = settings(
     derandomize=True,
     deadline=None,

@@ -1,4 +1,4 @@
-"""Tests of what is told of a model's origin."""
+"""Tests of what dvc.lock records about a model."""
 
 import pytest
 import yaml

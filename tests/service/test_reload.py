@@ -226,7 +226,7 @@ def test_a_new_model_is_taken_without_a_failed_request(reloading_service, model_
         card = client.get(f"{reloading_service.url}/v1/model").json()
         metrics = client.get(f"{reloading_service.url}/metrics").text
     assert card["version"] == served[-1]
-    # What dvc.lock tells is of another model.
+    # dvc.lock is about another model.
     assert card["metrics"] is None
     assert re.search(r'model_reloads_total\{outcome="loaded"\} [1-9]', metrics)
     assert re.search(r'model_reloads_total\{outcome="failed"\} [1-9]', metrics)

@@ -215,7 +215,7 @@ def test_a_process_that_comes_back_serves_the_last_good_model(busy_service):
             (busy_service.folder / "elsewhere").rename(busy_service.folder / "store")
             assert correct(connection) == 201
         assert busy_service.process.poll() is None
-        assert busy_service.read_log().count("the model before it is served") == 1
+        assert busy_service.read_log().count("serving the previous model") == 1
         assert "Traceback" not in busy_service.read_log()
     finally:
         params.write_bytes(said)

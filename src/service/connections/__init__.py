@@ -1,1 +1,1 @@
-"""Connections: clients that are slow, endless or gone, and a stop that loses no request."""
+"""Connections: limits for slow or endless clients, and a stop that loses no request."""

@@ -1,4 +1,4 @@
-"""Stop without losing a request: take what was sent already, refuse the rest from the start."""
+"""Stop without losing a request: answer what was already sent, refuse new connections."""
 
 import asyncio
 import ctypes
@@ -10,10 +10,10 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-# Linux's number of it, which Python does not name.
+# Linux's constant, which Python's socket module lacks.
 SO_ATTACH_FILTER = 26
-# Classic BPF: load the TCP flags, and drop a packet that has SYN without ACK, which asks for a
-# connection. Its sender tries again a second later, and is then refused or finds another process.
+# Classic BPF: load the TCP flags, and drop packets with SYN but no ACK, which open a connection.
+# The client tries again a second later, and is then refused or reaches another process.
 DROP_NEW_CONNECTIONS = b"".join(
     struct.pack("HBBI", *instruction)
     for instruction in (
@@ -24,20 +24,20 @@ DROP_NEW_CONNECTIONS = b"".join(
         (0x06, 0, 0, 0xFFFFFFFF),
     )
 )
-# How long connections that are about to be made, and requests about to be sent, are waited for.
+# How long to wait for connections that are being opened and requests that are being sent.
 LINGER_SECONDS = 0.3
 
 
 class State(ServerState):
-    """What the connections of a process share; they close after their answer if it is ending."""
+    """What the connections of a process share; if it is ending, they close after their answer."""
 
     is_ending = False
 
 
 def refuse_connections(listening: socket.socket) -> None:
-    """Let a listening socket take no new connections, but those that wait in its queue.
+    """Make a listening socket refuse new connections, but keep those in its queue.
 
-    Closing it would reset those. Without Linux nothing is done.
+    Closing it would reset those in the queue. On systems other than Linux this does nothing.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -48,14 +48,14 @@ def refuse_connections(listening: socket.socket) -> None:
 
 
 class DrainingServer(uvicorn.Server):
-    """uvicorn's server, which closes its socket only when no connection waits in its queue."""
+    """uvicorn's server, which closes its socket only when no connection is left in the queue."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.server_state: State = State()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer what was asked, then end."""
+        """Answer the requests that were sent, then stop."""
         self.server_state.is_ending = True
         for connection in self.server_state.connections:
             if isinstance(connection, HttpToolsProtocol) and connection.cycle is not None:

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, with an end to its patience."""
+"""uvicorn's HTTP protocol, with timeouts and limits for slow or endless clients."""
 
 import asyncio
 from typing import Any
@@ -10,9 +10,9 @@ from service.connections.draining import State
 from service.gate import HEADERS
 from service.problems import MEDIA_TYPE, ProblemResponse
 
-# More than any client sends that means well; the parser itself has no limit.
+# More than any well-behaved client sends; the parser itself has no limit.
 HEADER_BYTES = 65_536
-# What is parsed at a time: the limit is kept to within two of these.
+# Bytes to parse at a time: the limit may be exceeded by up to two of these.
 PIECE_BYTES = 1_024
 
 # How long a client may take to send the headers of a request; set before the service starts.
@@ -20,10 +20,10 @@ seconds = 10.0
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """Ends connections that only take up room, and tells what is wrong as a problem.
+    """Closes connections that send too slowly or without end, and answers with problem details.
 
-    uvicorn limits the time between two requests, but not that until the first one, nor that of a
-    request that never ends or has endless headers, nor that of an answer which nobody reads.
+    uvicorn limits the time between two requests, but not the time until the first one, nor that of
+    a request that never ends or has endless headers, nor that of an answer that is not read.
     """
 
     server_state: State
@@ -37,12 +37,12 @@ class PatientProtocol(HttpToolsProtocol):
     refusal: tuple[int, str] | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Begin to wait for the first request."""
+        """Start the timeout for the first request."""
         super().connection_made(transport)
         self.wait_for_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no longer."""
+        """Stop all timeouts."""
         self.stop_waiting()
         self.stop_unread()
         if self.running is not None:
@@ -50,13 +50,13 @@ class PatientProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        """Remember which request is answered: uvicorn tells the last alone that the client left."""
+        """Keep the request being answered: uvicorn marks only the last one as disconnected."""
         self.running = cycle
         cycle.scope["has_left"] = lambda: cycle.disconnected
         super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
-        """Limit the length of headers, and the time of what comes when nothing is awaited."""
+        """Limit the length of headers, and the time of data between requests."""
         for start in range(0, len(data), PIECE_BYTES):
             piece = data[start : start + PIECE_BYTES]
             if self.transport.is_closing() or self.refusal:
@@ -77,7 +77,7 @@ class PatientProtocol(HttpToolsProtocol):
             self.wait_for_headers()
 
     def feed(self, piece: bytes) -> None:
-        """Parse what came, which begins answers; what is not HTTP is refused."""
+        """Parse received bytes, which starts the answers; refuse what is not HTTP."""
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(piece)
@@ -87,10 +87,10 @@ class PatientProtocol(HttpToolsProtocol):
             self.refuse(400, "Invalid HTTP request received.")
 
     def stay_with_http(self, rest: bytes) -> None:
-        """Parse a request again without its wish for another protocol, as RFC 9110 7.8 allows.
+        """Parse a request again without its Upgrade header, which RFC 9110 7.8 allows to ignore.
 
-        The parser stops at such a request, and takes neither its body nor the requests after it
-        for what they are. ``rest`` is what came after its headers.
+        The parser stops at such a request, and would read neither its body nor the requests after
+        it. ``rest`` is what was received after its headers.
         """
         method = self.parser.get_method()
         if method == b"CONNECT":
@@ -108,23 +108,22 @@ class PatientProtocol(HttpToolsProtocol):
         self.feed(b"\r\n".join([*lines, b"", b""]) + rest)
 
     def pause_writing(self) -> None:
-        """Begin to wait for the client to read."""
+        """Start the timeout for the client to read its answer."""
         super().pause_writing()
         self.unread = self.loop.call_later(seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Wait no longer."""
+        """Stop the timeout for the client to read its answer."""
         super().resume_writing()
         self.stop_unread()
 
     def stop_unread(self) -> None:
-        """Stop the alarm of an answer that is not read."""
         if self.unread is not None:
             self.unread.cancel()
             self.unread = None
 
     def on_message_begin(self) -> None:
-        """Begin to wait for the headers of a request."""
+        """Start the timeout for the headers of a request."""
         super().on_message_begin()
         self.has_begun = self.is_new = True
         self.header_bytes = 0
@@ -132,12 +131,12 @@ class PatientProtocol(HttpToolsProtocol):
             self.wait_for_headers()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header, but no trailer: nobody reads those, and they have no end."""
+        """Keep a header, but ignore trailers: nothing reads them, and they have no limit."""
         if self.has_begun:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Wait no longer: the body has a limit of its own."""
+        """Stop the timeout: the body has its own."""
         if self.parser.should_upgrade():
             return
         self.stop_waiting()
@@ -147,22 +146,22 @@ class PatientProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
-        """End the body, unless the parser only stops at a wish for another protocol."""
+        """End the body, unless the parser has only stopped at an Upgrade header."""
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
     def wait_for_headers(self) -> None:
-        """Set the alarm."""
+        """Start the timeout."""
         self.waiting = self.loop.call_later(seconds, self.give_up)
 
     def stop_waiting(self) -> None:
-        """Stop the alarm."""
+        """Stop the timeout."""
         if self.waiting is not None:
             self.waiting.cancel()
             self.waiting = None
 
     def give_up(self) -> None:
-        """End the connection; who has begun to ask is told why."""
+        """Close the connection; if a request has begun, answer it with the reason first."""
         self.waiting = None
         if self.has_begun:
             self.refuse(408, f"the headers took longer than {seconds:g} seconds")
@@ -170,22 +169,22 @@ class PatientProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def shutdown(self) -> None:
-        """Close the connection, once what is being asked on it is answered."""
+        """Close the connection, but only after the request in progress is answered."""
         if not self.has_begun:
             super().shutdown()
 
     def on_response_complete(self) -> None:
-        """Begin the next answer: a problem, if the request after this one is refused."""
+        """Start the next answer, or send the refusal if the next request is refused."""
         is_last = not self.pipeline
         super().on_response_complete()
         if is_last and self.refusal:
             self.send_refusal()
 
     def refuse(self, status: int, detail: str) -> None:
-        """Answer past the application, which has not seen the request, and end the connection.
+        """Answer without the application, which has not seen the request, and close the connection.
 
-        Requests that came before on this connection are answered first, unless the last of them is
-        the one that is refused, for its body.
+        Earlier requests on this connection are answered first, unless the last of them is the one
+        that is refused, because of its body.
         """
         self.stop_waiting()
         self.refusal = status, detail
@@ -193,7 +192,7 @@ class PatientProtocol(HttpToolsProtocol):
             self.send_refusal()
 
     def send_refusal(self) -> None:
-        """Write the problem, and close."""
+        """Send the refusal, and close the connection."""
         if self.transport.is_closing() or self.refusal is None:
             return
         status, detail = self.refusal
