@@ -1,4 +1,4 @@
-# The service, with the model that the pipeline made: make repro, then docker build --tag messages .
+# The service with the pipeline's model: run make repro, then docker build --tag messages .
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /build
 COPY requirements-serve.txt ./
@@ -6,7 +6,7 @@ RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --require-hashes --requirement requirements-serve.txt
 
 FROM python:3.12-slim-bookworm
-# /feedback is where a volume with the database of corrections belongs.
+# Mount a volume for the database of corrections at /feedback.
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin service \
     && install --directory --owner=service /feedback
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1

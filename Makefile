@@ -4,15 +4,15 @@ PYTHON ?= python3
 VENV := .venv
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-# Everything that tools keep stays inside the checkout.
+# The caches of tools stay inside the checkout.
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export PRE_COMMIT_HOME ?= $(CURDIR)/.cache/pre-commit
 export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.cache/dvc
 
-# Commands get the variables of .env that the environment lacks, empty ones left out. While the
-# server of `make s3` runs, those that talk to the remote get its variables, whatever else is set.
+# Commands get the variables of .env, except empty ones and those that the environment already has.
+# While the server of `make s3` runs, commands that use the remote get its variables instead.
 SETTINGS := .env
 ifneq ($(and $(wildcard .s3/pid),$(filter push pull remote doctor release promote,$(MAKECMDGOALS))),)
 SETTINGS := .s3/env
@@ -25,13 +25,13 @@ $(foreach name,$(NAMES),$(if $(filter environment,$(origin $(name))),\
 endif
 -include $(SETTINGS)
 export $(foreach name,$(NAMES),$(if $(value $(name)),$(name)))
-# Servers that are not AWS's refuse checksums that they do not know; a dead one should fail soon.
+# Other servers than AWS's refuse checksums that they do not know; a dead server should fail soon.
 export AWS_REQUEST_CHECKSUM_CALCULATION ?= when_required
 export AWS_RESPONSE_CHECKSUM_VALIDATION ?= when_required
 export AWS_RETRY_MODE ?= standard
 export AWS_MAX_ATTEMPTS ?= 2
 
-# Before there is an environment, any Python will do.
+# For commands that also run before there is an environment.
 ANY_PYTHON := $(firstword $(wildcard $(VENV)/bin/python) $(PYTHON))
 PIP_INSTALL := $(VENV)/bin/python -m pip install --disable-pip-version-check --require-hashes
 SUMMARY := python src summary
@@ -64,7 +64,7 @@ pull: setup ## Fetch what the pipeline made from the remote
 s3: $(VENV)/.runtime $(VENV)/bin/rclone ## Start an S3 server on this machine for push and pull
 	@python src local_s3 start $(ARGS)
 
-s3-stop: ## Stop it; its objects stay
+s3-stop: ## Stop the S3 server; its objects stay
 	@$(ANY_PYTHON) src local_s3 stop
 
 remote: setup ## Create or check the bucket, as in make remote ARGS='--bucket s3://NAME/dvc'
@@ -83,9 +83,9 @@ lint: $(VENV)/.development ## Check style, format, types and the Dockerfile
 	@ruff format --check --quiet
 	@mypy --no-error-summary
 	@hadolint Dockerfile
-	@echo "lint: no complaint"
+	@echo "lint: no problems"
 
-format: $(VENV)/.development ## Mend style and format
+format: $(VENV)/.development ## Fix style and format
 	@ruff check --fix --quiet
 	@ruff format --quiet
 
@@ -105,17 +105,17 @@ study: setup ## Compare configurations by cross-validation, write reports/study.
 	@python src study --params params.yaml --train data/interim/train.parquet \
 		--output reports/study
 
-# The text goes through the environment as it is: neither make nor the shell looks into it.
+# The text is passed through the environment, so neither make nor the shell expands it.
 unexport TEXT
 predict: export MESSAGE = $(value TEXT)
-predict: setup ## Tell spam from ham, as in make predict TEXT='You won! Call now'
+predict: setup ## Classify a message, as in make predict TEXT='You won! Call now'
 	$(if $(value TEXT),,$(error name the text, as in "make predict TEXT='You won! Call now'"))
 	@python src predict -- "$$MESSAGE"
 
 serve: setup ## Serve the model on this machine, as in make serve ARGS='--port 8080 --workers 2'
 	@exec python src serve $(ARGS)
 
-screenshot: $(VENV)/.development ## Take README's picture of the web page anew
+screenshot: $(VENV)/.development ## Take README's picture of the web page again
 	@python docs/screenshot.py
 
 feedback: setup ## Review the corrections of users, as in make feedback ARGS=list
@@ -158,7 +158,7 @@ hooks: $(VENV)/.development ## Run lint before each commit
 clean: ## Remove the environment, caches and logs; outputs of the pipeline stay
 	@rm -rf $(VENV) .cache logs .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
-# There is no such file, so this is checked each time.
+# No file has this name, so this is checked each time.
 .repository:
 	@git rev-parse --git-dir >/dev/null 2>&1 || { \
 		echo "this folder is not a Git repository, and DVC needs one: git clone the repository," \
@@ -171,7 +171,7 @@ $(VENV)/bin/python:
 		{ echo "$$($(PYTHON) --version) is too old: install Python 3.11 or newer," \
 			"or name one, as in 'make PYTHON=python3.12 repro'" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || \
-		{ echo "$(PYTHON) lacks its venv module: install it" \
+		{ echo "$(PYTHON) has no venv module: install it" \
 			"(Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
 	@echo "making $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv --clear $(VENV)

@@ -2,7 +2,7 @@
 
 By hand: python docs/screenshot.py [--url http://127.0.0.1:8000]
 
-Without a URL it starts the service on the trained model for as long as it takes.
+Without a URL it starts the service with the trained model, and stops it at the end.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def wait_until_ready(url: str, process: subprocess.Popen) -> None:
     """Wait until a service answers, or raise ``OSError``."""
     for _ in range(10 * PATIENCE_SECONDS):
         if process.poll() is not None:
-            raise OSError("the service has ended: its log above tells why")
+            raise OSError("the service has ended: see its log above")
         try:
             with urllib.request.urlopen(f"{url}/readyz", timeout=PATIENCE_SECONDS):
                 return
@@ -79,7 +79,7 @@ def take_picture(url: str, path: Path) -> None:
     """
     chromium = shutil.which("chromium")
     if chromium is None:
-        raise FileNotFoundError("there is no chromium: install it (Debian: apt install chromium)")
+        raise FileNotFoundError("chromium is not installed (Debian: apt install chromium)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(
@@ -91,7 +91,7 @@ def take_picture(url: str, path: Path) -> None:
         page.goto(url)
         page.get_by_role("button", name=EXAMPLE).click()
         expect(page.get_by_role("meter")).to_be_visible()
-        # The picture is of the page, not of where its user is.
+        # The picture must not show the pointer, the focus or a scroll position.
         page.mouse.move(0, 0)
         page.evaluate("document.activeElement.blur()")
         page.evaluate("scrollTo(0, 0)")
@@ -104,7 +104,7 @@ def take_picture(url: str, path: Path) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Take the picture as ``argv`` says."""
     parser = argparse.ArgumentParser(description="Take the picture of the web page.")
-    parser.add_argument("--url", help="of a service that runs (one is started)")
+    parser.add_argument("--url", help="URL of a running service (default: start one)")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "web-page.png")
     args = parser.parse_args(argv)
     with nullcontext(args.url) if args.url else run_service() as url:

@@ -47,9 +47,7 @@ def test_an_old_python_is_refused_with_a_sentence(make, tmp_path, target):
 def test_a_python_without_venv_is_refused_with_a_sentence(make):
     run = make(NO_VENV, "repro")
     assert run.returncode != 0
-    assert (
-        "lacks its venv module: install it (Debian, Ubuntu: apt install python3-venv)" in run.stderr
-    )
+    assert "has no venv module: install it (Debian, Ubuntu: apt install python3-venv)" in run.stderr
 
 
 def test_a_missing_python_is_refused_with_a_sentence(make):
@@ -67,12 +65,12 @@ def test_help_lists_every_target(make):
 
 @pytest.fixture
 def show(tmp_path):
-    """Return a function that tells which AWS variables make passes to the commands of a target."""
+    """Return a function that returns the AWS variables that make passes to a target's commands."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
 
     def run(target, **environment):
-        # The target's own commands give way to one that prints.
+        # This rule replaces the target's own commands.
         (tmp_path / "print.mk").write_text(f"{target}: ; @env\n")
         command = ["make", "-f", "Makefile", "-f", "print.mk", "-o", ".venv/.runtime", target]
         own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
