@@ -1,4 +1,4 @@
-"""The corpus that the pipeline fetched, as it is: nothing checked, nothing dropped."""
+"""The corpus as the pipeline fetched it: nothing is checked, nothing is dropped."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ RAW = ROOT / "data" / "raw" / "messages.tsv"
 
 
 def require_corpus(path: Path) -> None:
-    """Leave with one sentence if the corpus has not been fetched."""
+    """Exit with one sentence if the corpus has not been fetched."""
     if not path.is_file():
         sys.exit(f"{path} does not exist: run 'make repro' first")
 

@@ -1,4 +1,4 @@
-"""Ask a service on this machine from many connections at once, and time its answers."""
+"""Send requests to a service on this machine over many connections, and time its answers."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ import httptools
 import numpy as np
 
 HOST = "127.0.0.1"
-# How long after its end a load waits for the last answers.
+# How long to wait for the last answers.
 GRACE_SECONDS = 30
 
 
@@ -23,29 +23,27 @@ def make_requests(path: str, bodies: list[dict]) -> list[bytes]:
 
 
 class Client(asyncio.Protocol):
-    """One connection that is kept, with one request under way at a time."""
+    """A connection that stays open, with one request at a time."""
 
     def __init__(self) -> None:
         self.answer: asyncio.Future[int] | None = None
 
     def connection_made(self, transport) -> None:
-        """Keep the transport."""
         self.transport = transport
         self.parser = httptools.HttpResponseParser(self)
 
     def data_received(self, data: bytes) -> None:
-        """Read a part of an answer."""
         self.parser.feed_data(data)
 
     def on_message_complete(self) -> None:
-        """Hand out the status of an answer."""
+        """Pass the status of an answer to the caller of ``ask``."""
         answer, self.answer = self.answer, None
         if answer is not None:
             answer.set_result(self.parser.get_status_code())
         self.parser = httptools.HttpResponseParser(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let the request under way fail."""
+        """Make the request in progress fail."""
         if self.answer is not None and not self.answer.done():
             self.answer.set_exception(exc or ConnectionResetError())
 
@@ -61,11 +59,11 @@ class Client(asyncio.Protocol):
 async def load(
     requests: list[bytes], port: int, connections: int, seconds: float, rate: float | None = None
 ) -> tuple[np.ndarray, int]:
-    """Ask from many connections at once; return the seconds of each answer and the failures.
+    """Send requests over many connections; return the seconds of each answer and the failures.
 
-    With a rate, in requests a second, each request has its time, and its seconds count from then
-    on, so that a service which falls behind is not spared (coordinated omission). A connection that
-    is lost, or that still waits 30 seconds after the end, is a failure.
+    With a rate, in requests a second, each request has a planned time from which its seconds are
+    counted, so that delays of a service that falls behind are included (coordinated omission). A
+    connection that is lost, or still waits 30 seconds after the end, counts as a failure.
     """
     loop = asyncio.get_running_loop()
     clients = [(await loop.create_connection(Client, HOST, port))[1] for _ in range(connections)]

@@ -2,11 +2,11 @@
 
 Run: python benchmarks/paper_protocol.py
 
-Training on 30% of the messages, drawn at random, and testing on the other 70%, duplicates kept.
-Near-duplicates then stand on both sides, so the figures are better than those of the pipeline's
-own split: they serve this comparison only. Features and classifier are those of params.yaml.
-Mean and standard deviation over ten seeds; SC is spam caught, BH ham blocked. Exit status 1 if the
-mean of Matthews correlation is below 0.95.
+It trains on 30% of the messages, drawn at random, and tests on the other 70%, with duplicates.
+Near-duplicates are then on both sides, so the figures are better than with the pipeline's own
+split: use them for this comparison only. Features and classifier are those of params.yaml. The
+table has mean and standard deviation over ten seeds; SC is spam caught, BH ham blocked. Exit status
+1 if the mean Matthews correlation is below 0.95.
 
 T. A. Almeida, J. M. Gómez Hidalgo, A. Yamakami. Contributions to the study of SMS spam filtering:
 new collection and results. DocEng 2011.
@@ -34,7 +34,7 @@ N_SEEDS = 10
 TRAIN_SHARE = 0.3
 LEAST_MCC = 0.95
 PAPER = "| Almeida et al. 2011, best of 13 (linear SVM) | 97.64 | 83.10 | 0.18 | | 0.893 |"
-# Name in evaluation.metrics, factor and decimals of the table's columns.
+# The table's columns: name in evaluation.metrics, factor, number of decimals.
 COLUMNS = {"accuracy": (100, 2), "recall": (100, 2), "fpr": (100, 2), "f1": (1, 3), "mcc": (1, 3)}
 
 
@@ -54,7 +54,7 @@ def measure(
 
 
 def main() -> None:
-    """Measure with each seed the model that the parameters describe."""
+    """Measure the model that the parameters describe, with each seed."""
     parser = argparse.ArgumentParser(description="Print a table of the paper's results and ours.")
     parser.add_argument("--params", type=Path, default=ROOT / "params.yaml")
     parser.add_argument("--corpus", type=Path, default=RAW)

@@ -2,12 +2,11 @@
 
 Run: python benchmarks/predict.py
 
-Runs ``python src predict --input FILE --output FILE`` on a CSV file as a process of its own,
-loading of libraries and model included: with one process on one core, and with two on two. The
-messages are those of benchmarks/preprocessing.py: drawn from the corpus, a share of their words
-swapped.
+Runs ``python src predict --input FILE --output FILE`` on a CSV file, with one process on one core
+and with two on two; the time includes loading libraries and model. The messages are those of
+benchmarks/preprocessing.py: drawn from the corpus, with a share of their words swapped.
 
-Messages per second of processor time tell more on a machine that does other things as well. Exit
+On a machine that is busy with other work, compare messages per second of processor time. Exit
 status 1 if one core scores fewer than 1,200 messages a second, two fewer than 1.8 times as many, or
 memory grows by more than a tenth from the small file to the large one.
 """
@@ -37,7 +36,7 @@ RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 @dataclass(frozen=True)
 class Run:
-    """What one run of the command took; the memory is that of its largest process."""
+    """Time and memory of one run of the command; the memory is that of its largest process."""
 
     n_jobs: int
     n_messages: int
@@ -47,7 +46,7 @@ class Run:
 
 
 def pin(n_cores: int) -> None:
-    """Keep this process to so many cores, where the system can."""
+    """Limit this process to some cores, if the system can."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:n_cores])
 
@@ -67,7 +66,7 @@ def measure(source: Path, n_messages: int, n_jobs: int) -> Run:
     seconds = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        sys.exit(f"'{' '.join(command)}' failed: logs/pipeline.log says why")
+        sys.exit(f"'{' '.join(command)}' failed: see logs/pipeline.log")
     return Run(
         n_jobs,
         n_messages,
@@ -94,7 +93,7 @@ def tabulate(runs: list[Run]) -> str:
 
 
 def main() -> None:
-    """Measure on as many messages as the arguments say."""
+    """Measure on the number of messages that the arguments give."""
     parser = argparse.ArgumentParser(description="Print messages scored per second, and memory.")
     parser.add_argument("--corpus", type=Path, default=RAW)
     parser.add_argument("--messages", type=int, default=1_000_000)

@@ -3,13 +3,13 @@
 Run: python benchmarks/preprocessing.py
 
 Ours is what the stage does: normalising, exact duplicates, tokens, near-duplicate groups, with
-the parameters of params.yaml, in one process, nothing remembered from before. Ordinary is
-``transform_text`` of benchmarks/tutorial, which reads the stop words anew for every token, as
-beginners' tutorials do; it is so slow that a sample of the same messages has to do. It finds no
-duplicates. nltk_stand_in.py says what stands in for the data that NLTK would download, and why its
-version matters.
+the parameters of params.yaml, in one process, with empty caches. Ordinary is ``transform_text`` of
+benchmarks/tutorial, which reads the stop words again for every token, as beginners' tutorials do.
+It is so slow that it gets only a sample of the messages, and it does not look for duplicates.
+nltk_stand_in.py explains what replaces the data that NLTK would download, and why NLTK's version
+matters.
 
-The messages are those of the corpus, drawn at random, a fifth of their words (one at least)
+The messages are drawn from the corpus at random, with a fifth of their words, at least one,
 replaced by words of other messages. Exit status 1 if ours is not at least 60 times as fast.
 """
 
@@ -43,7 +43,7 @@ LEAST_RATIO = 60
 
 
 def swap_words(labels: list[str], texts: list[str], n: int) -> pd.DataFrame:
-    """Return ``n`` messages drawn at random, a share of their words swapped for other ones."""
+    """Return ``n`` messages drawn at random, with a share of their words swapped."""
     rng = random.Random(SEED)
     split = [text.split() for text in texts]
     rows = []
@@ -57,7 +57,7 @@ def swap_words(labels: list[str], texts: list[str], n: int) -> pd.DataFrame:
 
 
 def measure(function: Callable[[], object], repeats: int) -> list[float]:
-    """Return the seconds of each call, nothing remembered from the one before."""
+    """Return the seconds of each call, with empty caches."""
     seconds = []
     for _ in range(repeats):
         build_tokeniser.cache_clear()
@@ -68,12 +68,12 @@ def measure(function: Callable[[], object], repeats: int) -> list[float]:
 
 
 def main() -> None:
-    """Measure both on the messages that the arguments say."""
+    """Measure both on the number of messages that the arguments give."""
     parser = argparse.ArgumentParser(description="Print messages preprocessed per second.")
     parser.add_argument("--params", type=Path, default=ROOT / "params.yaml")
     parser.add_argument("--corpus", type=Path, default=RAW)
     parser.add_argument("--messages", type=int, default=50_000, help="for ours")
-    parser.add_argument("--sample", type=int, default=400, help="of these, for the ordinary way")
+    parser.add_argument("--sample", type=int, default=400, help="of these, for ordinary")
     args = parser.parse_args()
     params = read_params(args.params, "preprocessing", PreprocessingParams)
     df = swap_words(*read_corpus(args.corpus), args.messages).assign(added=False)
@@ -98,7 +98,7 @@ def main() -> None:
     ratio = len(df) / min(seconds["ours"]) * min(seconds["ordinary"]) / len(sample)
     print(f"\nours is {ratio:.0f} times as fast")
     if ratio < LEAST_RATIO:
-        sys.exit(f"ours is only {ratio:.1f} times as fast as the ordinary way, not {LEAST_RATIO}")
+        sys.exit(f"ours is only {ratio:.1f} times as fast as ordinary, not {LEAST_RATIO}")
 
 
 if __name__ == "__main__":

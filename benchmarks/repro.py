@@ -2,13 +2,13 @@
 
 Run: python benchmarks/repro.py
 
-1. From nothing: ``dvc repro`` of this repository and of benchmarks/tutorial, by turns, each in a
+1. From nothing: ``dvc repro`` of this repository and of benchmarks/tutorial, in turn, each in a
    temporary Git repository with no output, dvc.lock or DVC cache. Both read the raw file that
-   this checkout has fetched, so fetching is no part of it. nltk_stand_in.py says what stands in
-   for the data that the tutorial would download, and why NLTK's version matters. Exit status 1 if
+   this checkout has fetched, so fetching is not included. nltk_stand_in.py explains what replaces
+   the data that the tutorial would download, and why NLTK's version matters. Exit status 1 if
    ours takes more than a third.
-2. Nothing to do: ``dvc repro`` again, against the same of six trivial stages, which is DVC's own
-   floor. Exit status 1 if ours takes 0.3 s longer, or more.
+2. Nothing to do: ``dvc repro`` again, compared with that of six trivial stages, which shows the
+   time that DVC itself needs. Exit status 1 if ours takes more than 0.3 s longer.
 """
 
 import argparse
@@ -37,7 +37,7 @@ FLOOR_STAGES = 6
 
 
 def run(command: list[str], folder: Path) -> str:
-    """Run a command in ``folder``, untouched by the user's own settings of DVC and Git.
+    """Run a command in ``folder``, without the user's own settings of DVC and Git.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def time_repro(folder: Path) -> float:
 
 
 def commit(folder: Path) -> None:
-    """Make ``folder`` a Git and DVC repository, all its files committed."""
+    """Make ``folder`` a Git and DVC repository with all its files committed."""
     run(["git", "init", "--quiet"], folder)
     if not (folder / ".dvc").exists():
         run(["dvc", "init", "--quiet"], folder)
@@ -84,14 +84,14 @@ def commit(folder: Path) -> None:
 
 
 def forget_runs(folder: Path) -> None:
-    """Remove outputs, dvc.lock and all that DVC remembers: whatever is not committed."""
+    """Remove outputs, dvc.lock and DVC's caches: everything that is not committed."""
     run(["git", "checkout", "--quiet", "."], folder)
     run(["git", "clean", "--quiet", "-ffdx"], folder)
     shutil.rmtree(f"{folder}.site", ignore_errors=True)
 
 
 def copy_ours(folder: Path, corpus: Path) -> None:
-    """Copy what Git tracks, results excepted, and have it read the file fetched before."""
+    """Copy the files that Git tracks, except results, and name the fetched file as the source."""
     tracked = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True)
     for name in filter(None, tracked.split("\0")):
         if (ROOT / name).is_file() and name != "dvc.lock" and not name.startswith("reports/"):
@@ -105,7 +105,7 @@ def copy_ours(folder: Path, corpus: Path) -> None:
 
 
 def copy_tutorial(folder: Path, corpus: Path) -> None:
-    """Copy the ordinary pipeline, the fetched file beside it."""
+    """Copy the ordinary pipeline, with the fetched file beside it."""
     compiled = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "benchmarks" / "tutorial", folder, ignore=compiled)
     shutil.copy(corpus, folder / "messages.tsv")
@@ -114,7 +114,7 @@ def copy_tutorial(folder: Path, corpus: Path) -> None:
 
 
 def make_floor(folder: Path) -> None:
-    """Make a pipeline of trivial stages, each of which reads what the one before wrote."""
+    """Make a pipeline of trivial stages, each of which reads the output of the previous one."""
     folder.mkdir()
     (folder / "0.txt").touch()
     stages = {
@@ -130,7 +130,7 @@ def make_floor(folder: Path) -> None:
 
 
 def main() -> None:
-    """Measure both comparisons, print them, and judge."""
+    """Measure both comparisons, print them, and check the limits."""
     parser = argparse.ArgumentParser(description="Print the seconds that dvc repro takes.")
     parser.add_argument("--corpus", type=Path, default=RAW)
     parser.add_argument("--rounds", type=int, default=3, help="of running everything")

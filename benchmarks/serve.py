@@ -2,9 +2,10 @@
 
 By hand: python benchmarks/serve.py [--seconds 60] [--connections 32] [--workers 2]
 
-Starts the service on the trained model and asks from this process, which needs a part of the same
-processors: 60 seconds as fast as it goes, one message a request, then 60 seconds at half that rate.
-Exits with 1 if a request fails, or if at half the load one in a hundred takes 20 ms or more.
+Starts the service with the trained model and sends requests from this process, which shares its
+processors: for 60 seconds as fast as possible, one message a request, then for 60 seconds at half
+that rate. Exit status 1 if a request fails, or if at half the load one in a hundred takes 20 ms or
+more.
 """
 
 import argparse
@@ -27,12 +28,12 @@ PORT = 8765
 
 
 def wait_until_ready(service: subprocess.Popen[str], n_workers: int) -> None:
-    """Wait until each process of the service says that it serves.
+    """Wait until each process of the service has started.
 
     Raises
     ------
     OSError
-        If the service ends before.
+        If the service ends before that.
     """
     assert service.stderr is not None
     log = []

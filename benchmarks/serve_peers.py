@@ -3,14 +3,14 @@
 Run: python benchmarks/serve_peers.py [--seconds 20] [--rounds 3] [--connections 32] [--workers 1]
 
 The peers are in benchmarks/serve_peers: a plain FastAPI endpoint that calls the model for each
-request, LitServe and BentoML with batches of up to 64 messages. They are installed in an
-environment of their own, .cache/peers, of half a gigabyte. Each server runs alone, one after the
-other and the other way round in every second round, on the messages of the corpus, one a request.
-The client needs a part of the same processors. LitServe has a process for HTTP beside each that
-scores. CPU time is that of all processes of a server.
+request, LitServe and BentoML with batches of up to 64 messages. They are installed in a separate
+environment, .cache/peers, of half a gigabyte. The servers run one after the other, in reverse order
+in every second round, and get the messages of the corpus, one a request. The client shares their
+processors. LitServe has an extra process for HTTP for each process that scores. CPU time is that of
+all processes of a server.
 
-Exit status 1 if the service fails a request, or is not ahead of every peer in requests a second and
-in p99, by the median of the rounds.
+Exit status 1 if the service fails a request, or is not better than every peer in requests a second
+and in p99, by the median of the rounds.
 """
 
 import argparse
@@ -55,7 +55,7 @@ STOP_SECONDS = 5
 
 @dataclass(frozen=True)
 class Server:
-    """How to start a server, and how to ask it; the arguments are of Python."""
+    """How to start a server with Python's arguments, and how to send it a request."""
 
     name: str
     arguments: str
@@ -65,13 +65,13 @@ class Server:
     takes_lists: bool = False
 
     def make_body(self, text: str) -> dict[str, str | list[str]]:
-        """Return what asks for a message's label."""
+        """Return the body of a request for a message's label."""
         return {"text": [text] if self.takes_lists else text}
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What a load found of a server."""
+    """The results of a load on a server."""
 
     rate: float
     p50_ms: float
@@ -89,7 +89,7 @@ def name_pinned(name: str) -> str:
 
 
 def list_servers(workers: int) -> list[Server]:
-    """Return the service and, after it, its peers; ``{port}`` stands for what is not known yet."""
+    """Return the service and its peers; ``{port}`` is replaced when a server is started."""
     return [
         Server(
             "this service",
@@ -112,7 +112,7 @@ def list_servers(workers: int) -> list[Server]:
 
 
 def install_peers() -> None:
-    """Make the environment of the peers, unless it is there with the same versions."""
+    """Make the environment of the peers, unless it exists with the same versions."""
     stamp = ENVIRONMENT / "requirements.txt"
     if stamp.is_file() and stamp.read_bytes() == REQUIREMENTS.read_bytes():
         return
@@ -121,7 +121,7 @@ def install_peers() -> None:
     pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "-qq"]
     run = subprocess.run([*pip, "--require-hashes", "--requirement", str(REQUIREMENTS)])
     if run.returncode:
-        sys.exit("the peers could not be installed: pip says why above")
+        sys.exit("the peers could not be installed: see pip's message above")
     shutil.copy(REQUIREMENTS, stamp)
 
 
@@ -132,13 +132,13 @@ def find_free_port() -> int:
 
 
 def list_processes(process: subprocess.Popen) -> list[psutil.Process]:
-    """Return a process that runs and all that it has started."""
+    """Return a running process and all processes that it has started."""
     root = psutil.Process(process.pid)
     return [root, *root.children(recursive=True)]
 
 
 def stop(process: subprocess.Popen) -> None:
-    """End a server with all its processes; some leave theirs behind."""
+    """End a server and all its processes, since some servers leave theirs running."""
     if process.poll() is not None:
         return
     processes = list_processes(process)
@@ -151,18 +151,18 @@ def stop(process: subprocess.Popen) -> None:
 
 @contextmanager
 def run_server(server: Server, port: int, workers: int) -> Iterator[subprocess.Popen]:
-    """Start a server; when done, end it.
+    """Run a server for the block.
 
     Raises
     ------
     OSError
-        If it does not answer, or something fails while it runs; the message has the end of its log.
+        If an ``OSError`` is raised in the block; the message has the end of the server's log.
     """
     settings = {
         "WORKERS": str(workers),
         "BENTOML_DO_NOT_TRACK": "True",
         "BENTOML_HOME": str(ENVIRONMENT / "bentoml"),
-        # What .env may have set for the service.
+        # .env may have set these for the service.
         "SERVICE_TOKEN": "",
         "FEEDBACK_URL": "",
     }
@@ -181,14 +181,14 @@ def run_server(server: Server, port: int, workers: int) -> Iterator[subprocess.P
 
 
 def read_probability(answer: bytes) -> float:
-    """Return the first probability in an answer, whatever is around it."""
+    """Return the first probability in an answer of any format."""
     found = re.search(rb'"probability": ?([0-9.e-]+)', answer)
     assert found, answer
     return float(found[1])
 
 
 def ask_first(server: Server, process: subprocess.Popen, port: int, text: str) -> float:
-    """Wait until a server answers; return the probability that it gives a message.
+    """Wait until a server answers; return the probability that it returns for a message.
 
     Raises
     ------
@@ -215,7 +215,7 @@ def ask_first(server: Server, process: subprocess.Popen, port: int, text: str) -
 def measure(
     server: Server, texts: list[str], connections: int, workers: int, seconds: float
 ) -> tuple[Figures, float]:
-    """Return the figures of a server, and the probability that it gives the first message.
+    """Return the figures of a server, and its probability for the first message.
 
     Raises
     ------
@@ -241,7 +241,7 @@ def measure(
 
 
 def sum_cpu_seconds(processes: list[psutil.Process]) -> float:
-    """Return the seconds that processes have used, in their own code and in the system's."""
+    """Return the processor time of processes, in user and in system mode."""
     return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
@@ -266,25 +266,25 @@ def tabulate(found: dict[str, Figures]) -> str:
     return align_table(rows)
 
 
-def find_faults(found: dict[str, Figures]) -> list[str]:
-    """Return what speaks against the first of the servers, in sentences."""
+def list_failures(found: dict[str, Figures]) -> list[str]:
+    """Return in which respects the first server is not the best one, in sentences."""
     (_, ours), *peers = found.items()
-    faults = [f"{ours.failures:,} requests failed"] if ours.failures else []
+    failures = [f"{ours.failures:,} requests failed"] if ours.failures else []
     for name, peer in peers:
         if ours.rate <= peer.rate:
-            faults.append(f"{name} answers as many requests a second, or more")
+            failures.append(f"{name} answers as many requests a second, or more")
         if ours.p99_ms >= peer.p99_ms:
-            faults.append(f"p99 of {name} is as low, or lower")
-    return faults
+            failures.append(f"p99 of {name} is as low, or lower")
+    return failures
 
 
 def main() -> None:
-    """Measure by turns, print the medians, and judge."""
+    """Measure in rounds, print the medians, and check that the service is the best."""
     parser = argparse.ArgumentParser(description="Compare the service with others.")
-    parser.add_argument("--seconds", type=float, default=20, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=20, help="for each measurement")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--workers", type=int, default=1, help="processes that score, of each")
+    parser.add_argument("--workers", type=int, default=1, help="processes that score, per server")
     args = parser.parse_args()
     if not MODEL.is_file():
         sys.exit(f"{MODEL} does not exist: run 'make repro' first")
@@ -307,11 +307,11 @@ def main() -> None:
     found = {name: summarise(each) for name, each in rounds.items()}
     print(f"workers: {args.workers} each, {args.connections} connections, a message a request:\n")
     print(tabulate(found))
-    faults = find_faults(found)
+    problems = list_failures(found)
     if not all(math.isclose(p, probabilities[0], abs_tol=1e-6) for p in probabilities):
-        faults.append("the servers do not answer the same")
-    if faults:
-        sys.exit("; ".join(faults))
+        problems.append("the servers return different probabilities")
+    if problems:
+        sys.exit("; ".join(problems))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""Print what the most expensive requests cost the service, and whether it answers meanwhile.
+"""Print the cost of the most expensive requests, and whether the service answers meanwhile.
 
 By hand: python benchmarks/serve_worst.py [--texts 10000]
 
-Starts the service with one process on the trained model, and sends it the largest requests that its
-limits allow, of texts that cost as much as any that were found: words that no cache has, unbroken
-text, runs of combining marks, characters that normalising multiplies. Then texts without a blank,
-each another, while its memory is watched. Exits with 1 if a request costs more than 1 s of the
-processor, if /healthz takes more than 100 ms meanwhile, or if memory grows by more than 10 MB
-after the first tenth of those texts.
+Starts the service with one process and the trained model, and sends the largest requests that its
+limits allow, with the most expensive texts that are known: words that are not in a cache, text
+without blanks, runs of combining marks, characters that normalisation multiplies. Then it sends
+different texts without blanks and watches the memory. Exit status 1 if a request takes more than
+1 s of processor time, if /healthz takes more than 100 ms meanwhile, or if memory grows by more than
+10 MB after the first tenth of those texts.
 """
 
 import argparse
@@ -35,44 +35,44 @@ PUNCTUATION = ".,:;!?()[]{}<>-_=+@#$%^&*~'|"
 
 
 def make_words(alphabet: str, size: int, length: int, seed: int) -> str:
-    """Return words of so many characters of an alphabet, hardly one of them twice."""
+    """Return random words of ``size`` characters of an alphabet, which hardly repeat."""
     rng = random.Random(seed)
     words = ("".join(rng.choices(alphabet, k=size)) for _ in range(length // (size + 1)))
     return " ".join(words)
 
 
 def fill(piece: str, length: int = TEXT) -> list[str]:
-    """Return a request's texts, all of them one piece again and again."""
+    """Return the texts of a request, each of them a repeated piece."""
     return [(piece * length)[:length]] * (REQUEST // TEXT)
 
 
 def list_cases() -> dict[str, list[str]]:
-    """Return the texts of each request."""
+    """Return the texts of each request by its name."""
     n_long = REQUEST // TEXT
     odd = {
-        f"odd words of {size} characters": [make_words(ODD, size, TEXT, n) for n in range(n_long)]
+        f"new words of {size} characters": [make_words(ODD, size, TEXT, n) for n in range(n_long)]
         for size in (2, 3, 4, 8)
     }
     return {
         **odd,
-        "1,000 short texts of odd words": [make_words(ODD, 3, 100, n) for n in range(1000)],
+        "1,000 short texts of new words": [make_words(ODD, 3, 100, n) for n in range(1000)],
         "marks in words of 3": [make_words(PUNCTUATION, 3, TEXT, n) for n in range(n_long)],
         "a1.a1.a1. without a blank": fill("a1."),
         "a.a.a. without a blank": fill("a."),
         "digits without a blank": fill("1"),
         "&#x1; without a blank": fill("&#x1;"),
         "combining marks": fill("\u0300\u0316"),
-        "no-break spaces, of which one is left": [text + "a" for text in fill("\xa0", TEXT - 1)],
+        "no-break spaces, reduced to one": [text + "a" for text in fill("\xa0", TEXT - 1)],
         "Greek letters with three marks": fill("\u03b1\u0313\u0300\u0345"),
-        "letters to be composed": fill("\u1e69\u0323"),
-        "㏂, of which 4 are made": fill("㏂", TEXT // 4),
-        "ﷺ, of which 18 are made": fill("\ufdfa", TEXT // 18),
+        "letters with marks to compose": fill("\u1e69\u0323"),
+        "㏂, which becomes 4 characters": fill("㏂", TEXT // 4),
+        "ﷺ, which becomes 18 characters": fill("\ufdfa", TEXT // 18),
         "refused: ﷺ 100,000 times": fill("\ufdfa"),
     }
 
 
 class Watch:
-    """Asks for health again and again, and keeps the longest time that an answer took."""
+    """Requests /healthz repeatedly, and keeps the longest time that an answer took."""
 
     def __init__(self) -> None:
         self.worst_ms = 0.0
@@ -80,7 +80,6 @@ class Watch:
         self.thread = threading.Thread(target=self.run)
 
     def run(self) -> None:
-        """Ask until told to end."""
         with httpx.Client(timeout=60) as client:
             while not self.is_over.wait(0.005):
                 start = time.perf_counter()
@@ -97,13 +96,13 @@ class Watch:
 
 
 def read_cpu_seconds(process: psutil.Process) -> float:
-    """Return the processor time that a process has taken."""
+    """Return the processor time that a process has used."""
     times = process.cpu_times()
     return times.user + times.system
 
 
 def print_costs(client: httpx.Client, process: psutil.Process) -> tuple[float, float]:
-    """Print a table; return the most that a request cost, and the longest wait for health."""
+    """Print a table; return the most seconds of a request, and the longest wait for /healthz."""
     most_seconds = most_ms = 0.0
     print("| request | characters | status | CPU s | longest /healthz, ms |")
     print("| --- | --- | --- | --- | --- |")
@@ -125,7 +124,7 @@ def print_costs(client: httpx.Client, process: psutil.Process) -> tuple[float, f
 
 
 def print_memory(client: httpx.Client, process: psutil.Process, n_texts: int) -> float:
-    """Print the memory after each fifth of the texts; return by how many MB it grows at the end."""
+    """Print the memory after each fifth of the texts; return by how many MB it has grown."""
     rng = random.Random(0)
     n_requests = n_texts * TEXT // REQUEST
     after: list[float] = []
@@ -141,8 +140,8 @@ def print_memory(client: httpx.Client, process: psutil.Process, n_texts: int) ->
 
 def main() -> None:
     """Print both tables."""
-    parser = argparse.ArgumentParser(description="Measure the dearest requests.")
-    parser.add_argument("--texts", type=int, default=10_000, help="to watch the memory with")
+    parser = argparse.ArgumentParser(description="Measure the most expensive requests.")
+    parser.add_argument("--texts", type=int, default=10_000, help="for the table of memory")
     args = parser.parse_args()
     command = [sys.executable, "src", "serve", "--port", str(PORT)]
     service = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)

@@ -1,12 +1,12 @@
-"""Measure a sweep against DVC's own queue: prints seconds.
+"""Compare a sweep with DVC's own queue: prints seconds.
 
 Run: python benchmarks/sweep.py
 
-Both run the same kind of experiments, by turns, in one temporary repository in which the pipeline
-has run on the file that this checkout has fetched: each changes ``model_building.params.C``, to a
-value not used before, so no stage is remembered. The queue is timed from ``dvc exp run --queue``
-until its last experiment is there, the sweep until its table is printed. Exit status 1 if the
-sweep takes longer.
+Both run the same kind of experiments, in turn, in one temporary repository in which the pipeline
+has run on the file that this checkout has fetched. Each experiment changes
+``model_building.params.C`` to a value not used before, so DVC has no cached run of its stages. The
+queue is timed from ``dvc exp run --queue`` until its last experiment is stored, the sweep until its
+table is printed. Exit status 1 if the sweep takes longer.
 """
 
 import argparse
@@ -51,9 +51,9 @@ def run_queue(folder: Path, grid: str, jobs: int) -> None:
 
 
 def await_workers(folder: Path) -> None:
-    """Wait for the queue's workers, which leave 10 s after their last experiment.
+    """Wait until the queue's workers end, 10 s after their last experiment.
 
-    ``dvc queue stop`` must not hurry them: the next workers may obey it, too.
+    ``dvc queue stop`` would end them sooner, but might also stop the next workers.
     """
     while "0 active, 0 idle" not in run(["dvc", "queue", "status"], folder):
         time.sleep(0.5)
@@ -65,7 +65,7 @@ def count_experiments(folder: Path) -> int:
 
 
 def main() -> None:
-    """Measure both, print them, and judge."""
+    """Measure both, print the results, and compare them."""
     parser = argparse.ArgumentParser(description="Print the seconds that experiments take.")
     parser.add_argument("--corpus", type=Path, default=RAW)
     parser.add_argument("--jobs", type=int, default=2, help="experiments at a time")

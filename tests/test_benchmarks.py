@@ -118,7 +118,7 @@ def test_the_table_has_a_row_for_each_server():
 def test_the_service_must_be_ahead_of_every_peer(ours, peer, faults):
     behind = make_figures(rate=1.0, p99_ms=999.0)
     found = {"this service": ours, "slow": behind, "other": peer}
-    assert serve_peers.find_faults(found) == faults
+    assert serve_peers.list_failures(found) == faults
 
 
 @pytest.mark.parametrize(

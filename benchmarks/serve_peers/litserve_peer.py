@@ -5,15 +5,14 @@ import sys
 import litserve
 from peer_model import BATCH_SIZE, load, predict
 
-# Seconds to wait for company: of 0.5 to 20 ms, this gave the most requests a second.
+# Seconds to wait for more requests: of 0.5 to 20 ms, this gave the most requests a second.
 BATCH_TIMEOUT = 0.01
 
 
 class Spam(litserve.LitAPI):
-    """Tells spam from ham."""
+    """Classifies messages."""
 
     def setup(self, device: str) -> None:  # noqa: ARG002
-        """Load the model."""
         self.model = load()
 
     def decode_request(self, request: dict) -> str:
@@ -25,7 +24,6 @@ class Spam(litserve.LitAPI):
         return inputs
 
     def predict(self, x: list[str]) -> list[dict]:
-        """Score a batch."""
         return predict(self.model, x)
 
 

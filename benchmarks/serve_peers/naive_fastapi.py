@@ -9,7 +9,7 @@ model = load()
 
 
 class Message(BaseModel):
-    """What is asked."""
+    """The body of a request."""
 
     text: str
 

@@ -1,4 +1,4 @@
-"""What every peer serves: the model of this repository, read as this repository reads it."""
+"""The model that every peer serves, loaded as this repository loads it."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from models.store import load_model  # noqa: E402
 
-# More messages are not scored together.
+# The most messages to score together.
 BATCH_SIZE = 64
 POSITIVE = "spam"
 
