@@ -115,7 +115,7 @@ def test_the_table_has_a_row_for_each_server():
         ),
     ],
 )
-def test_the_service_must_be_ahead_of_every_peer(ours, peer, faults):
+def test_the_service_must_be_better_than_every_peer(ours, peer, faults):
     behind = make_figures(rate=1.0, p99_ms=999.0)
     found = {"this service": ours, "slow": behind, "other": peer}
     assert serve_peers.list_failures(found) == faults

@@ -109,7 +109,7 @@ def test_an_experiment_that_dvc_cannot_read_is_shown_without_figures(shown, prin
     assert split_cells(print_table()[-2]) == ["worse", "unreadable", "-", "-"]
 
 
-def test_a_commit_without_intervals_has_metrics_alone(shown, print_table):
+def test_a_commit_without_intervals_has_only_metrics(shown, print_table):
     del shown[1]["experiments"][1]["revs"][0]["data"]["metrics"]["intervals.json"]
     assert split_cells(print_table("--test")[2])[4:] == ["0.1000", "0.1000", "0.9000"]
 
@@ -120,7 +120,7 @@ def test_a_commit_without_cross_validation_comes_last(shown, print_table):
     assert split_cells(better)[3:] == ["-"]
 
 
-def test_csv_has_whole_names_and_every_metric(print_table):
+def test_csv_has_full_names_and_every_metric(print_table):
     rows = list(csv.DictReader(io.StringIO("\n".join(print_table("--csv", "--test")))))
     assert rows[0]["model.C"] == "10"
     assert [float(rows[0][f"cv.f1{end}"]) for end in ("", "_std")] == [0.9, 0.01]
@@ -135,7 +135,7 @@ def test_an_unknown_metric_is_refused_with_a_sentence(print_table):
         print_table("--sort-by=test.mcc")
 
 
-def test_without_metrics_the_next_step_is_told(shown, print_table):
+def test_without_metrics_the_next_step_is_named(shown, print_table):
     shown[0]["data"]["metrics"] = {}
     del shown[1]
     with pytest.raises(ValueError, match="no metrics to compare: run 'make repro' first"):

@@ -51,7 +51,7 @@ def put(s3_server, tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("put")
-def test_a_whole_remote(capsys):
+def test_an_undamaged_remote(capsys):
     assert damage.main([])
     assert capsys.readouterr().out == ""
 

@@ -256,7 +256,7 @@ def test_a_check_that_hangs_does_not_hold_up_the_others(capsys):
     assert out == "FAIL slow: no answer in 0.2 s\n     fix: try again\nok   quick: done\n"
 
 
-def test_a_fault_of_ours_is_not_hidden():
+def test_a_bug_is_not_hidden():
     with pytest.raises(ZeroDivisionError):
         doctor.run_checks({"broken": lambda: str(1 / 0)}, 1)
 

@@ -128,7 +128,7 @@ def test_names_a_number_that_there_is_not(run, add, store):
 @pytest.mark.parametrize(
     "arguments", [["accept"], ["refuse", "1", "--up-to", "2"], ["accept", "x"]]
 )
-def test_asks_for_what_is_to_be_reviewed(run, store, arguments):  # noqa: ARG001
+def test_asks_which_corrections_to_review(run, store, arguments):  # noqa: ARG001
     with pytest.raises(SystemExit, match="2"):
         run(*arguments)
 
@@ -152,7 +152,7 @@ def test_a_mistyped_store_is_not_made(tmp_path):
     assert not (tmp_path / "typo").exists()
 
 
-def test_exports_accepted_corrections_alone(run, add, export):
+def test_exports_only_accepted_corrections(run, add, export):
     add("call me")
     add("win cash now", label="spam")
     add("never mind")

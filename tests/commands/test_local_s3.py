@@ -198,14 +198,14 @@ def test_a_start_after_a_kill_removes_what_was_half_written(folder):
     assert not left.exists()
 
 
-def test_no_rclone_is_told(folder, monkeypatch):
+def test_a_missing_rclone_is_reported(folder, monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UserError, match="rclone is not installed: run 'make s3'"):
         start()
     assert not (folder / "pid").exists()
 
 
-def test_a_server_that_does_not_come_up_is_told(folder, tmp_path, monkeypatch):
+def test_a_server_that_does_not_start_is_reported(folder, tmp_path, monkeypatch):
     (tmp_path / "rclone").write_text("#!/bin/sh\necho broken\nexit 1\n")
     (tmp_path / "rclone").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin{os.pathsep}/usr/bin")
@@ -215,7 +215,7 @@ def test_a_server_that_does_not_come_up_is_told(folder, tmp_path, monkeypatch):
     assert not (folder / "pid").exists()
 
 
-def test_a_running_server_that_does_not_answer_is_told(folder, monkeypatch):
+def test_a_running_server_that_does_not_answer_is_reported(folder, monkeypatch):
     monkeypatch.setattr(local_s3, "SECONDS_TO_START", 0.1)
     start()
     settings = (folder / "env").read_text()
@@ -238,7 +238,7 @@ def test_only_a_bucket_in_s3_will_do(folder):
     assert not folder.exists()
 
 
-def test_the_bucket_has_to_be_valid(folder, monkeypatch):
+def test_the_bucket_must_be_valid(folder, monkeypatch):
     start()
     settings = local_s3.read_settings(folder / "env")
     monkeypatch.setattr(local_s3, "SECONDS_TO_START", 0)
@@ -327,7 +327,7 @@ def test_others_cannot_read_where_the_servers_are(folder):
     assert local_s3.locate_links().stat().st_mode & 0o077 == 0
 
 
-def test_notes_that_cannot_be_written_are_told(folder, tmp_path, monkeypatch):
+def test_links_that_cannot_be_written_are_reported(folder, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     with pytest.raises(

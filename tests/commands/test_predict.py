@@ -80,7 +80,7 @@ def test_prints_label_probability_and_telling_words(run, capsys):
     assert re.search(r"^against +spam .*\bhome -\d\.\d\d", printed, re.MULTILINE)
 
 
-def test_adds_up_a_word_that_stands_more_than_once(run, capsys):
+def test_adds_up_a_repeated_word(run, capsys):
     run("prize prize")
     assert capsys.readouterr().out.count("prize") == 1
 
@@ -164,7 +164,7 @@ def test_the_parameters_say_how_many_rows_may_be_rejected(params_file, model_fil
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "cp1252"])
 @pytest.mark.parametrize("kind", ["csv", "tsv"])
-def test_reads_the_encoding_it_is_told_and_writes_utf_8(run, tmp_path, encoding, kind):
+def test_reads_the_given_encoding_and_writes_utf_8(run, tmp_path, encoding, kind):
     source, target = tmp_path / f"messages.{kind}", tmp_path / f"scored.{kind}"
     source.write_bytes("text\ncafé at home\nWIN £500\n".encode(encoding))
     run("--input", source, "--output", target, "--encoding", encoding)
@@ -209,7 +209,7 @@ def test_parquet_has_no_encoding_to_choose(run, tmp_path):
         run("--input", source, "--output", tmp_path / "o.parquet", "--encoding", "utf-8")
 
 
-def test_names_columns_and_files_as_it_is_told(run, messages):
+def test_names_columns_and_files_as_the_options_say(run, messages):
     target, rejected = messages.with_name("scored.txt"), messages.with_name("bad.csv")
     arguments = ["--text-column", "id", "--prefix", "my_", "--rejected", rejected]
     run("--input", messages, "--output", target, "--format", "csv", *arguments)
@@ -228,7 +228,7 @@ def test_gzip_is_named_as_the_file_without_it(run, messages):
     assert rejected == "line,reason,detail\n4,empty text,\n"
 
 
-def test_a_hostile_row_costs_itself_alone(run, messages):
+def test_a_hostile_row_affects_no_other_row(run, messages):
     hostile = ["㏂" * 100_000, "a1." * 300_000, "x" * 2_000_000]
     messages.write_text("text\nfree prize\n" + "\n".join(hostile) + "\nhome\n")
     target = messages.with_name("scored.csv")
@@ -242,7 +242,7 @@ def test_a_hostile_row_costs_itself_alone(run, messages):
     ]
 
 
-def test_names_the_rejected_file_that_there_is_no_room_for(run, messages):
+def test_names_the_rejected_file_if_the_disk_is_too_full_for_it(run, messages):
     messages.write_text("text\nhello\n" + "\n" * 20_000)
     target = messages.with_name("scored.csv")
     with full_disk(50_000), pytest.raises(OSError, match="File too large") as caught:
@@ -251,7 +251,7 @@ def test_names_the_rejected_file_that_there_is_no_room_for(run, messages):
     assert {path.name for path in messages.parent.iterdir()} == {messages.name, "params.yaml"}
 
 
-def test_names_the_output_if_there_is_no_room_for_either_file(run, messages):
+def test_names_the_output_if_the_disk_is_too_full_for_both(run, messages):
     target = messages.with_name("scored.csv")
     messages.write_text("text\n" + "\n" * CHUNK_ROWS + "hello\n" * 10_000)
     options = ("--input", messages, "--output", target, "--max-rejected", "1")
@@ -270,7 +270,7 @@ def test_an_empty_table_stays_empty(run, messages):
     assert target.read_text() == "text,label,probability,model_version\n"
 
 
-def test_without_a_scored_row_it_writes_the_rejects_alone(run, messages):
+def test_without_a_scored_row_it_writes_only_the_rejects(run, messages):
     messages.write_text("text\n\n \n")
     target = messages.with_name("scored.csv")
     target.write_text("old")
@@ -318,7 +318,7 @@ def test_refuses_a_closed_stream(run, monkeypatch, stream, arguments, message):
         run(*arguments)
 
 
-def test_refuses_to_replace_what_is_no_file(run, messages):
+def test_refuses_to_replace_what_is_not_a_file(run, messages):
     with pytest.raises(ValueError, match="/dev/null exists and is not a file"):
         run("--input", messages, "--output", "/dev/null", "--format", "csv")
 
@@ -335,7 +335,7 @@ def test_writes_the_file_that_a_link_names(run, messages, tmp_path):
     assert [path.name for path in folder.iterdir()] == ["real.csv"]
 
 
-def test_refuses_a_link_to_a_file_that_is_not_to_be_written(run, messages):
+def test_refuses_a_link_to_a_read_only_file(run, messages):
     cached, link = messages.with_name("cached"), messages.with_name("scored.csv")
     cached.write_text("old")
     cached.chmod(0o444)

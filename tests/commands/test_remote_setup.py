@@ -176,7 +176,7 @@ def test_a_server_that_lacks_everything_is_refused(checkout, capsys):
 
 
 @pytest.mark.usefixtures("rclone")
-def test_a_server_that_lacks_everything_will_do_if_the_user_says_so(checkout, capsys):
+def test_a_server_that_lacks_everything_is_accepted_if_the_user_says_so(checkout, capsys):
     set_up("accepted", "--allow-missing")
     assert read_url(checkout) == "s3://accepted/dvc"
     assert "remote storage: s3://accepted/dvc in .dvc/config.local" in capsys.readouterr().out
@@ -295,7 +295,7 @@ def test_over_plain_http_nobody_is_locked_out(seaweed, weed, monkeypatch):
 
 
 @pytest.mark.usefixtures("seaweed")
-def test_a_bucket_of_somebody_else_is_told(checkout, monkeypatch):
+def test_a_bucket_of_somebody_else_is_reported(checkout, monkeypatch):
     set_up("theirs", "--allow-missing")
     checkout.unlink()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", GUEST[0])
@@ -340,7 +340,7 @@ def test_what_goes_wrong_is_one_sentence_within_ten_seconds(checkout, name, valu
     ("url", "message"),
     [("a-bucket/dvc", "not s3://BUCKET/PREFIX"), ("s3://A_b", "A_b is not a valid bucket name")],
 )
-def test_a_url_that_cannot_be_one_is_told(url, message):
+def test_an_invalid_url_is_reported(url, message):
     with pytest.raises(UserError, match=message):
         remote_setup.main(["--bucket", url])
 
@@ -449,7 +449,7 @@ def test_in_the_first_region_a_bucket_needs_no_constraint(aws):
 
 
 @pytest.mark.usefixtures("checkout")
-def test_keys_that_may_not_change_a_setting_are_told(aws):
+def test_keys_that_may_not_change_a_setting_are_reported(aws):
     asked = {"Bucket": "a-bucket", "MaxKeys": 1}
     aws(
         "us-east-1",
@@ -538,6 +538,6 @@ def test_a_statement_that_refuses_plain_http_will_do_under_any_name():
     assert remote_setup.amend_policy({"Policy": json.dumps(policy)}, ARN) is None
 
 
-def test_an_answer_that_is_no_policy_is_not_supported():
+def test_an_answer_that_is_not_a_policy_is_not_supported():
     with pytest.raises(NotImplementedError):
         remote_setup.amend_policy({"Policy": "<ListBucketResult/>"}, ARN)

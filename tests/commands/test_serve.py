@@ -24,7 +24,7 @@ from tests.conftest import find_free_port
         ("example.org", False),
     ],
 )
-def test_tells_whether_an_address_is_of_this_machine_alone(host, expected):
+def test_knows_which_addresses_only_this_machine_can_reach(host, expected):
     assert serve.is_loopback(host) is expected
 
 
@@ -42,7 +42,7 @@ def test_an_address_that_is_not_ours_is_named():
         serve.bind("192.0.2.1", 8000)
 
 
-def test_listens_on_loopback_unless_told_otherwise():
+def test_listens_on_loopback_by_default():
     args = serve.build_parser().parse_args([])
     assert serve.is_loopback(args.host)
     with serve.bind(args.host, 0) as listening:

@@ -51,7 +51,7 @@ def test_no_job_at_a_time_is_refused():
         sweep.main(["--metrics=metrics.json", "--jobs=0", "-S", "a=1"])
 
 
-def test_a_name_depends_on_parameters_and_changes_alone():
+def test_a_name_depends_only_on_parameters_and_changes():
     name = sweep.name_experiment(("a=1", "b=2"), b"")
     assert name == sweep.name_experiment(("a=1", "b=2"), b"")
     assert name != sweep.name_experiment(("a=1", "b=3"), b"")
@@ -94,7 +94,7 @@ def started(monkeypatch):
     return runs
 
 
-def test_no_more_run_at_a_time_than_told(started, tmp_path):
+def test_no_more_run_at_a_time_than_asked_for(started, tmp_path):
     experiments = dict.fromkeys("abcde", ("sleep 0.1",))
     for run in sweep.run_grid(tmp_path, experiments, 2, tmp_path):
         assert run.process.returncode == 0
@@ -122,7 +122,7 @@ def test_ended_from_the_keyboard_the_status_is_that_of_a_shell(tmp_path, monkeyp
     assert exit_.value.code == 130
 
 
-def test_a_failed_experiment_is_told_by_its_error(started, tmp_path):
+def test_a_failed_experiment_is_reported_with_its_error(started, tmp_path):
     log = tmp_path / "a.log"
     log.write_text(f"{STAGE_ERROR}\n{DVC_ERROR}\n")
     list(sweep.run_grid(tmp_path, {"a": ("exit 1",)}, 1, tmp_path))

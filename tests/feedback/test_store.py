@@ -153,7 +153,7 @@ def test_refuses_text_that_not_every_database_takes(store, text, fault):
     assert list_feedback(store) == []
 
 
-def test_a_full_disk_is_told_and_nothing_is_half_written(store, path, monkeypatch):
+def test_a_full_disk_is_reported_and_nothing_is_half_written(store, path, monkeypatch):
     add(store)
     connect = sqlite3.dbapi2.connect
 
@@ -170,7 +170,7 @@ def test_a_full_disk_is_told_and_nothing_is_half_written(store, path, monkeypatc
     assert add(store) == 2
 
 
-def test_a_store_that_stays_locked_is_told(path, monkeypatch):
+def test_a_store_that_stays_locked_is_reported(path, monkeypatch):
     monkeypatch.setattr("feedback.store.PATIENCE", 0.1)
     store = open_store(f"sqlite:///{path}")
     add(store)
@@ -211,7 +211,7 @@ def test_opening_waits_even_where_sqlite_does_not(path, monkeypatch):
         timer.join()
 
 
-def test_a_store_that_cannot_be_written_is_told(url, path):
+def test_a_store_that_cannot_be_written_is_reported(url, path):
     open_store(url)
     read_only = open_store(f"sqlite:///file:{path}?mode=ro&uri=true")
     with pytest.raises(UserError, match=r"attempt to write a readonly database$"):
@@ -219,25 +219,25 @@ def test_a_store_that_cannot_be_written_is_told(url, path):
     assert list_feedback(read_only) == []
 
 
-def test_a_store_that_was_removed_is_told(store, path):
+def test_a_store_that_was_removed_is_reported(store, path):
     path.unlink()
     with pytest.raises(UserError, match=r"no such table: feedback$"):
         add(store)
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"feedback\.db cannot be opened: .*File exists"):
         open_store(f"sqlite:///{tmp_path}/file/feedback.db")
 
 
-def test_a_file_that_is_no_database_is_told(tmp_path):
+def test_a_file_that_is_not_a_database_is_reported(tmp_path):
     (tmp_path / "messages.tsv").write_text("ham\thello\n" * 200)
     with pytest.raises(UserError, match=r"messages\.tsv cannot be opened: file is not a database$"):
         open_store(f"sqlite:///{tmp_path}/messages.tsv")
 
 
-def test_a_store_that_is_not_to_be_made_is_not(path, url):
+def test_a_store_is_not_made_unless_asked_for(path, url):
     with pytest.raises(
         UserError, match=r"feedback\.db cannot be opened: no feedback was received yet"
     ):
@@ -268,7 +268,7 @@ def test_the_table_of_another_program_is_left_alone(tmp_path):
         ("sqlite:///:memory:", "is in memory and would be lost: name a file"),
     ],
 )
-def test_a_url_that_cannot_be_used_is_told_without_its_password(url, message):
+def test_an_invalid_url_is_reported_without_its_password(url, message):
     with pytest.raises(ValueError, match=message) as caught:
         open_store(url)
     assert "hunter2" not in str(caught.value)

@@ -307,7 +307,7 @@ def test_a_run_after_a_killed_one_leaves_only_its_own_files(finished, many, tmp_
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_says_that_there_is_no_room_for_standard_output(finished, many):
+def test_says_that_the_disk_of_standard_output_is_full(finished, many):
     with Path("/dev/full").open("wb") as full:
         process = start(
             finished, "--input", many, "--output", "-", stdout=full, stderr=subprocess.PIPE

@@ -161,7 +161,7 @@ def break_server(repository):
         (break_server, "Could not connect to the endpoint"),
     ],
 )
-def test_a_remote_that_cannot_be_used_is_told_within_seconds(shared, spoil, message, command):
+def test_a_remote_that_cannot_be_used_is_reported_within_seconds(shared, spoil, message, command):
     spoil(shared)
     if command == "pull":
         wipe(shared)
@@ -174,7 +174,7 @@ def test_a_remote_that_cannot_be_used_is_told_within_seconds(shared, spoil, mess
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems' queues behave otherwise")
-def test_a_server_that_cannot_be_connected_to_is_told_within_seconds(repository):
+def test_a_server_that_cannot_be_connected_to_is_reported_within_seconds(repository):
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
     limits = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "2"}
     # A queue that is full drops what knocks, like a host that is switched off.

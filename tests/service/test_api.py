@@ -99,7 +99,7 @@ def test_an_explanation_holds_each_word_and_what_it_contributes(get, model_folde
     ]
 
 
-def test_a_model_that_cannot_tell_gives_no_words(get, tmp_path):
+def test_a_model_without_weights_returns_no_words(get, tmp_path):
     folder = make_folder(tmp_path / "made")
     save_model(fit_model(RandomForestClassifier(5, random_state=0)), folder / "models/model.skops")
     settings = make_settings(folder, tmp_path)
@@ -139,7 +139,7 @@ def test_the_threshold_given_decides(get, model_folder, tmp_path):
         ({"texts": ["a"], "many": 1}, "/many", "not permitted"),
     ],
 )
-def test_a_wrong_request_is_told_what_is_wrong_and_where(get, body, pointer, detail):
+def test_an_invalid_request_gets_the_reason_and_the_place(get, body, pointer, detail):
     problem = check_problem(get("POST", "/v1/predict", json=body), 422, detail)
     assert problem["errors"][0]["pointer"] == pointer
     assert detail in problem["errors"][0]["detail"]
@@ -160,7 +160,7 @@ def test_a_problem_does_not_repeat_what_was_sent(get):
         (b"[" * 100_000, "nested too deeply"),
     ],
 )
-def test_a_body_that_is_no_json_is_told_where_it_ends_to_be(get, content, detail):
+def test_a_body_that_is_not_json_gets_the_place_of_the_error(get, content, detail):
     headers = {"Content-Type": "application/json"}
     check_problem(get("POST", "/v1/predict", content=content, headers=headers), 400, detail)
 
@@ -255,7 +255,7 @@ def test_too_many_messages_to_explain_are_refused(model_folder, tmp_path):
     assert answer.headers["retry-after"] == "1"
 
 
-def test_the_card_tells_version_metrics_and_digests(get, model_folder):
+def test_the_card_has_version_metrics_and_digests(get, model_folder):
     card = get("GET", "/v1/model").json()
     content = (model_folder / "models/model.skops").read_bytes()
     assert card["sha256"] == hashlib.sha256(content).hexdigest()
@@ -277,7 +277,7 @@ def test_the_card_tells_version_metrics_and_digests(get, model_folder):
     assert datetime.now(UTC) - loaded < timedelta(minutes=1)
 
 
-def test_the_card_tells_no_metrics_of_another_model(get, tmp_path):
+def test_the_card_has_no_metrics_of_another_model(get, tmp_path):
     folder = make_folder(tmp_path / "made")
     save_model(fit_model(vectorizer="count"), folder / "models/model.skops")
     card = get("GET", "/v1/model", make_settings(folder, tmp_path)).json()
@@ -322,7 +322,7 @@ def test_a_method_that_an_address_lacks_is_named_before_its_content_type(get, pa
     check_problem(get("POST", path, content=b"a"), 405, "Allow")
 
 
-def test_feedback_takes_the_model_s_labels_alone(get, model_folder, tmp_path):
+def test_feedback_accepts_only_the_model_s_labels(get, model_folder, tmp_path):
     settings = make_settings(
         model_folder, tmp_path, feedback_url=f"sqlite:///{tmp_path}/feedback.db"
     )
@@ -507,7 +507,7 @@ def test_a_store_that_hangs_does_not_keep_pages_waiting(model_folder, tmp_path, 
     assert seconds < 5
 
 
-def test_the_description_tells_of_problems_alone(get):
+def test_the_description_has_only_problems_as_errors(get):
     description = get("GET", "/openapi.json").json()
     answers = description["paths"]["/v1/predict"]["post"]["responses"]
     assert list(answers["422"]["content"]) == ["application/problem+json"]
@@ -516,7 +516,7 @@ def test_the_description_tells_of_problems_alone(get):
     assert "Problem" in description["components"]["schemas"]
 
 
-def test_the_description_tells_of_the_token_if_there_is_one(get, model_folder, tmp_path):
+def test_the_description_has_the_token_if_there_is_one(get, model_folder, tmp_path):
     settings = make_settings(model_folder, tmp_path, token="token")
     description = get("GET", "/openapi.json", settings).json()
     route = description["paths"]["/v1/predict"]["post"]

@@ -133,7 +133,7 @@ def test_a_link_to_an_operation_opens_it(service, open_page):
         '{"info": {"title": "a", "version": "1"}, "paths": {"/a": {"get": null}}}',
     ],
 )
-def test_a_description_that_cannot_be_read_is_told_in_a_sentence(service, open_page, body):
+def test_a_description_that_cannot_be_read_is_reported_in_a_sentence(service, open_page, body):
     page = open_page(service, "/docs")
     page.route("**/openapi.json", lambda route: route.fulfill(status=200, body=body))
     page.reload()

@@ -42,13 +42,13 @@ from commands import serve
 from core.log import run_stage
 from service import batching
 
-def fail_if_told_to(model, positive, texts, score_texts=batching.score_texts):
+def fail_on_request(model, positive, texts, score_texts=batching.score_texts):
     if "fail" in texts[0]:
         raise RuntimeError("told to fail")
     return score_texts(model, positive, texts)
 
 if __name__ == "__main__":
-    batching.score_texts = fail_if_told_to
+    batching.score_texts = fail_on_request
     run_stage(serve.main, log_file=None)
 """
 
@@ -184,7 +184,7 @@ def is_closed(connection, seconds):
     ],
     ids=lambda value: repr(value[:40]),
 )
-def test_a_wrong_request_is_told_where_it_is_wrong(service, client, content, pointer):
+def test_an_invalid_request_gets_the_place_of_the_error(service, client, content, pointer):
     start = time.monotonic()
     problem = check_problem(post(service, client, content), 422, pointer)
     assert problem["errors"][0]["pointer"] == pointer
@@ -205,7 +205,7 @@ def test_a_wrong_request_is_told_where_it_is_wrong(service, client, content, poi
     ],
     ids=lambda value: repr(value[:40]),
 )
-def test_what_is_no_json_is_told_why(service, client, content, detail):
+def test_a_body_that_is_not_json_gets_the_reason(service, client, content, detail):
     check_problem(post(service, client, content), 400, detail)
     check_service(service, client)
 
@@ -216,7 +216,7 @@ def test_keys_are_repeated_only_so_far(service, client):
     assert all(len(fault["pointer"]) < 1000 for fault in problem["errors"])
 
 
-def test_a_key_that_is_no_unicode_is_refused(service, client):
+def test_a_key_that_is_not_unicode_is_refused(service, client):
     check_problem(post(service, client, b'{"text": "a", "\\ud800": 1}'), 422, "")
 
 
@@ -324,7 +324,7 @@ def test_endless_trailers_are_not_kept(impatient_service, client):
     check_service(impatient_service, client)
 
 
-def test_a_page_that_has_its_name_lead_here_is_refused(service):
+def test_a_page_whose_name_resolves_to_this_machine_is_refused(service):
     for host in ("evil.example", "evil.example:80", f"localhost.evil.example:{service.port}"):
         answer = httpx.get(f"{service.url}/v1/model", headers={"Host": host}, verify=False)
         check_problem(answer, 421, "--allow-host")
@@ -343,7 +343,7 @@ def test_a_page_that_has_its_name_lead_here_is_refused(service):
         HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
     ],
 )
-def test_what_is_not_http_is_told_so(service, client, request_bytes):
+def test_what_is_not_http_gets_a_problem(service, client, request_bytes):
     with connect(service) as connection:
         connection.sendall(request_bytes)
         check_problem(read_answer(connection), 400, "Invalid HTTP request")
@@ -368,7 +368,7 @@ def trickle(service, start, piece):
     pytest.fail("the service has endless patience")
 
 
-def test_slow_clients_are_told_so_in_time_and_keep_nobody_waiting(impatient_service, client):
+def test_slow_clients_get_a_timeout_and_delay_nobody(impatient_service, client):
     length, chunked = b"Content-Length: 1000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"
     slow = [
         (b"GET /healthz HTTP/1.1\r\n", b"X-Header: a\r\n", "headers"),

@@ -52,7 +52,7 @@ def client(open_service):
         yield opened
 
 
-def test_the_description_tells_of_every_route(description):
+def test_the_description_has_every_route(description):
     found = [operation.ok().label for operation in description.get_all_operations()]
     assert sorted(found) == sorted(ROUTES)
 

@@ -24,7 +24,7 @@ def read(folder):
     )
 
 
-def test_all_is_told_of_the_model_that_was_measured(folder):
+def test_the_measured_model_has_everything(folder):
     found = read(folder)
     assert found.metrics == MEASURED
     assert found.intervals is not None
@@ -40,7 +40,7 @@ def test_reads_a_path_that_yaml_1_1_would_take_for_a_truth_value(folder):
     assert read(folder).metrics == MEASURED
 
 
-def test_metrics_that_were_changed_are_not_told(folder):
+def test_changed_metrics_are_left_out(folder):
     (folder / "reports/metrics.json").write_text('{"test": {"f1": 1}}')
     found = read(folder)
     assert found.metrics is None
@@ -49,7 +49,7 @@ def test_metrics_that_were_changed_are_not_told(folder):
 
 
 @pytest.mark.parametrize("name", ["images/roc.png", "images/new.png", "sklearn/roc.json"])
-def test_plots_are_not_told_if_one_of_them_was_changed(folder, name):
+def test_plots_are_left_out_if_one_of_them_was_changed(folder, name):
     path = folder / "reports/plots" / name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"changed")
@@ -57,7 +57,7 @@ def test_plots_are_not_told_if_one_of_them_was_changed(folder, name):
     assert read(folder).metrics is not None
 
 
-def test_plots_that_the_lock_does_not_name_are_not_told(folder):
+def test_plots_that_the_lock_does_not_name_are_left_out(folder):
     lock = yaml.safe_load((folder / "dvc.lock").read_text())
     del lock["stages"]["model_evaluation"]["outs"][2]
     (folder / "dvc.lock").write_text(yaml.safe_dump(lock))
@@ -72,7 +72,7 @@ def test_the_digest_of_a_folder_is_that_of_dvc(tmp_path):
     assert compute_folder_digest(tmp_path) == "28cab4283153aea08b77f2b4a44bd10c.dir"
 
 
-def test_metrics_of_the_model_before_are_not_told_of_one_that_was_just_built(folder):
+def test_a_new_model_does_not_have_the_metrics_of_the_previous_one(folder):
     lock = yaml.safe_load((folder / "dvc.lock").read_text())
     lock["stages"]["model_evaluation"]["deps"][0]["md5"] = "c" * 32
     (folder / "dvc.lock").write_text(yaml.safe_dump(lock))
@@ -90,12 +90,12 @@ def test_metrics_of_the_model_before_are_not_told_of_one_that_was_just_built(fol
         "stages: {data_ingestion: [], model_building: [], model_evaluation: []}",
     ],
 )
-def test_without_a_whole_lock_nothing_is_told(folder, lock):
+def test_without_a_complete_lock_there_is_nothing(folder, lock):
     (folder / "dvc.lock").write_text(lock)
     assert read(folder) == Lineage()
 
 
-def test_without_files_nothing_is_told(folder):
+def test_without_files_there_is_nothing(folder):
     (folder / "reports/intervals.json").unlink()
     assert read(folder).intervals is None
     assert read(folder).metrics is not None

@@ -71,7 +71,7 @@ def test_a_verdict_comes_with_its_probability_and_the_words_marked_and_no_more(s
     expect(page.get_by_text("Is this right?")).to_have_count(0)
 
 
-def test_a_model_that_cannot_tell_words_still_gets_a_verdict(service, open_page):
+def test_a_model_without_weights_still_gives_a_verdict(service, open_page):
     page = open_page(service)
     change_answer(
         page, "**/v1/predict", lambda answer, _: answer["predictions"][0].update(words=None)
@@ -105,7 +105,7 @@ def test_a_message_without_text_or_too_long_is_not_sent(service, open_page):
     assert sent == []
 
 
-def test_an_error_stands_beside_its_field_and_goes_when_the_field_changes(service, open_page):
+def test_an_error_is_beside_its_field_until_the_field_changes(service, open_page):
     page = open_page(service)
     message = page.get_by_label("Message", exact=True)
     page.get_by_role("button", name="Classify", exact=True).click()
@@ -326,7 +326,7 @@ def test_json_lines_are_refused_by_their_name(service, open_page):
     )
 
 
-def test_lines_may_end_with_carriage_returns_alone(service, open_page):
+def test_lines_may_end_with_only_carriage_returns(service, open_page):
     page = open_page(service)
     score_file(page, "id,text\r1,WIN cash\r2,see you at home mum")
     expect(page.get_by_role("heading", name="2 of 2 rows scored")).to_be_visible()
@@ -387,7 +387,7 @@ def test_a_file_can_be_dropped(service, open_page):
     expect(page.get_by_role("heading", name="1 of 1 row scored")).to_be_visible()
 
 
-def test_batches_keep_the_limits_and_a_new_model_on_the_way_is_told(service, open_page):
+def test_batches_keep_the_limits_and_a_new_model_is_reported(service, open_page):
     page = open_page(service)
     limits = {"text_length": 30, "batch_size": 3, "body_bytes": 50}
     change_answer(page, "**/v1/model", lambda answer, _: answer["limits"].update(limits))
@@ -408,7 +408,7 @@ def test_batches_keep_the_limits_and_a_new_model_on_the_way_is_told(service, ope
     )
 
 
-def test_a_row_that_the_service_refuses_costs_itself_alone(service, open_page):
+def test_a_row_that_the_service_refuses_affects_no_other_row(service, open_page):
     page = open_page(service, refusals=1)
     change_answer(
         page, "**/v1/model", lambda answer, _: answer["limits"].update(text_length=20_000)
@@ -443,9 +443,7 @@ def test_batches_keep_to_half_of_the_characters_that_a_request_may_have(
 
 
 @pytest.mark.parametrize("status", [413, 422])
-def test_a_batch_that_is_refused_is_halved_until_the_text_at_fault_is_alone(
-    service, open_page, status
-):
+def test_a_refused_batch_is_halved_until_the_invalid_text_is_alone(service, open_page, status):
     page = open_page(service, refusals=3)
     sent: list[list[str]] = []
 
@@ -562,7 +560,7 @@ def test_a_service_that_is_away_or_busy_is_asked_again(service, open_page):
     expect(page.get_by_role("meter")).to_be_visible()
 
 
-def test_an_error_is_told_in_the_words_of_the_service(service, open_page):
+def test_an_error_has_the_words_of_the_service(service, open_page):
     page = open_page(service, refusals=2)
     problem = {"status": 500, "title": "Internal Server Error", "detail": "the service failed"}
     page.route("**/v1/predict", lambda route: route.fulfill(status=500, json=problem))
@@ -725,7 +723,7 @@ def test_a_question_for_the_token_goes_with_the_file_that_needed_it(service, ope
         ("**/v1/model", ""),
     ],
 )
-def test_an_answer_that_cannot_be_read_is_told_in_a_sentence(service, open_page, pattern, body):
+def test_an_answer_that_cannot_be_read_is_reported_in_a_sentence(service, open_page, pattern, body):
     page = open_page(service)
     page.route(pattern, lambda route: route.fulfill(status=200, body=body))
     page.reload()
@@ -740,7 +738,7 @@ def test_an_answer_that_cannot_be_read_is_told_in_a_sentence(service, open_page,
         expect(page.locator("#notices").get_by_role("alert")).to_have_text(sentence)
 
 
-def test_a_refusal_whose_errors_are_odd_costs_the_text_at_fault_alone(service, open_page):
+def test_a_refusal_with_odd_errors_affects_only_the_invalid_text(service, open_page):
     page = open_page(service, refusals=1)
     errors = [None, 1, {"pointer": 5}, {"pointer": "/texts/0", "detail": None}]
     problem = {"status": 422, "detail": "the text is odd", "errors": errors}
