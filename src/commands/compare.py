@@ -236,5 +236,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def run_program() -> None:
-    """Run as a program."""
     run_stage(main)

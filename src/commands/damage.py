@@ -115,7 +115,6 @@ def main(argv: list[str] | None = None) -> bool:
 
 
 def run_program() -> None:
-    """Run as a program."""
     try:
         is_whole = main()
     except (UserError, OSError) as error:

@@ -167,7 +167,6 @@ def main(argv: list[str] | None = None) -> bool:
 
 
 def run_program() -> None:
-    """Run as a program."""
     is_healthy = main()
     sys.stdout.flush()
     # Do not wait for checks that hang.

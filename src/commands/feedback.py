@@ -45,7 +45,6 @@ def choose_ids(numbers: list[int], up_to: int | None, pending: list[Correction])
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description="Review and export users' corrections.")
     parser.add_argument("--url", help="SQLAlchemy URL of the store (environment: FEEDBACK_URL)")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -99,5 +98,4 @@ def print_corrections(corrections: list[Correction]) -> None:
 
 
 def run_program() -> None:
-    """Run as a program."""
     run_stage(main)

@@ -320,7 +320,6 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def run_program() -> None:
-    """Run as a program."""
     try:
         main()
     except (UserError, OSError) as error:

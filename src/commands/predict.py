@@ -91,7 +91,6 @@ def check_streams(args: argparse.Namespace) -> None:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description="Predict the labels of messages.")
     parser.add_argument("text", nargs="?", help="one message")
     parser.add_argument(

@@ -202,7 +202,6 @@ def supervise(config: uvicorn.Config, address: socket.socket) -> None:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description="Serve the model.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8000, help="0: any free port")
@@ -313,6 +312,5 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def run_program() -> None:
-    """Run as a program."""
     # The file system may be read-only, and several processes cannot share a rotated log file.
     run_stage(main, log_file=None)

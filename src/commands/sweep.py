@@ -280,7 +280,6 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def run_program() -> None:
-    """Run as a program."""
     # A signal from another process stops the sweep as Ctrl+C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
