@@ -137,7 +137,7 @@ def find_worker(service, connection):
     raise AssertionError(f"no process has the connection: {service.read_log()}")
 
 
-@pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="connections are told by /proc")
+@pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="connections are read from /proc")
 def test_a_process_that_is_killed_takes_only_its_own_connections(busy_service):
     before = wait_for_workers(busy_service, set())
     victim = min(before)
