@@ -1,4 +1,4 @@
-"""Compare the default model with the paper of the corpus, by the paper's protocol: prints a table.
+"""Compare the default model with the corpus's paper, by the paper's protocol: prints a table.
 
 Run: python benchmarks/paper_protocol.py
 

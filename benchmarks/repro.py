@@ -1,4 +1,4 @@
-"""Measure the whole pipeline against an ordinary one, and DVC's own share: prints seconds.
+"""Compare the whole pipeline with an ordinary one, and with DVC's own time: prints seconds.
 
 Run: python benchmarks/repro.py
 
@@ -133,7 +133,7 @@ def main() -> None:
     """Measure both comparisons, print them, and check the limits."""
     parser = argparse.ArgumentParser(description="Print the seconds that dvc repro takes.")
     parser.add_argument("--corpus", type=Path, default=RAW)
-    parser.add_argument("--rounds", type=int, default=3, help="of running everything")
+    parser.add_argument("--rounds", type=int, default=3, help="of both pipelines")
     args = parser.parse_args()
     require_corpus(args.corpus)
     with tempfile.TemporaryDirectory() as temporary:

@@ -108,7 +108,7 @@ def build_parser() -> argparse.ArgumentParser:
     kinds = sorted(set(SUFFIXES.values()))
     parser.add_argument("--format", choices=kinds, help="of both files (that of their suffixes)")
     parser.add_argument(
-        "--encoding", help="of the input (params.yaml's encoding; JSON lines: utf-8)"
+        "--encoding", help="input's encoding (params.yaml's encoding; JSON lines: utf-8)"
     )
     parser.add_argument(
         "--text-column", help="column with the messages (params.yaml's text_column)"

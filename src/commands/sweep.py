@@ -61,7 +61,7 @@ class Run:
 
 
 def expand_grid(overrides: list[str]) -> list[tuple[str, ...]]:
-    """Return every combination of the values that overrides list, as overrides of one value each.
+    """Return every combination of the listed values, as overrides with one value each.
 
     Parameters
     ----------

@@ -385,7 +385,7 @@ async function scoreFile() {
   }
 }
 
-/** Make choosing, dropping and scoring work. */
+/** Add the listeners of the form for files. */
 export function startFile() {
   chosen.addEventListener("change", () => {
     const [file] = chosen.files;

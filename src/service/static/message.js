@@ -182,7 +182,7 @@ async function classify() {
   }
 }
 
-/** Make the form work. */
+/** Add the listeners of the form for a message. */
 export function startMessage() {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
