@@ -106,7 +106,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="share of rows above which the exit status is 1 (params.yaml's max_rejected_share)",
     )
     kinds = sorted(set(SUFFIXES.values()))
-    parser.add_argument("--format", choices=kinds, help="of both files (that of their suffixes)")
+    parser.add_argument(
+        "--format", choices=kinds, help="format of both files (that of their suffixes)"
+    )
     parser.add_argument(
         "--encoding", help="input's encoding (params.yaml's encoding; JSON lines: utf-8)"
     )
@@ -118,7 +120,9 @@ def build_parser() -> argparse.ArgumentParser:
     point.add_argument(
         "--threshold", type=float, help="least probability of the positive label (params.yaml's)"
     )
-    point.add_argument("--max-fpr", type=float, help="or its highest false-positive rate")
+    point.add_argument(
+        "--max-fpr", type=float, help="or the lowest one with this false-positive rate"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes that score")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     parser.add_argument("--model", type=Path, default=MODEL)
@@ -126,7 +130,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--allow-changed-code", action="store_true", help="use a model of other code anyway"
     )
     parser.add_argument(
-        "--points", type=Path, help="operating points of the model for --max-fpr (beside it)"
+        "--points", type=Path, help="operating points for --max-fpr (beside the model)"
     )
     return parser
 

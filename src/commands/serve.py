@@ -213,7 +213,9 @@ def build_parser() -> argparse.ArgumentParser:
     point.add_argument(
         "--threshold", type=float, help="least probability of the positive label (params.yaml's)"
     )
-    point.add_argument("--max-fpr", type=float, help="or its highest false-positive rate")
+    point.add_argument(
+        "--max-fpr", type=float, help="or the lowest one with this false-positive rate"
+    )
     parser.add_argument("--access-log", action="store_true", help="log every request")
     parser.add_argument("--log-messages", action="store_true", help="log the messages, too")
     parser.add_argument(
@@ -221,7 +223,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", type=Path, default=Path("models/model.skops"))
     parser.add_argument(
-        "--points", type=Path, help="operating points of the model for --max-fpr (beside it)"
+        "--points", type=Path, help="operating points for --max-fpr (beside the model)"
     )
     parser.add_argument(
         "--allow-changed-code", action="store_true", help="serve a model of other code anyway"
