@@ -6,7 +6,7 @@ It trains on 30% of the messages, drawn at random, and tests on the other 70%, w
 Near-duplicates are then on both sides, so the figures are better than with the pipeline's own
 split: use them for this comparison only. Features and classifier are those of params.yaml. The
 table has mean and standard deviation over ten seeds; SC is spam caught, BH ham blocked. Exit status
-1 if the mean Matthews correlation is below 0.95.
+1 if the mean Matthews correlation is below 0.957.
 
 T. A. Almeida, J. M. Gómez Hidalgo, A. Yamakami. Contributions to the study of SMS spam filtering:
 new collection and results. DocEng 2011.
@@ -25,14 +25,15 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 from benchmarks.corpus import RAW, read_corpus  # noqa: E402
 from core.params import read_params  # noqa: E402
 from evaluation.metrics import weighted_metrics  # noqa: E402
-from features.branches import FeatureParams, build_columns  # noqa: E402
+from features.branches import FeatureParams, build_columns, locate_branches  # noqa: E402
 from features.matrices import as_float32  # noqa: E402
-from models.estimators import ModelParams, build_estimator  # noqa: E402
+from models.estimators import ModelParams  # noqa: E402
+from models.training import fit_classifier  # noqa: E402
 from text.tokens import TextParams, prepare_messages  # noqa: E402
 
 N_SEEDS = 10
 TRAIN_SHARE = 0.3
-LEAST_MCC = 0.95
+LEAST_MCC = 0.957
 PAPER = "| Almeida et al. 2011, best of 13 (linear SVM) | 97.64 | 83.10 | 0.18 | | 0.893 |"
 # The table's columns: name in evaluation.metrics, factor, number of decimals.
 COLUMNS = {"accuracy": (100, 2), "recall": (100, 2), "fpr": (100, 2), "f1": (1, 3), "mcc": (1, 3)}
@@ -45,9 +46,11 @@ def measure(
     order = np.random.default_rng(seed).permutation(len(messages))
     train, test = np.split(order, [round(TRAIN_SHARE * len(order))])
     columns = build_columns(read_params(params, "feature_engineering", FeatureParams))
-    classifier = build_estimator(read_params(params, "model_building", ModelParams))
+    model = read_params(params, "model_building", ModelParams)
     labels = np.where(is_spam, "spam", "ham").astype(object)
-    classifier.fit(as_float32(columns.fit_transform(messages.iloc[train])), labels[train])
+    X = as_float32(columns.fit_transform(messages.iloc[train]))
+    groups, branches = np.arange(len(train)), locate_branches(columns)
+    classifier, *_ = fit_classifier(X, labels[train], groups, "spam", model, branches)
     predicted = classifier.predict(as_float32(columns.transform(messages.iloc[test]))) == "spam"
     once = np.ones((1, len(test)))
     return weighted_metrics(is_spam[test], predicted.astype(float), once, 0.5, 0)

@@ -9,33 +9,49 @@ The test set is not read, so that it can still measure the chosen configuration 
 import argparse
 import copy
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import PredefinedSplit, cross_validate
-from sklearn.pipeline import Pipeline
 from tqdm import tqdm
 
+from core.errors import UserError
 from core.files import write_text
 from core.log import run_stage
 from core.markdown import align_table
 from core.params import check_section, read_sections
 from core.tables import read_table, write_csv
 from evaluation import figures
-from features.branches import FeatureParams, build_columns
+from evaluation.metrics import weighted_metrics
+from features.branches import FeatureParams, build_columns, locate_branches
+from features.matrices import as_float32
 from models.estimators import ModelParams, build_estimator
 from models.folds import assign_folds
-from models.scorers import build_scorer
+from models.probability import predict_positive
+from models.threshold import ThresholdParams
+from models.training import (
+    cross_calibrate,
+    fit_classifier,
+    is_uncalibrated,
+    score_folds,
+    score_rows,
+)
 from text.tokens import TextParams, build_tokeniser
 
 CHOSEN = "params.yaml"
+LOGISTIC = {"model_building.estimator": "logistic_regression"}
 # What each configuration changes in params.yaml.
 CONFIGURATIONS: dict[str, dict[str, Any]] = {
     CHOSEN: {},
     "C = 1": {"model_building.params.C": 1},
     "C = 10": {"model_building.params.C": 10},
+    "one logistic regression": LOGISTIC,
+    "one, without statistics": {
+        **LOGISTIC,
+        "feature_engineering.statistics.enabled": False,
+    },
     "no class weights": {"model_building.class_weight": None},
     "words only": {"feature_engineering.characters.enabled": False},
     "single words only": {
@@ -44,13 +60,20 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     },
     "characters only": {"feature_engineering.words.enabled": False},
     "characters up to 2": {"feature_engineering.characters.max_ngram": 2},
-    "characters up to 4": {"feature_engineering.characters.max_ngram": 4},
+    "characters 2 to 3": {
+        "feature_engineering.characters.min_ngram": 2,
+        "feature_engineering.characters.max_ngram": 3,
+    },
+    "characters up to 3": {"feature_engineering.characters.max_ngram": 3},
     "characters up to 5": {"feature_engineering.characters.max_ngram": 5},
     "n-grams of 2 messages or more": {
         "feature_engineering.words.min_df": 2,
         "feature_engineering.characters.min_df": 2,
     },
-    "with statistics": {"feature_engineering.statistics.enabled": True},
+    "without statistics": {"feature_engineering.statistics.enabled": False},
+    "words, characters and statistics": {
+        "model_building.params.members": [["words"], ["characters", "statistics"]]
+    },
     "counts": {
         "feature_engineering.words.vectorizer": "count",
         "feature_engineering.characters.vectorizer": "count",
@@ -81,6 +104,10 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
 SCORES = ["matthews_corrcoef", "f1", "average_precision"]
 # Each repeat has its own folds.
 REPEATS = 3
+COLUMNS = ["label", "text", "group"]
+# The pipeline's test set is one of so many parts of equal size.
+N_PARTS = 5
+DEAL_METRICS = {"mcc": "Matthews correlation", "recall": "recall", "fpr": "false-positive rate"}
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +127,7 @@ def change_params(sections: dict[str, Any], changes: dict[str, Any]) -> dict[str
 def score_configuration(
     train: pd.DataFrame, sections: dict[str, Any], path: Path, repeats: int
 ) -> pd.DataFrame:
-    """Cross-validate one configuration, with its features fitted in each fold again.
+    """Cross-validate one configuration; its features are fitted in each fold.
 
     Parameters
     ----------
@@ -111,34 +138,102 @@ def score_configuration(
     path : Path
         Where they come from, for messages.
     repeats : int
-        How many times to assign new folds.
+        How many times to draw new folds.
 
     Returns
     -------
     DataFrame of shape (repeats * n_folds, 4)
         The scores, and the seconds that fitting features and classifier took.
     """
-    text = check_section(sections, "preprocessing", TextParams, path)
     features = check_section(sections, "feature_engineering", FeatureParams, path)
     model = check_section(sections, "model_building", ModelParams, path)
-    tokenise = build_tokeniser(text.lowercase, text.stemmer, text.stop_words)
-    df = train.assign(tokens=train["text"].map(tokenise).astype("str"))
-    y = train["label"].astype("str").to_numpy(object)
-    positive = train["label"].cat.categories[1]
-    pipeline = Pipeline(
-        [("columns", build_columns(features)), ("classifier", build_estimator(model))]
-    )
-    scoring = {name: build_scorer(name, positive) for name in SCORES}
+    df, y, positive = prepare(train, sections, path)
+    is_second = y == np.unique(y)[1]
     results = []
     for seed in range(repeats):
         folds = assign_folds(y == positive, train["group"].to_numpy(), model.search.cv, seed)
-        result = cross_validate(
-            pipeline, df, y, cv=PredefinedSplit(folds), scoring=scoring, error_score="raise"
+        raw, seconds = np.empty(len(y)), []
+        for fold in np.unique(folds):
+            is_held_out = folds == fold
+            start = time.perf_counter()
+            columns = build_columns(features)
+            X = as_float32(columns.fit_transform(df[~is_held_out]))
+            classifier = build_estimator(model, locate_branches(columns)).fit(X, y[~is_held_out])
+            seconds.append(time.perf_counter() - start)
+            raw[is_held_out] = score_rows(
+                classifier, as_float32(columns.transform(df[is_held_out]))
+            )
+        is_raw = is_uncalibrated(classifier)
+        probability = cross_calibrate(raw, is_second, folds) if is_raw else raw
+        probability = probability if np.array_equal(is_second, y == positive) else 1 - probability
+        scores = {name: score_folds(y == positive, probability, folds, name) for name in SCORES}
+        results.append(pd.DataFrame({**scores, "seconds": seconds}))
+    return pd.concat(results, ignore_index=True)
+
+
+def prepare(
+    table: pd.DataFrame, sections: dict[str, Any], path: Path
+) -> tuple[pd.DataFrame, np.ndarray, str]:
+    """Return a table with the tokens of its texts, its labels, and the positive label."""
+    text = check_section(sections, "preprocessing", TextParams, path)
+    tokenise = build_tokeniser(text.lowercase, text.stemmer, text.stop_words)
+    df = table.assign(tokens=table["text"].map(tokenise).astype("str"))
+    y = table["label"].astype("str").to_numpy(object)
+    return df, y, table["label"].cat.categories[1]
+
+
+def measure_deals(
+    table: pd.DataFrame, sections: dict[str, Any], path: Path, n_deals: int
+) -> pd.DataFrame:
+    """Split all messages at random again and again; fit on most of them, measure on the others.
+
+    The test set of the pipeline is one draw. This shows how much the draw matters. Groups of
+    near-duplicates stay together, and a fifth of the messages are measured on, as in the pipeline.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_rows, 3)
+        ``label``, ``text`` and ``group`` of both sets.
+    sections : dict
+        The parameters.
+    path : Path
+        Where they come from, for messages.
+    n_deals : int
+        How many splits.
+
+    Returns
+    -------
+    DataFrame of shape (n_deals, 3)
+        Matthews correlation, recall and false-positive rate on the messages not fitted on.
+    """
+    features = check_section(sections, "feature_engineering", FeatureParams, path)
+    model = check_section(sections, "model_building", ModelParams, path)
+    threshold = check_section(sections, "model_evaluation", ThresholdParams, path).threshold
+    df, y, positive = prepare(table, sections, path)
+    groups, rows = table["group"].to_numpy(), []
+    for deal in tqdm(range(n_deals), desc="deals"):
+        is_test = assign_folds(y == positive, groups, N_PARTS, deal) == 0
+        columns = build_columns(features)
+        X = as_float32(columns.fit_transform(df[~is_test]))
+        branches = locate_branches(columns)
+        classifier, *_ = fit_classifier(X, y[~is_test], groups[~is_test], positive, model, branches)
+        probability = predict_positive(
+            classifier, positive, as_float32(columns.transform(df[is_test]))
         )
-        results.append(pd.DataFrame(result))
-    df = pd.concat(results, ignore_index=True)
-    df = df.rename(columns={"fit_time": "seconds", **{f"test_{name}": name for name in SCORES}})
-    return df[[*SCORES, "seconds"]]
+        once = np.ones((1, is_test.sum()))
+        found = weighted_metrics(y[is_test] == positive, probability, once, threshold, 0)
+        rows.append({name: found[name].item() for name in DEAL_METRICS})
+    return pd.DataFrame(rows)
+
+
+def tabulate_deals(deals: pd.DataFrame) -> str:
+    """Return mean, standard deviation and extremes of the deals as a Markdown table."""
+    rows = [[f"metric, {len(deals)} splits", "mean", "standard deviation", "lowest", "highest"]]
+    for name, meaning in DEAL_METRICS.items():
+        values = deals[name]
+        numbers = (values.mean(), values.std(ddof=1), values.min(), values.max())
+        rows.append([meaning, *(f"{number:.4f}" for number in numbers)])
+    return align_table(rows)
 
 
 def summarise(measured: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -206,16 +301,39 @@ def draw_summary(summary: pd.DataFrame) -> figures.Figure:
     return figure
 
 
+def measure_draws(args: argparse.Namespace, train: pd.DataFrame, sections: dict[str, Any]) -> None:
+    """Write and print what ``measure_deals`` finds.
+
+    Raises
+    ------
+    UserError
+        If there are fewer than two splits, or no test set.
+    """
+    if args.deals < 2 or args.test is None:
+        raise UserError("--deals needs a number from 2 on, and the test set with --test")
+    table = pd.concat([train, read_table(args.test, COLUMNS)], ignore_index=True)
+    deals = tabulate_deals(measure_deals(table, sections, args.params, args.deals))
+    write_text(f"{deals}\n", args.output.with_name("deals.md"))
+    print(deals)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Compare the configurations on the training set that ``argv`` names."""
     parser = argparse.ArgumentParser(description="Compare configurations by cross-validation.")
     parser.add_argument("--params", type=Path, required=True, help="params.yaml")
     parser.add_argument("--train", type=Path, required=True, help="Parquet of the training set")
     parser.add_argument("--output", type=Path, required=True, help="table, CSV and plot to write")
-    parser.add_argument("--repeats", type=int, default=REPEATS, help="times to assign new folds")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="how often to draw new folds")
+    parser.add_argument("--test", type=Path, help="Parquet of the test set, for --deals")
+    parser.add_argument(
+        "--deals", type=int, help="instead: split both sets again so many times, and measure each"
+    )
     args = parser.parse_args(argv)
     sections = read_sections(args.params)
-    train = read_table(args.train, ["label", "text", "group"])
+    train = read_table(args.train, COLUMNS)
+    if args.deals:
+        measure_draws(args, train, sections)
+        return
 
     measured = {}
     for name, changes in tqdm(CONFIGURATIONS.items(), desc="configurations"):

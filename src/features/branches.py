@@ -144,3 +144,8 @@ def assemble(columns: ColumnTransformer, text: TextParams) -> Pipeline:
     return Pipeline(
         [("messages", prepare), ("columns", columns), ("float32", FunctionTransformer(as_float32))]
     )
+
+
+def locate_branches(columns: ColumnTransformer) -> dict[str, list[int]]:
+    """Return the first column of each branch of the fitted features, and that after its last."""
+    return {name: [place.start, place.stop] for name, place in columns.output_indices_.items()}

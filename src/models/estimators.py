@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
@@ -11,12 +12,16 @@ from core.errors import UserError
 from core.params import Params
 from models.scorers import Score
 
-# Short name: the class in scikit-learn, and parameters whose default here differs from its own.
+# Short name: the class, scikit-learn's or our own, and parameters whose default differs here.
 # liblinear's dual solver gives the same bits on every processor; lbfgs, the default, does not.
 ESTIMATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "logistic_regression": (
         "sklearn.linear_model.LogisticRegression",
         {"solver": "liblinear", "dual": True, "max_iter": 1000},
+    ),
+    "ensemble": (
+        "models.ensemble.BranchEnsemble",
+        {"members": [["words"], ["characters"], ["words", "characters", "statistics"]]},
     ),
     "linear_svc": ("sklearn.svm.LinearSVC", {"max_iter": 10_000}),
     "sgd": ("sklearn.linear_model.SGDClassifier", {"loss": "modified_huber"}),
@@ -49,7 +54,9 @@ class ModelParams(Params):
     search: SearchParams
 
 
-def build_estimator(params: ModelParams) -> ClassifierMixin:
+def build_estimator(
+    params: ModelParams, branches: Mapping[str, Sequence[int]] | None = None
+) -> ClassifierMixin:
     """Return the unfitted classifier that the parameters describe.
 
     Raises
@@ -73,6 +80,10 @@ def build_estimator(params: ModelParams) -> ClassifierMixin:
                     f"model_building.{section}.{key}: {name} has no parameter {key!r}",
                     f"choose one of {', '.join(accepted)}",
                 )
-    shared = {"class_weight": params.class_weight, "random_state": params.random_state}
+    shared = {
+        "class_weight": params.class_weight,
+        "random_state": params.random_state,
+        "branches": branches,
+    }
     shared = {key: value for key, value in shared.items() if key in accepted}
     return estimator_class(**{**defaults, **shared, **params.params})

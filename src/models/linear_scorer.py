@@ -18,6 +18,7 @@ from sklearn.naive_bayes import ComplementNB, MultinomialNB
 from sklearn.pipeline import Pipeline
 
 from features.ngrams import Ngrams, index_terms
+from models.ensemble import BranchEnsemble
 from models.self_test import PROBES
 from models.weights import find_weights
 from text.normalise import normalise_text
@@ -25,7 +26,7 @@ from text.statistics import count_patterns
 from text.tokens import build_tokeniser
 
 # Classifiers whose probability is the logistic function of the sum of weights.
-LOGISTIC = (LogisticRegression, ComplementNB, MultinomialNB)
+LOGISTIC = (BranchEnsemble, LogisticRegression, ComplementNB, MultinomialNB)
 # Two ways to add the same numbers differ in the last digits.
 TOLERANCE = 1e-8
 

@@ -18,6 +18,7 @@ from core.files import atomic_path
 # Types in our models that skops does not trust by default.
 TRUSTED_TYPES = [
     "features.matrices.as_float32",
+    "models.ensemble.BranchEnsemble",
     "text.statistics.count_patterns",
     "text.statistics.name_patterns",
     "text.tokens.prepare_messages",
