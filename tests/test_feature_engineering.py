@@ -20,7 +20,7 @@ def build(params_file, tmp_path):
     """Return a function that makes features; it returns both matrices and the transformer."""
 
     def run(messages=MESSAGES, **changes):
-        defaults = {"characters.enabled": False, "words.max_ngram": 1}
+        defaults = {"characters.enabled": False, "statistics.enabled": False, "words.max_ngram": 1}
         changes = {**defaults, **{key.replace("__", "."): new for key, new in changes.items()}}
         params = params_file({f"feature_engineering.{key}": new for key, new in changes.items()})
         argv = ["--params", str(params), "--transformer", str(tmp_path / "features.skops")]

@@ -1,9 +1,9 @@
 """Count n-grams with numpy: the vocabulary and the matrix of CountVectorizer, several times faster.
 
-A text is a sequence of symbols: characters, or tokens. Each symbol has a number, its rank among the
-sorted symbols, and an n-gram is a number in base (number of symbols + 1), filled up with zeros to
-the longest n. So sorted numbers are in the order of sorted strings, finding n-grams is arithmetic
-on arrays, and looking them up is a binary search.
+A text is a sequence of symbols: characters, or tokens. The n-grams of a vocabulary and their
+beginnings form a tree. Each level of the tree numbers the n-grams of one length, and the number of
+a longer one is looked up by that of its beginning and the symbol that follows. So all places of all
+texts go down one level at a time, by arithmetic on arrays.
 """
 
 import itertools
@@ -15,10 +15,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer
 
-# Numbers of n-grams must fit into 64 bits.
-MAX_CODES = 2**62
 MAX_INT32 = 2**31
-# Up to this many possible n-grams, a table of them is smaller than it is useful.
+# Up to this size a table of all that could follow is used, a binary search above.
 MAX_TABLE = 2**22
 # A padded word has at least three characters. CountVectorizer counts words that are shorter than
 # the least n as a whole, which is left to it.
@@ -45,6 +43,48 @@ class Symbols:
 
 
 @dataclass(frozen=True)
+class Level:
+    """The n-grams of one length, numbered from 1 in the order of ``codes``; 0 is unknown.
+
+    Attributes
+    ----------
+    base : int
+        One more than there are symbols.
+    n_before : int
+        How many n-grams the level before has.
+    codes : ndarray of int64, shape (n_ngrams,)
+        Ascending: number of the beginning in the level before, times ``base``, plus last symbol.
+    columns : ndarray of int64, shape (n_ngrams + 1,)
+        The column of each number; -1 if it only begins others.
+    """
+
+    base: int
+    n_before: int
+    codes: np.ndarray
+    columns: np.ndarray
+
+    @cached_property
+    def table(self) -> np.ndarray | None:
+        """The number for every possible code; None if there are too many."""
+        n_codes = (self.n_before + 1) * self.base
+        if n_codes > MAX_TABLE:
+            return None
+        table = np.zeros(n_codes, np.int32)
+        table[self.codes] = np.arange(1, len(self.codes) + 1)
+        return table
+
+    def find(self, codes: np.ndarray) -> np.ndarray:
+        """Return the number of each code, 0 if it is unknown."""
+        if self.table is not None:
+            return self.table[codes].astype(np.int64)
+        if not len(self.codes):
+            return np.zeros(len(codes), np.int64)
+        at = np.searchsorted(self.codes, codes)
+        at[at == len(self.codes)] = 0
+        return np.where(self.codes[at] == codes, at + 1, 0)
+
+
+@dataclass(frozen=True)
 class Ngrams:
     """The vocabulary of one branch, and how to count its n-grams in texts.
 
@@ -56,21 +96,21 @@ class Ngrams:
         Least and most symbols of an n-gram.
     symbols : list of str
         Sorted.
-    codes : ndarray of int64, shape (n_terms,)
-        The number of each term of the vocabulary, ascending.
-    columns : ndarray of int64, shape (n_terms,)
-        The column of each.
+    levels : list of Level
+        One for each length from 1 on.
+    n_terms : int
+        The number of columns.
     """
 
     analyzer: str
     ngram_range: tuple[int, int]
     symbols: Sequence[str]
-    codes: np.ndarray
-    columns: np.ndarray
+    levels: Sequence[Level]
+    n_terms: int
 
     @property
     def base(self) -> int:
-        """How many numbers a symbol may have."""
+        """One more than there are symbols."""
         return len(self.symbols) + 1
 
     @cached_property
@@ -86,26 +126,15 @@ class Ngrams:
         """The number of each token."""
         return {symbol: number for number, symbol in enumerate(self.symbols, start=1)}
 
-    @cached_property
-    def table(self) -> np.ndarray | None:
-        """The column of every possible n-gram, -1 for those unknown; None if they are too many."""
-        n_codes = self.base ** self.ngram_range[1]
-        if n_codes > MAX_TABLE:
-            return None
-        table = np.full(n_codes, -1, np.int32)
-        table[self.codes] = self.columns
-        return table
-
     def read(self, texts: Sequence[str]) -> Symbols:
         """Return the symbols of texts."""
         if self.analyzer == "word":
             tokens = split_tokens(texts)
             get = self.numbers.get
             lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
-            flat = (get(token, 0) for token in itertools.chain.from_iterable(tokens))
-            codes = np.fromiter(flat, np.int64, int(lengths.sum()))
+            flat = [get(token, 0) for token in itertools.chain.from_iterable(tokens)]
             rows = np.repeat(np.arange(len(texts)), lengths)
-            return Symbols(codes, rows, rows)
+            return Symbols(np.array(flat, np.int64), rows, rows)
         points, segments, rows = read_characters(texts)
         codes = self.ranks[np.minimum(points, len(self.ranks) - 1)]
         return Symbols(codes, segments, rows)
@@ -121,35 +150,28 @@ class Ngrams:
             How often the text has it.
         """
         symbols = self.read(texts)
-        found, places = find_ngrams(symbols, self.ngram_range, self.base)
-        if self.table is not None:
-            columns = self.table[found]
-        elif len(self.codes):
-            at = np.searchsorted(self.codes, found)
-            at[at == len(self.codes)] = 0
-            columns = np.where(self.codes[at] == found, self.columns[at], -1)
-        else:
-            columns = np.full(len(found), -1)
-        is_known = columns >= 0
-        rows = symbols.rows[places[is_known]]
-        return count_pairs(rows, columns[is_known], len(self.codes))
-
-    def list_terms(self) -> list[str]:
-        """Return the terms in the order of their columns."""
-        names, joint = ["", *self.symbols], " " if self.analyzer == "word" else ""
-        most = self.ngram_range[1]
-        codes = np.empty_like(self.codes)
-        codes[self.columns] = self.codes
-        digits = [codes // self.base ** (most - 1 - n) % self.base for n in range(most)]
-        spelled = zip(*([names[n] for n in digit.tolist()] for digit in digits), strict=True)
-        return [joint.join(filter(None, parts)) for parts in spelled]
+        found, places = [], []
+        at = np.flatnonzero(symbols.codes)
+        numbers = symbols.codes[at]
+        for size, level in enumerate(self.levels, start=1):
+            if size > 1:
+                at, codes = extend(symbols, at, numbers, size, self.base)
+                numbers = level.find(codes)
+                at, numbers = at[numbers > 0], numbers[numbers > 0]
+            if size >= self.ngram_range[0]:
+                columns = level.columns[numbers]
+                is_term = columns >= 0
+                found.append(columns[is_term])
+                places.append(at[is_term])
+        rows = symbols.rows[np.concatenate(places)]
+        return count_pairs(rows, np.concatenate(found), self.n_terms)
 
     def select(self, columns: np.ndarray) -> "Ngrams":
         """Return the vocabulary of these columns alone, which are ascending."""
-        place = np.searchsorted(columns, self.columns)
-        place[place == len(columns)] = 0
-        is_kept = columns[place] == self.columns
-        return replace(self, codes=self.codes[is_kept], columns=place[is_kept])
+        renumbered = np.full(self.n_terms + 1, -1)
+        renumbered[columns] = np.arange(len(columns))
+        levels = [replace(level, columns=renumbered[level.columns]) for level in self.levels]
+        return replace(self, levels=levels, n_terms=len(columns))
 
 
 def split_tokens(texts: Iterable[str]) -> list[list[str]]:
@@ -177,25 +199,135 @@ def read_characters(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.nd
     return points, segments, np.repeat(np.arange(len(texts)), lengths)
 
 
-def find_ngrams(
-    symbols: Symbols, ngram_range: tuple[int, int], base: int
+def extend(
+    symbols: Symbols, at: np.ndarray, numbers: np.ndarray, size: int, base: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of every n-gram of known symbols, and where it begins."""
-    least, most = ngram_range
-    codes, segments = symbols.codes, symbols.segments
-    found, places = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    code, is_valid = np.zeros(len(codes), np.int64), np.ones(len(codes), bool)
-    for size in range(1, min(most, len(codes)) + 1):
-        n_places = len(codes) - size + 1
-        added = codes[size - 1 :]
-        code = code[:n_places] * base + added
-        is_valid = is_valid[:n_places] & (added > 0)
-        if size >= least:
-            within = is_valid & (segments[:n_places] == segments[size - 1 :])
-            at = np.flatnonzero(within)
-            found.append(code[at] * base ** (most - size))
+    """Add one symbol to n-grams.
+
+    Parameters
+    ----------
+    symbols : Symbols
+        What the n-grams are of.
+    at, numbers : ndarray of int64, shape (n_places,)
+        Where n-grams of ``size - 1`` symbols begin, and their numbers.
+    size : int
+        The new length.
+    base : int
+        One more than there are symbols.
+
+    Returns
+    -------
+    at, codes : ndarray of int64, shape (n_extended,)
+        Where n-grams of ``size`` known symbols within a segment begin, and their codes.
+    """
+    n_places = np.searchsorted(at, len(symbols.codes) - size + 1)
+    at, numbers = at[:n_places], numbers[:n_places]
+    last = at + (size - 1)
+    added = symbols.codes[last]
+    is_valid = (added > 0) & (symbols.segments[at] == symbols.segments[last])
+    return at[is_valid], numbers[is_valid] * base + added[is_valid]
+
+
+def count_pairs(
+    rows: np.ndarray, columns: np.ndarray, n_columns: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the distinct pairs of row and column, sorted, and how often each occurs."""
+    pairs = rows * n_columns + columns
+    if len(pairs) and (int(rows.max()) + 1) * n_columns < MAX_INT32:
+        pairs = pairs.astype(np.int32)  # sorted in half the time
+    pairs.sort()
+    is_first = np.ones(len(pairs), bool)
+    np.not_equal(pairs[1:], pairs[:-1], out=is_first[1:])
+    starts = np.flatnonzero(is_first)
+    distinct = pairs[starts].astype(np.int64)
+    rows = distinct // max(n_columns, 1)
+    return rows, distinct - rows * n_columns, np.diff(starts, append=len(pairs))
+
+
+def index_terms(terms: Sequence[str], analyzer: str, ngram_range: tuple[int, int]) -> Ngrams:
+    """Return the n-grams of a vocabulary whose columns are in the order of ``terms``."""
+    cut = [term.split(" ") for term in terms] if analyzer == "word" else list(map(list, terms))
+    symbols = sorted(set(itertools.chain.from_iterable(cut)))
+    numbers = {symbol: number for number, symbol in enumerate(symbols, start=1)}
+    lengths = np.fromiter(map(len, cut), np.int64, len(cut))
+    flat = [numbers[symbol] for symbol in itertools.chain.from_iterable(cut)]
+    digits = np.zeros((len(cut), ngram_range[1]), np.int64)
+    digits[np.arange(ngram_range[1]) < lengths[:, None]] = flat
+    base = len(symbols) + 1
+    levels: list[Level] = []
+    number = np.zeros(len(cut), np.int64)
+    for size in range(1, ngram_range[1] + 1):
+        is_long = lengths >= size
+        codes = number[is_long] * base + digits[is_long, size - 1]
+        # All symbols are on the first level, where the number of one is its own.
+        distinct = np.arange(1, base) if size == 1 else np.unique(codes)
+        number[is_long] = np.searchsorted(distinct, codes) + 1
+        columns = np.full(len(distinct) + 1, -1)
+        is_term = np.flatnonzero(lengths == size)
+        columns[number[is_term]] = is_term
+        n_before = len(levels[-1].codes) if levels else 0
+        levels.append(Level(base, n_before, distinct, columns))
+    return Ngrams(analyzer, ngram_range, symbols, levels, len(cut))
+
+
+def learn_ngrams(
+    texts: Sequence[str], analyzer: str, ngram_range: tuple[int, int]
+) -> tuple[list[str], Ngrams, sp.csr_matrix]:
+    """Return all n-grams of some texts, and how often each text has each.
+
+    Returns
+    -------
+    terms : list of str
+        Sorted.
+    ngrams : Ngrams
+        The vocabulary, columns in the order of ``terms``.
+    X : csr_matrix of int64, shape (n_texts, n_terms)
+        Counts.
+    """
+    if analyzer == "word":
+        symbols = sorted(set(itertools.chain.from_iterable(split_tokens(texts))))
+    else:
+        symbols = sorted(set().union({" "}, *texts))
+    base = len(symbols) + 1
+    levels: list[Level] = []
+    read = Ngrams(analyzer, ngram_range, symbols, [], 0).read(texts)
+    names, found, places = [""], [], []
+    terms: list[str] = []
+    joint = " " if analyzer == "word" else ""
+    at, numbers = np.arange(len(read.codes)), read.codes
+    for size in range(1, ngram_range[1] + 1):
+        distinct = np.arange(1, base)
+        if size > 1:
+            at, codes = extend(read, at, numbers, size, base)
+            distinct, numbers = index_distinct(codes, len(names) * base)
+            numbers = numbers + 1
+        before, last = np.divmod(distinct, base)
+        ends = ["", *symbols]
+        names = [
+            "",
+            *(
+                names[b] + joint + ends[e] if b else ends[e]
+                for b, e in zip(before.tolist(), last.tolist(), strict=True)
+            ),
+        ]
+        columns = np.full(len(names), -1)
+        if size >= ngram_range[0]:
+            is_used = np.zeros(len(names), bool)
+            is_used[numbers] = True
+            used = np.flatnonzero(is_used)
+            columns[used] = np.arange(len(terms), len(terms) + len(used))
+            terms += [names[n] for n in used.tolist()]
+            found.append(columns[numbers])
             places.append(at)
-    return np.concatenate(found), np.concatenate(places)
+        levels.append(Level(base, len(levels[-1].codes) if levels else 0, distinct, columns))
+    order = sorted(range(len(terms)), key=terms.__getitem__)
+    renumbered = np.full(len(terms) + 1, -1)
+    renumbered[order] = np.arange(len(terms))
+    levels = [replace(level, columns=renumbered[level.columns]) for level in levels]
+    ngrams = Ngrams(analyzer, ngram_range, symbols, levels, len(terms))
+    rows, columns = read.rows[np.concatenate(places)], renumbered[np.concatenate(found)]
+    X = build_matrix(*count_pairs(rows, columns, len(terms)), (len(texts), len(terms)))
+    return [terms[n] for n in order], ngrams, X
 
 
 def index_distinct(found: np.ndarray, n_codes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -208,81 +340,6 @@ def index_distinct(found: np.ndarray, n_codes: int) -> tuple[np.ndarray, np.ndar
     return np.flatnonzero(is_found), (np.cumsum(is_found) - 1)[found]
 
 
-def count_pairs(
-    rows: np.ndarray, columns: np.ndarray, n_columns: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the distinct pairs of row and column, sorted, and how often each occurs."""
-    pairs = rows * n_columns + columns
-    if len(pairs) and int(rows.max()) * n_columns + n_columns < MAX_INT32:
-        pairs = pairs.astype(np.int32)  # sorted in half the time
-    pairs.sort()
-    is_first = np.ones(len(pairs), bool)
-    np.not_equal(pairs[1:], pairs[:-1], out=is_first[1:])
-    starts = np.flatnonzero(is_first)
-    distinct = pairs[starts].astype(np.int64)
-    rows = distinct // max(n_columns, 1)
-    return rows, distinct - rows * n_columns, np.diff(starts, append=len(pairs))
-
-
-def index_terms(terms: Sequence[str], analyzer: str, ngram_range: tuple[int, int]) -> Ngrams:
-    """Return the n-grams of a vocabulary whose columns are in the order of ``terms``.
-
-    Raises
-    ------
-    OverflowError
-        If there are more possible n-grams than numbers of 64 bits.
-    """
-    cut = [term.split(" ") for term in terms] if analyzer == "word" else list(map(list, terms))
-    symbols = sorted(set(itertools.chain.from_iterable(cut)))
-    base, most = check_base(len(symbols) + 1, ngram_range[1]), ngram_range[1]
-    numbers = {symbol: number for number, symbol in enumerate(symbols, start=1)}
-    lengths = np.fromiter(map(len, cut), np.int64, len(cut))
-    flat = (numbers[symbol] for symbol in itertools.chain.from_iterable(cut))
-    digits = np.zeros((len(cut), most), np.int64)
-    digits[np.arange(most) < lengths[:, None]] = np.fromiter(flat, np.int64, int(lengths.sum()))
-    codes = digits @ np.array([base ** (most - 1 - n) for n in range(most)], np.int64)
-    order = np.argsort(codes)
-    return Ngrams(analyzer, ngram_range, symbols, codes[order], order)
-
-
-def learn_ngrams(
-    texts: Sequence[str], analyzer: str, ngram_range: tuple[int, int]
-) -> tuple[Ngrams, sp.csr_matrix]:
-    """Return all n-grams of some texts, and how often each text has each.
-
-    Returns
-    -------
-    ngrams : Ngrams
-        The vocabulary, columns in the order of its sorted terms.
-    X : csr_matrix of int64, shape (n_texts, n_terms)
-        Counts.
-
-    Raises
-    ------
-    OverflowError
-        If there are more possible n-grams than numbers of 64 bits.
-    """
-    if analyzer == "word":
-        symbols = sorted(set(itertools.chain.from_iterable(split_tokens(texts))))
-    else:
-        symbols = sorted(set().union({" "}, *texts))
-    base = check_base(len(symbols) + 1, ngram_range[1])
-    nothing = np.empty(0, np.int64)
-    ngrams = Ngrams(analyzer, ngram_range, symbols, nothing, nothing)
-    read = ngrams.read(texts)
-    found, places = find_ngrams(read, ngram_range, base)
-    codes, columns = index_distinct(found, base ** ngram_range[1])
-    ngrams = replace(ngrams, codes=codes, columns=np.arange(len(codes)))
-    if analyzer == "word" and any(min(symbol) < " " for symbol in symbols):
-        # A character that is sorted before the blank puts whole terms in another order.
-        terms = ngrams.list_terms()
-        order = np.array(sorted(range(len(terms)), key=terms.__getitem__), np.int64)
-        ngrams = replace(ngrams, columns=np.argsort(order))
-        columns = ngrams.columns[columns]
-    rows, columns, counts = count_pairs(read.rows[places], columns, len(codes))
-    return ngrams, build_matrix(rows, columns, counts, (len(texts), len(codes)))
-
-
 def build_matrix(
     rows: np.ndarray, columns: np.ndarray, counts: np.ndarray, shape: tuple[int, int]
 ) -> sp.csr_matrix:
@@ -291,24 +348,11 @@ def build_matrix(
     return sp.csr_matrix((counts, columns, indptr), shape=shape)
 
 
-def check_base(base: int, most: int) -> int:
-    """Return the base of the numbers of n-grams.
-
-    Raises
-    ------
-    OverflowError
-        If the longest do not fit into 64 bits.
-    """
-    if base**most > MAX_CODES:
-        raise OverflowError(f"{base - 1} symbols have too many {most}-grams")
-    return base
-
-
 class NgramVectorizer(CountVectorizer):
     """scikit-learn's CountVectorizer, faster, which reads texts as they are.
 
     It gives the same vocabulary and the same matrix for the analyzers 'word', with tokens that
-    blanks separate, and 'char_wb'. What it cannot do in 64 bits is left to CountVectorizer.
+    blanks separate, and 'char_wb'.
     """
 
     def fit(self, raw_documents: Iterable[str], y: object = None) -> "NgramVectorizer":
@@ -319,17 +363,16 @@ class NgramVectorizer(CountVectorizer):
     def fit_transform(self, raw_documents: Iterable[str], y: object = None) -> sp.csr_matrix:
         """Learn the vocabulary, and return the counts, shape (n_texts, n_terms)."""
         texts = list(raw_documents)
-        try:
-            ngrams, X = learn_ngrams(texts, self.analyzer, check_range(self))
-        except OverflowError:
+        if self.analyzer == "char_wb" and self.ngram_range[0] > MAX_LEAST_CHARACTERS:
             return super().fit_transform(texts, y)
+        terms, ngrams, X = learn_ngrams(texts, self.analyzer, self.ngram_range)
         keep = select_terms(X, self.min_df, self.max_features)
         if not len(keep):
             raise ValueError("no n-gram is in enough texts")
         if len(keep) < X.shape[1]:
-            ngrams, X = ngrams.select(keep), X[:, keep]
+            terms, ngrams, X = [terms[n] for n in keep], ngrams.select(keep), X[:, keep]
         self.fixed_vocabulary_, self.ngrams_ = False, ngrams
-        self.vocabulary_ = {term: column for column, term in enumerate(ngrams.list_terms())}
+        self.vocabulary_ = {term: column for column, term in enumerate(terms)}
         return X.astype(self.dtype)
 
     def transform(self, raw_documents: Iterable[str]) -> sp.csr_matrix:
@@ -339,19 +382,6 @@ class NgramVectorizer(CountVectorizer):
         texts = list(raw_documents)
         X = build_matrix(*self.ngrams_.count(texts), (len(texts), len(self.vocabulary_)))
         return X.astype(self.dtype)
-
-
-def check_range(vectorizer: CountVectorizer) -> tuple[int, int]:
-    """Return the range of n.
-
-    Raises
-    ------
-    OverflowError
-        If CountVectorizer has a rule for it that is not followed here.
-    """
-    if vectorizer.analyzer == "char_wb" and vectorizer.ngram_range[0] > MAX_LEAST_CHARACTERS:
-        raise OverflowError("words that are shorter than the least n count as a whole")
-    return vectorizer.ngram_range
 
 
 def select_terms(X: sp.csr_matrix, min_df: float, max_features: int | None) -> np.ndarray:

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import ComplementNB, MultinomialNB
 from sklearn.pipeline import Pipeline
 
-from features.ngrams import Ngrams, index_terms
+from features.ngrams import MAX_LEAST_CHARACTERS, Ngrams, index_terms
 from models.ensemble import BranchEnsemble
 from models.self_test import PROBES
 from models.weights import find_weights
@@ -105,6 +105,8 @@ def derive_branch(transformer: Pipeline, weights: np.ndarray) -> Branch | Statis
         return StatisticsBranch(weighting.scale_, weights)
     if type(counts) is not CountVectorizer:
         raise TypeError(f"{type(counts).__name__} has no vocabulary")
+    if counts.analyzer == "char_wb" and counts.ngram_range[0] > MAX_LEAST_CHARACTERS:
+        raise TypeError("words that are shorter than the least n count as a whole")
     ngrams = index_terms(list(map(str, counts.vocabulary)), counts.analyzer, counts.ngram_range)
     return Branch(
         ngrams,
@@ -143,8 +145,6 @@ class LinearScorer:
     ------
     TypeError
         If the pipeline is not linear, or has a step that is not known here.
-    OverflowError
-        If its n-grams are too long for 64 bits.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -175,7 +175,7 @@ def derive_scorer(pipeline: Pipeline) -> LinearScorer | None:
     """Return a scorer that gives the same probabilities as a pipeline; None if there is none."""
     try:
         scorer = LinearScorer(pipeline)
-    except (TypeError, OverflowError) as error:
+    except TypeError as error:
         logger.debug("scikit-learn scores: %s", error)
         return None
     expected = pipeline.predict_proba(list(PROBES))[:, 1]

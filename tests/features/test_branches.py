@@ -17,7 +17,7 @@ def transform(params_file):
     """Return a function that fits features on messages; it returns features of these and TEST."""
 
     def run(messages=TRAIN, **changes):
-        defaults = {"characters.enabled": False, "words.max_ngram": 1}
+        defaults = {"characters.enabled": False, "statistics.enabled": False, "words.max_ngram": 1}
         changes = {**defaults, **{key.replace("__", "."): new for key, new in changes.items()}}
         path = params_file({f"feature_engineering.{key}": new for key, new in changes.items()})
         columns = build_columns(read_params(path, "feature_engineering", FeatureParams))
