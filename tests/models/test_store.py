@@ -32,6 +32,7 @@ from core.errors import UserError
 from features.branches import FeatureParams, assemble, build_columns, freeze_vocabularies
 from features.matrices import as_float32
 from models import store as models
+from models.ensemble import BranchEnsemble
 from models.estimators import ESTIMATORS
 from models.store import TRUSTED_TYPES, load_model, save_model
 from text.tokens import TextParams, prepare_messages
@@ -45,6 +46,7 @@ LABELS = np.array(["ham"] * 5 + ["spam"] * 5, object)
 
 CLASSIFIERS = {
     "logistic_regression": LogisticRegression(solver="liblinear", dual=True, random_state=0),
+    "ensemble": BranchEnsemble(random_state=0),
     "linear_svc": CalibratedClassifierCV(LinearSVC(random_state=0), cv=2, ensemble=False),
     "sgd": SGDClassifier(loss="modified_huber", random_state=0),
     "complement_nb": ComplementNB(),

@@ -37,7 +37,9 @@ def fit_model(
     y = np.array(["ham"] * len(HAM) + ["spam"] * len(SPAM), object)
     if classifier is None:
         # Of float64, as the pipeline's: another solver would keep the float32 of the features.
-        classifier = LogisticRegression(C=100, solver="liblinear", dual=True, max_iter=1000)
+        classifier = LogisticRegression(
+            C=100, solver="liblinear", dual=True, max_iter=1000, random_state=0
+        )
     return Pipeline([*assemble(columns, text).steps, ("classifier", classifier.fit(X, y))])
 
 
