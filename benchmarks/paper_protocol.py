@@ -4,9 +4,9 @@ Run: python benchmarks/paper_protocol.py
 
 It trains on 30% of the messages, drawn at random, and tests on the other 70%, with duplicates.
 Near-duplicates are then on both sides, so the figures are better than with the pipeline's own
-split: use them for this comparison only. Features, classifier and threshold are those of params.yaml. The
-table has mean and standard deviation over ten seeds; SC is spam caught, BH ham blocked. Exit status
-1 if the mean Matthews correlation is below 0.957.
+split: use them for this comparison only. Features, classifier and threshold are those of
+params.yaml. The table has mean and standard deviation over ten seeds; SC is spam caught, BH ham
+blocked. Exit status 1 if the mean Matthews correlation is below 0.957, or BH above 0.10%.
 
 T. A. Almeida, J. M. Gómez Hidalgo, A. Yamakami. Contributions to the study of SMS spam filtering:
 new collection and results. DocEng 2011.
@@ -36,6 +36,7 @@ from text.tokens import TextParams, prepare_messages  # noqa: E402
 N_SEEDS = 10
 TRAIN_SHARE = 0.3
 LEAST_MCC = 0.957
+MOST_BLOCKED = 0.001
 PAPER = "| Almeida et al. 2011, best of 13 (linear SVM) | 97.64 | 83.10 | 0.18 | | 0.893 |"
 # The table's columns: name in evaluation.metrics, factor, number of decimals.
 COLUMNS = {"accuracy": (100, 2), "recall": (100, 2), "fpr": (100, 2), "f1": (1, 3), "mcc": (1, 3)}
@@ -81,8 +82,11 @@ def main() -> None:
     estimator = read_params(args.params, "model_building", ModelParams).estimator
     print(f"| ours ({estimator.replace('_', ' ')}) | {' | '.join(cells)} |")
     mcc = np.mean([run["mcc"] for run in runs])
-    if mcc < LEAST_MCC:
-        sys.exit(f"the mean Matthews correlation is {mcc:.4f}, below {LEAST_MCC}")
+    blocked = np.mean([run["fpr"] for run in runs])
+    if mcc < LEAST_MCC or blocked > MOST_BLOCKED:
+        sys.exit(
+            f"goals missed: MCC {mcc:.4f} of {LEAST_MCC}, BH {blocked:.2%} of {MOST_BLOCKED:.2%}"
+        )
 
 
 if __name__ == "__main__":
