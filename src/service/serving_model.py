@@ -209,7 +209,10 @@ class ModelHolder:
                 logger.error("%s; %s is still served", error, self.current.version)
                 self.report("failed")
                 return
-            logger.info("model %s replaces %s", found.version, self.current.version)
+            if found.version == self.current.version:
+                logger.info("model %s is the same as before", found.version)
+            else:
+                logger.info("model %s replaces %s", found.version, self.current.version)
             self.current = found
             self.report("loaded")
 

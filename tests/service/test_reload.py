@@ -1,7 +1,9 @@
 """Tests of replacing the model while the service runs and is asked all the time."""
 
+import asyncio
 import http.client
 import json
+import logging
 import os
 import pickle
 import re
@@ -22,7 +24,7 @@ from sklearn.pipeline import Pipeline
 
 from models.store import save_model
 from models.threshold import OperatingPoint, write_points
-from service.serving_model import load_newest, read_signature
+from service.serving_model import ModelHolder, load_newest, read_signature
 from tests.support.application import make_settings
 from tests.support.running_service import make_folder, run_service
 from tests.support.small_model import fit_model, read_version
@@ -242,6 +244,17 @@ def test_a_model_that_is_written_slowly_is_taken_when_it_is_whole(
             file.write(content[part * len(content) // 4 : (part + 1) * len(content) // 4])
             time.sleep(0.4)
         wait_for_version(reloading_service, read_version(tmp_path / "new"))
+
+
+def test_the_same_model_replaces_none(model_folder, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    settings = make_settings(model_folder, tmp_path)
+    outcomes = []
+    holder = ModelHolder(settings, outcomes.append)
+    asyncio.run(holder.reload())
+    assert outcomes == ["loaded"]
+    assert "replaces" not in caplog.text
+    assert f"model {read_version(settings.model)} is the same as before" in caplog.text
 
 
 def test_the_parameters_are_taken_with_a_hangup_or_without(reloading_service, model_file):
