@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import json
-import os
 import random
 import re
 import select
@@ -11,13 +10,12 @@ import socket
 import string
 import sys
 import threading
-from pathlib import Path
 
 import httpx
 import pytest
 
 from service.schemas import REQUEST_CHARACTERS, TEXT_LENGTH
-from tests.support.running_service import make_folder, run_service
+from tests.support.running_service import make_folder, run_service, wait_for
 
 HEADERS = {"Content-Type": "application/json"}
 # What one of these requests may cost on a slow machine. Without limits it is minutes.
@@ -38,18 +36,6 @@ def attacked_service(tmp_path_factory):
 def client():
     with httpx.Client(timeout=120, verify=False) as opened:
         yield opened
-
-
-def read_cpu_seconds(pid):
-    """Return the processor time that a process has taken, user and system."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def read_memory(pid):
-    """Return the bytes that a process holds in memory."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return 1024 * int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])
 
 
 def make_odd_words(length, seed, size=3):
@@ -84,12 +70,12 @@ PIECES = {
 @pytest.mark.skipif(not IS_LINUX, reason="processor time is read from /proc")
 def test_no_text_takes_long(attacked_service, client, piece):
     text = (piece * TEXT_LENGTH)[:TEXT_LENGTH]
-    before = read_cpu_seconds(attacked_service.process.pid)
+    before = attacked_service.read_cpu_seconds()
     answer = client.post(f"{attacked_service.url}/v1/predict", json={"texts": [text] * 10})
     assert answer.status_code == 200
     answer = client.post(f"{attacked_service.url}/v1/predict", json={"text": text, "explain": True})
     assert answer.status_code == 200
-    assert read_cpu_seconds(attacked_service.process.pid) - before < CPU_SECONDS
+    assert attacked_service.read_cpu_seconds() - before < CPU_SECONDS
 
 
 @pytest.mark.skipif(not IS_LINUX, reason="processor time is read from /proc")
@@ -107,7 +93,7 @@ def test_no_text_takes_long(attacked_service, client, piece):
     ids=["odd words", "short", "dotted", "four", "phrases", "marks", "composed"],
 )
 def test_no_request_takes_long_and_others_are_answered(attacked_service, client, texts):
-    before = read_cpu_seconds(attacked_service.process.pid)
+    before = attacked_service.read_cpu_seconds()
     is_over = threading.Event()
     statuses = []
 
@@ -123,7 +109,7 @@ def test_no_request_takes_long_and_others_are_answered(attacked_service, client,
     thread.join()
     assert answer.status_code in (200, 413)
     assert set(statuses) == {200}
-    spent = read_cpu_seconds(attacked_service.process.pid) - before
+    spent = attacked_service.read_cpu_seconds() - before
     # Asking for health costs something, too.
     assert spent - 0.002 * len(statuses) < CPU_SECONDS
 
@@ -139,10 +125,10 @@ def test_what_does_not_recur_is_not_kept(attacked_service, client):
             assert answer.status_code == 200
 
     ask(10)
-    before = read_memory(attacked_service.process.pid)
+    before = attacked_service.read_memory()
     ask(40)
     # Keeping these 400 texts took 47 MB.
-    assert read_memory(attacked_service.process.pid) - before < 25_000_000
+    assert attacked_service.read_memory() - before < 25_000_000
 
 
 @pytest.mark.skipif(not IS_LINUX, reason="processor time is read from /proc")
@@ -152,23 +138,21 @@ def test_a_client_that_leaves_is_worked_for_no_further(attacked_service, client)
     head = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     request = head + b"Content-Length: %d\r\n\r\n" % len(content) + content
     assert sum(map(len, texts)) <= REQUEST_CHARACTERS
-    pid = attacked_service.process.pid
     metrics = f"{attacked_service.url}/metrics"
-    before = read_cpu_seconds(pid)
+    before = attacked_service.read_cpu_seconds()
     for _ in range(20):
         with socket.create_connection(("127.0.0.1", attacked_service.port)) as connection:
             connection.sendall(request)
     # Their end is counted as 499, or as 503 of those who came while the others waited.
     counted = re.compile(r'method="POST",route="/v1/predict",status="(499|503)"\} (\d+)')
-    for _ in range(600):
-        ends = {k: int(n) for k, n in counted.findall(client.get(metrics).text)}
-        if sum(ends.values()) == 20:
-            break
-        threading.Event().wait(0.1)
-    assert sum(ends.values()) == 20
-    assert ends["499"] > 0
+
+    def count_ends():
+        return {k: int(n) for k, n in counted.findall(client.get(metrics).text)}
+
+    wait_for(lambda: sum(count_ends().values()) == 20)
+    assert count_ends()["499"] > 0
     # Each of them would take half a second.
-    assert read_cpu_seconds(pid) - before < CPU_SECONDS
+    assert attacked_service.read_cpu_seconds() - before < CPU_SECONDS
 
 
 def read_answers(connection, n):

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import resource
+import select
 import signal
 import socket
 import sqlite3
@@ -13,15 +14,14 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from commands import serve
-from core.errors import UserError
-from tests.support.running_service import ROOT, make_folder, run_service
+from tests.support.running_service import PATIENCE, ROOT, make_folder, run_service, wait_for
 
 SPAM = "WIN cash now, claim your free PRIZE"
 HAM = "see you at home for lunch"
@@ -29,10 +29,14 @@ HEADERS = {"Content-Type": "application/json"}
 HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 MARKER = "unmistakable-marker"
 TOKEN = "correct horse battery staple"
+IS_LINUX = sys.platform == "linux"
 # What a client may take, in the service of impatient_service.
 SECONDS = 1
-# Much less than that, and much more than an answer takes.
-QUICK = 0.9
+# Processor time of an answer, also on a slow machine.
+CPU_SECONDS = 2
+
+# Longer than any test waits.
+LONG = "600"
 
 # The service, but that a message can make it fail.
 FAILING_SERVICE = f"""
@@ -65,12 +69,11 @@ def impatient_service(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def guarded_service(tmp_path_factory):
-    """Return a service that needs a token, logs requests, and fails on request."""
+    """Return a service that wants a token, is patient, logs requests, and fails if told to."""
     folder = make_folder(tmp_path_factory.mktemp("guarded"))
     (folder / "serve.py").write_text(FAILING_SERVICE)
-    with run_service(
-        folder, "--access-log", SERVICE_TOKEN=TOKEN, FEEDBACK_URL="sqlite:///feedback.db"
-    ) as running:
+    variables = {"SERVICE_TOKEN": TOKEN, "FEEDBACK_URL": "sqlite:///feedback.db"}
+    with run_service(folder, "--access-log", "--timeout", LONG, **variables) as running:
         yield running
 
 
@@ -78,20 +81,29 @@ def guarded_service(tmp_path_factory):
 def client():
     """Return a client that keeps its connections."""
     # Nothing here is encrypted, and reading certificates takes longer than a test.
-    with httpx.Client(timeout=20, verify=False) as opened:
+    with httpx.Client(timeout=PATIENCE, verify=False) as opened:
         yield opened
 
 
 def check_service(service, client, **headers):
-    """Check that the process which was started still answers rightly, and quickly."""
-    start = time.monotonic()
+    """Check that the process which was started still answers rightly."""
     answer = client.post(
         f"{service.url}/v1/predict", json={"texts": [SPAM, HAM]}, headers=headers or None
     )
     assert answer.status_code == 200
     assert [row["label"] for row in answer.json()["predictions"]] == ["spam", "ham"]
-    assert time.monotonic() - start < QUICK
     assert service.process.poll() is None
+
+
+@contextmanager
+def at_little_cost(service):
+    """Check that what a service does meanwhile takes little processor time."""
+    if not IS_LINUX:
+        yield
+        return
+    before = service.read_cpu_seconds()
+    yield
+    assert service.read_cpu_seconds() - before < CPU_SECONDS
 
 
 def check_problem(answer, status, detail):
@@ -110,7 +122,7 @@ def post(service, client, content, path="/v1/predict"):
 
 
 def connect(service):
-    return socket.create_connection(("127.0.0.1", service.port), timeout=10)
+    return socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE)
 
 
 def read_answer(connection):
@@ -122,9 +134,10 @@ def read_answer(connection):
     )
 
 
-def send_until_closed(connection, content, seconds, pause=0.0):
+def send_until_closed(connection, content, pause=0.0):
     """Send something again and again until the other side closes; return how many bytes."""
-    deadline = time.monotonic() + seconds
+    connection.settimeout(0.5)
+    deadline = time.monotonic() + PATIENCE
     sent = 0
     while time.monotonic() < deadline:
         try:
@@ -137,19 +150,16 @@ def send_until_closed(connection, content, seconds, pause=0.0):
     pytest.fail(f"the service takes {sent:,} bytes and does not close")
 
 
-def is_closed(connection, seconds):
-    """Tell whether the other side closes a connection in time; what it still sends is dropped."""
-    deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
-        connection.settimeout(left)
-        try:
-            if not connection.recv(65_536):
-                return True
-        except TimeoutError:
-            return False
-        except ConnectionError:
-            return True
-    return False
+def is_closed(connection):
+    """Return whether the other side closes a connection; what it still sends is dropped."""
+    try:
+        while connection.recv(65_536):
+            pass
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        pass
+    return True
 
 
 @pytest.mark.parametrize(
@@ -184,11 +194,10 @@ def is_closed(connection, seconds):
     ],
     ids=lambda value: repr(value[:40]),
 )
-def test_an_invalid_request_gets_the_place_of_the_error(service, client, content, pointer):
-    start = time.monotonic()
-    problem = check_problem(post(service, client, content), 422, pointer)
+def test_a_wrong_request_is_told_where_it_is_wrong(service, client, content, pointer):
+    with at_little_cost(service):
+        problem = check_problem(post(service, client, content), 422, pointer)
     assert problem["errors"][0]["pointer"] == pointer
-    assert time.monotonic() - start < QUICK
     check_service(service, client)
 
 
@@ -220,11 +229,10 @@ def test_a_key_that_is_not_unicode_is_refused(service, client):
     check_problem(post(service, client, b'{"text": "a", "\\ud800": 1}'), 422, "")
 
 
-def test_tens_of_thousands_of_unknown_keys_are_refused_at_once(service, client):
+def test_tens_of_thousands_of_unknown_keys_are_refused_at_little_cost(service, client):
     content = json.dumps({f"k{i}": 1 for i in range(70_000)})
-    start = time.monotonic()
-    check_problem(post(service, client, content), 422, "70,000 keys")
-    assert time.monotonic() - start < QUICK
+    with at_little_cost(service):
+        check_problem(post(service, client, content), 422, "70,000 keys")
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
@@ -292,7 +300,7 @@ def test_a_body_that_is_announced_but_refused_need_not_be_sent(impatient_service
         check_problem(read_answer(connection), 413, "more than 1,000,000 bytes")
         # Nor can it be sent for ever.
         connection.sendall(b" ")
-        assert is_closed(connection, SECONDS + 1)
+        assert is_closed(connection)
     check_service(impatient_service, client)
 
 
@@ -301,26 +309,20 @@ def test_endless_headers_are_refused(impatient_service, client):
     with connect(impatient_service) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n")
         # Far more than the limit can be under way.
-        assert send_until_closed(connection, line, 5) < 50_000_000
+        assert send_until_closed(connection, line) < 50_000_000
     with connect(impatient_service) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n" + line * 7)
         check_problem(read_answer(connection), 431, "more than 65,536 bytes")
     check_service(impatient_service, client)
 
 
-def read_memory(service):
-    """Return the bytes that a process holds in memory."""
-    status = Path(f"/proc/{service.process.pid}/status").read_text()
-    return 1024 * int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="memory is read from /proc")
+@pytest.mark.skipif(not IS_LINUX, reason="memory is read from /proc")
 def test_endless_trailers_are_not_kept(impatient_service, client):
-    before = read_memory(impatient_service)
+    before = impatient_service.read_memory()
     with connect(impatient_service) as connection:
         connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n")
-        assert send_until_closed(connection, b"X-Trailer: a\r\n" * 1000, 2) > 0
-    assert read_memory(impatient_service) - before < 30_000_000
+        assert send_until_closed(connection, b"X-Trailer: a\r\n" * 1000) > 0
+    assert impatient_service.read_memory() - before < 30_000_000
     check_service(impatient_service, client)
 
 
@@ -343,12 +345,24 @@ def test_a_page_whose_name_resolves_to_this_machine_is_refused(service):
         HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
     ],
 )
-def test_what_is_not_http_gets_a_problem(service, client, request_bytes):
-    with connect(service) as connection:
+def test_what_is_not_http_is_told_so(guarded_service, client, request_bytes):
+    with connect(guarded_service) as connection:
         connection.sendall(request_bytes)
         check_problem(read_answer(connection), 400, "Invalid HTTP request")
-        assert is_closed(connection, 1)
-    check_service(service, client)
+        assert is_closed(connection)
+    check_service(guarded_service, client, Authorization=f"Bearer {TOKEN}")
+
+
+LENGTH, CHUNKED = b"Content-Length: 1000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"
+# What slow clients begin with, what they go on with, and what of the request is slow.
+SLOW = [
+    (b"GET /healthz HTTP/1.1\r\n", b"X-Header: a\r\n", "headers"),
+    (b"GET /", b"a", "headers"),
+    (HEAD + LENGTH, b" ", "body"),
+    (HEAD + LENGTH, b"", "body"),
+    (HEAD + CHUNKED, b"1\r\n \r\n", "body"),
+    (HEAD + CHUNKED + b"0\r\n", b"X-Trailer: a\r\n", "body"),
+]
 
 
 def trickle(service, start, piece):
@@ -356,44 +370,40 @@ def trickle(service, start, piece):
     began = time.monotonic()
     with connect(service) as connection:
         connection.sendall(start)
-        connection.settimeout(0.1)
-        while time.monotonic() - began < SECONDS + 5:
-            try:
-                connection.sendall(piece)
-                answer = read_answer(connection)
-            except TimeoutError:
-                continue
-            assert is_closed(connection, 1)
-            return answer, time.monotonic() - began
-    pytest.fail("the service has endless patience")
+        while not select.select([connection], [], [], 0.1)[0]:
+            assert time.monotonic() - began < PATIENCE, "the service has endless patience"
+            connection.sendall(piece)
+        answer = read_answer(connection)
+        assert is_closed(connection)
+        return answer, time.monotonic() - began
 
 
-def test_slow_clients_get_a_timeout_and_delay_nobody(impatient_service, client):
-    length, chunked = b"Content-Length: 1000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"
-    slow = [
-        (b"GET /healthz HTTP/1.1\r\n", b"X-Header: a\r\n", "headers"),
-        (b"GET /", b"a", "headers"),
-        (HEAD + length, b" ", "body"),
-        (HEAD + length, b"", "body"),
-        (HEAD + chunked, b"1\r\n \r\n", "body"),
-        (HEAD + chunked + b"0\r\n", b"X-Trailer: a\r\n", "body"),
-    ]
-    with ThreadPoolExecutor(len(slow)) as pool:
-        running = [pool.submit(trickle, impatient_service, *case[:2]) for case in slow]
-        while not all(future.done() for future in running):
-            check_service(impatient_service, client)
-            time.sleep(0.05)
-    for (_, _, part), future in zip(slow, running, strict=True):
+def test_slow_clients_are_told_so_in_time(impatient_service, client):
+    with ThreadPoolExecutor(len(SLOW)) as pool:
+        running = [pool.submit(trickle, impatient_service, *case[:2]) for case in SLOW]
+    for (_, _, part), future in zip(SLOW, running, strict=True):
         answer, seconds = future.result()
         check_problem(answer, 408, f"the {part} took longer than 1 seconds")
-        assert SECONDS * 0.9 < seconds < SECONDS + 2
+        assert seconds > SECONDS * 0.9
+    check_service(impatient_service, client)
+
+
+def test_slow_clients_keep_nobody_waiting(guarded_service, client):
+    with ExitStack() as stack:
+        slow = [stack.enter_context(connect(guarded_service)) for _ in SLOW]
+        for connection, (start, piece, _) in zip(slow, SLOW, strict=True):
+            token = f"Host: localhost\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
+            connection.sendall(start.replace(b"Host: localhost\r\n", token) + piece)
+        check_service(guarded_service, client, Authorization=f"Bearer {TOKEN}")
+        # They still wait themselves.
+        assert select.select(slow, [], [], 0)[0] == []
 
 
 def test_empty_lines_do_not_keep_a_connection_open(impatient_service):
     with connect(impatient_service) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert read_answer(connection).status_code == 200
-        send_until_closed(connection, b"\r\n", 3, pause=0.1)
+        send_until_closed(connection, b"\r\n", pause=0.1)
 
 
 def test_a_client_that_does_not_read_its_answers_is_left(impatient_service, client):
@@ -401,9 +411,8 @@ def test_a_client_that_does_not_read_its_answers_is_left(impatient_service, clie
     request = HEAD + b"Content-Length: %d\r\n\r\n" % len(content) + content
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.settimeout(0.5)
         connection.connect(("127.0.0.1", impatient_service.port))
-        send_until_closed(connection, request, 10)
+        send_until_closed(connection, request)
     check_service(impatient_service, client)
     assert "Traceback" not in impatient_service.read_log()
 
@@ -412,30 +421,44 @@ def test_who_leaves_before_the_end_leaves_no_trace(service, client):
     content = json.dumps({"texts": [SPAM] * 1000}).encode()
     request = HEAD + b"Content-Length: %d\r\n\r\n" % len(content) + content
     logged = len(service.read_log())
+
+    def count_ends():
+        metrics = client.get(f"{service.url}/metrics").text
+        found = re.findall(r'requests_total{method="POST",route="/v1/predict",.*} (\d+)', metrics)
+        return sum(map(int, found))
+
+    before = count_ends()
     # A part of a request, one that is being answered, and others that wait behind it.
     for sent in (request[:-1], request, request * 3):
         with connect(service) as connection:
             connection.sendall(sent)
             time.sleep(0.01)
-    # Scoring them takes a tenth of this.
-    time.sleep(1)
+    wait_for(lambda: count_ends() == before + 3)
     assert "Traceback" not in service.read_log()[logged:]
     check_service(service, client)
 
 
-def test_a_thousand_idle_connections_keep_nobody_waiting(impatient_service, client):
+def test_a_thousand_idle_connections_keep_nobody_waiting(guarded_service, client):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < 2000:
         pytest.skip(f"this system allows {hard} open files")
     if soft != resource.RLIM_INFINITY:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2000), hard))
+    token = {"Authorization": f"Bearer {TOKEN}"}
     with ExitStack() as stack:
-        start = time.monotonic()
-        idle = [stack.enter_context(connect(impatient_service)) for _ in range(1000)]
-        check_service(impatient_service, client)
-        assert all(is_closed(connection, start + 5 - time.monotonic()) for connection in idle)
+        poll = select.poll()
+        for _ in range(1000):
+            poll.register(stack.enter_context(connect(guarded_service)), select.POLLIN)
+        check_service(guarded_service, client, **token)
+        # None had to go for that.
+        assert poll.poll(0) == []
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    check_service(impatient_service, client)
+    check_service(guarded_service, client, **token)
+
+
+def test_an_idle_connection_is_closed(impatient_service):
+    with connect(impatient_service) as connection:
+        assert is_closed(connection)
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of others are Linux's")
@@ -502,7 +525,7 @@ def test_messages_and_the_token_are_not_logged(guarded_service, client):
 
 
 def test_a_failure_does_not_end_the_connection(guarded_service):
-    connection = http.client.HTTPConnection("127.0.0.1", guarded_service.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", guarded_service.port, timeout=PATIENCE)
     headers = {**HEADERS, "Authorization": f"Bearer {TOKEN}"}
     statuses = []
     for text in ("fail", SPAM):
@@ -549,13 +572,16 @@ def test_messages_are_logged_if_wanted_and_a_signal_lets_requests_end(model_fold
     with run_service(model_folder, "--log-messages") as service:
         content = json.dumps({"texts": [f"{MARKER} {i} \n{HAM}" for i in range(1000)]}).encode()
         with connect(service) as connection:
-            connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(content) + content)
-            time.sleep(0.02)
+            expecting = b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(content)
+            connection.sendall(HEAD + expecting)
+            # The service is at work on this request.
+            assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            connection.sendall(content)
             service.process.send_signal(signal.SIGTERM)
             answer = read_answer(connection)
         assert answer.status_code == 200
         assert len(answer.json()["predictions"]) == 1000
-        assert service.process.wait(10) == 0
+        assert service.process.wait(PATIENCE) == 0
         log = service.read_log()
         assert "Traceback" not in log
         # One line each: a message's own line break does not begin another.
@@ -564,15 +590,13 @@ def test_messages_are_logged_if_wanted_and_a_signal_lets_requests_end(model_fold
             connect(service)
 
 
-def test_an_interrupt_ends_it_quickly_and_without_traceback(model_folder):
-    with run_service(model_folder) as service:
+def test_an_interrupt_ends_it_without_traceback(model_folder):
+    with run_service(model_folder, "--timeout", LONG) as service:
         # Who is only connected does not hold it up.
         with connect(service) as idle:
-            start = time.monotonic()
             service.process.send_signal(signal.SIGINT)
-            assert service.process.wait(10) == 0
-            assert time.monotonic() - start < 2
-            assert is_closed(idle, 1)
+            assert service.process.wait(PATIENCE) == 0
+            assert is_closed(idle)
         log = service.read_log()
         assert "Traceback" not in log
         assert "KeyboardInterrupt" not in log
@@ -621,7 +645,7 @@ def test_what_keeps_it_from_starting_is_one_line_and_status_1(tmp_path):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=PATIENCE,
         check=False,
     )
     assert run.returncode == 1
@@ -635,7 +659,7 @@ def test_busy_clients_on_many_threads_all_get_their_own_answers(service):
 
     def ask(number):
         text = SPAM if number % 2 else HAM
-        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE)
         for _ in range(20):
             connection.request("POST", "/v1/predict", json.dumps({"text": text}), HEADERS)
             with connection.getresponse() as answer:

@@ -4,17 +4,17 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 import yaml
 
 from models.store import save_model
@@ -23,6 +23,8 @@ from tests.conftest import find_free_port
 from tests.support.small_model import fit_model
 
 ROOT = Path(__file__).parents[2]
+# Seconds that anything gets which has to happen; a test that passes waits far less.
+PATIENCE = 120
 # One grey pixel.
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
@@ -45,6 +47,25 @@ class RunningService:
     def read_log(self) -> str:
         """Return what it has logged so far."""
         return self.log.read_text()
+
+    def read_cpu_seconds(self) -> float:
+        """Return the processor time that its process has taken, user and system."""
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
+        fields = stat.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def read_memory(self) -> int:
+        """Return the bytes that its process holds in memory."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return 1024 * int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])
+
+
+def wait_for(is_so: Callable[[], object], explain: Callable[[], str] = str) -> None:
+    """Wait until something is so; fail after ``PATIENCE`` seconds with what ``explain`` returns."""
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < deadline, explain()
+        time.sleep(0.02)
 
 
 def measure(path: Path) -> dict[str, str]:
@@ -93,6 +114,16 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
+def is_ready(service: RunningService) -> bool:
+    """Return whether a service answers; fail if its process has ended."""
+    assert service.process.poll() is None, service.read_log()
+    try:
+        with urllib.request.urlopen(f"{service.url}/readyz", timeout=PATIENCE):
+            return True
+    except OSError:
+        return False
+
+
 @contextmanager
 def run_service(folder: Path, *options: str, **environment: str) -> Iterator[RunningService]:
     """Run the service in a folder that holds models/model.skops and params.yaml; stop it after.
@@ -117,16 +148,8 @@ def run_service(folder: Path, *options: str, **environment: str) -> Iterator[Run
         )
     service = RunningService(f"http://127.0.0.1:{port}", port, process, folder, log)
     try:
-        for _ in range(1200):
-            try:
-                with urllib.request.urlopen(f"{service.url}/readyz", timeout=5):
-                    break
-            except OSError:
-                assert process.poll() is None, service.read_log()
-                time.sleep(0.1)
-        else:
-            pytest.fail(f"the service does not answer: {service.read_log()}")
+        wait_for(lambda: is_ready(service), service.read_log)
         yield service
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE)
