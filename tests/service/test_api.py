@@ -6,7 +6,6 @@ import logging
 import re
 import shutil
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -484,7 +483,7 @@ def test_a_process_that_no_longer_scores_is_not_ready(model_folder, tmp_path):
 
 def test_a_store_that_hangs_does_not_keep_pages_waiting(model_folder, tmp_path, monkeypatch):
     hangs = threading.Event()
-    monkeypatch.setattr(api, "add_feedback", lambda *_, **__: hangs.wait(20))
+    monkeypatch.setattr(api, "add_feedback", lambda *_, **__: hangs.wait(60))
     settings = make_settings(
         model_folder, tmp_path, feedback_url=f"sqlite:///{tmp_path}/feedback.db"
     )
@@ -494,17 +493,15 @@ def test_a_store_that_hangs_does_not_keep_pages_waiting(model_folder, tmp_path, 
         stored = [
             asyncio.ensure_future(client.post("/v1/feedback", json=correction)) for _ in range(60)
         ]
-        await asyncio.sleep(0.2)
-        start = time.monotonic()
+        while sum(task.done() for task in stored) < 40:
+            await asyncio.sleep(0.01)
         page = await client.get("/static/docs.js")
-        seconds = time.monotonic() - start
+        waiting = sum(not task.done() for task in stored)
         hangs.set()
         await asyncio.gather(*stored)
-        return page.status_code, seconds
+        return page.status_code, waiting
 
-    status, seconds = ask(settings, talk)
-    assert status == 200
-    assert seconds < 5
+    assert ask(settings, talk) == (200, 20)
 
 
 def test_the_description_has_only_problems_as_errors(get):

@@ -22,11 +22,10 @@ from sklearn.linear_model import LogisticRegression
 from commands import serve
 from core.errors import UserError
 from models.store import save_model
-from tests.support.running_service import make_folder, run_service
+from tests.support.running_service import PATIENCE, make_folder, run_service, wait_for
 from tests.support.small_model import fit_model, read_version
 
 SPAM = "WIN cash now, claim your free PRIZE"
-PATIENCE = 60
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,7 @@ def busy_service(tmp_path_factory):
         # As a terminal does it: the signal goes to all.
         for pid in (*workers, running.process.pid):
             os.kill(pid, signal.SIGINT)
-        assert running.process.wait(10) == 0
+        assert running.process.wait(PATIENCE) == 0
         check_end(running, workers)
 
 
@@ -58,17 +57,15 @@ def list_workers(service):
 
 def wait_for_workers(service, gone):
     """Wait until two processes serve, and others have gone; return them."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
+
+    def find():
+        log = service.read_log()
+        started = {int(pid) for pid in re.findall(r"Started server process \[(\d+)\]", log)}
         workers = list_workers(service) - gone
-        started = {
-            int(pid) for pid in re.findall(r"Started server process \[(\d+)\]", service.read_log())
-        }
-        complete = service.read_log().count("Application startup complete")
-        if len(workers & started) == 2 and complete >= len(started):
-            return workers
-        assert time.monotonic() < deadline, service.read_log()
-        time.sleep(0.1)
+        complete = log.count("Application startup complete")
+        return len(workers & started) == 2 and complete >= len(started) and workers
+
+    return wait_for(find, service.read_log)
 
 
 def check_end(service, workers):
@@ -79,13 +76,6 @@ def check_end(service, workers):
     assert "KeyboardInterrupt" not in log
     with socket.create_server(("127.0.0.1", service.port)):
         pass
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def ask(connection):
@@ -111,7 +101,7 @@ def correct(connection):
 
 @contextmanager
 def connect(service):
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE)
     try:
         connection.connect()
         yield connection
@@ -123,8 +113,8 @@ def find_worker(service, connection):
     """Return which process has the other end of a connection, as soon as one has taken it."""
     ours = connection.sock.getsockname()[1]
     ends = f"0100007F:{service.port:04X} 0100007F:{ours:04X}"
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+
+    def find():
         lines = Path("/proc/net/tcp").read_text().splitlines()
         inodes = {line.split()[9] for line in lines if ends in line}
         for worker in list_workers(service):
@@ -133,21 +123,23 @@ def find_worker(service, connection):
                 for file in Path(f"/proc/{worker}/fd").iterdir():
                     if str(file.readlink()) in {f"socket:[{inode}]" for inode in inodes}:
                         return worker
-        time.sleep(0.05)
-    raise AssertionError(f"no process has the connection: {service.read_log()}")
+        return None
+
+    return wait_for(find, service.read_log)
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="connections are read from /proc")
 def test_a_process_that_is_killed_takes_only_its_own_connections(busy_service):
     before = wait_for_workers(busy_service, set())
     victim = min(before)
-    failed, spared, answered = [], [], []
+    known, failed, spared, answered = [], [], [], []
     stop = threading.Event()
 
     def ask_on_one_connection():
         with connect(busy_service) as connection:
             ask(connection)
             worker = find_worker(busy_service, connection)
+            known.append(worker)
             try:
                 while not stop.is_set():
                     ask(connection)
@@ -168,12 +160,11 @@ def test_a_process_that_is_killed_takes_only_its_own_connections(busy_service):
     threads.append(threading.Thread(target=ask_on_new_connections))
     for thread in threads:
         thread.start()
-    time.sleep(0.5)
-    killed = time.monotonic()
+    wait_for(lambda: len(known) == 8 and len(answered) > 10)
     os.kill(victim, signal.SIGKILL)
     after = wait_for_workers(busy_service, {victim})
-    seconds = time.monotonic() - killed
-    time.sleep(0.3)
+    count = len(answered)
+    wait_for(lambda: len(answered) > count + 10)
     stop.set()
     for thread in threads:
         thread.join()
@@ -182,10 +173,8 @@ def test_a_process_that_is_killed_takes_only_its_own_connections(busy_service):
     assert len(failed) + len(spared) == 8
     # One that it answers at that moment, and one that waits while the system takes it apart.
     assert answered.count(False) <= 2
-    assert answered.count(True) > 10
     assert len(after & before) == 1
-    assert seconds < 10
-    with urllib.request.urlopen(f"{busy_service.url}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"{busy_service.url}/metrics", timeout=PATIENCE) as answer:
         counted = re.search(rb'predictions_total\{label="spam"\} (\d+)', answer.read())
     # Those of the process that was killed are counted on.
     assert int(counted[1]) >= answered.count(True)
@@ -220,18 +209,18 @@ def test_a_process_that_comes_back_serves_the_last_good_model(busy_service):
     finally:
         params.write_bytes(said)
         model.write_bytes(content)
-    wait_for(lambda: busy_service.read_log().count(f"model {served} replaces {served}") >= 2)
+    wait_for(lambda: busy_service.read_log().count(f"model {served} is the same") >= 2)
 
 
 def test_a_hangup_reloads_every_process_and_ends_none(busy_service):
     before = wait_for_workers(busy_service, set())
     start = len(busy_service.read_log())
     busy_service.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: busy_service.read_log()[start:].count(" replaces ") == 2)
+    wait_for(lambda: busy_service.read_log()[start:].count(" is the same ") >= 2)
     assert list_workers(busy_service) == before
     model = busy_service.folder / "models" / "model.skops"
     save_model(fit_model(LogisticRegression(C=40)), model)
-    wait_for(lambda: busy_service.read_log()[start:].count(" replaces ") == 4)
+    wait_for(lambda: busy_service.read_log()[start:].count(" replaces ") == 2)
     versions = []
     for _ in range(20):
         with connect(busy_service) as connection:
@@ -245,7 +234,7 @@ def test_a_private_folder_that_was_swept_is_made_again(tmp_path):
     with run_service(folder, "--workers", "2", TMPDIR=str(tmp_path)) as service:
 
         def read_counts():
-            with urllib.request.urlopen(f"{service.url}/metrics", timeout=60) as answer:
+            with urllib.request.urlopen(f"{service.url}/metrics", timeout=PATIENCE) as answer:
                 return sum(map(int, re.findall(rb"predictions_total{[^}]*} (\d+)", answer.read())))
 
         workers = wait_for_workers(service, set())
@@ -280,7 +269,7 @@ def test_a_hangup_while_processes_start_ends_none(tmp_path):
         # From before the other one starts until it serves.
         wait_for(lambda: list_workers(service) - workers)
         (newest,) = list_workers(service) - workers
-        while "replaces" not in service.read_log():
+        while "is the same as before" not in service.read_log():
             os.kill(newest, signal.SIGHUP)
             time.sleep(0.05)
         assert newest in wait_for_workers(service, {victim})

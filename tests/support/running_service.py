@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 
@@ -25,6 +26,7 @@ from tests.support.small_model import fit_model
 ROOT = Path(__file__).parents[2]
 # Seconds that anything gets which has to happen; a test that passes waits far less.
 PATIENCE = 120
+Result = TypeVar("Result")
 # One grey pixel.
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
@@ -60,12 +62,13 @@ class RunningService:
         return 1024 * int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])
 
 
-def wait_for(is_so: Callable[[], object], explain: Callable[[], str] = str) -> None:
-    """Wait until something is so; fail after ``PATIENCE`` seconds with what ``explain`` returns."""
+def wait_for(find: Callable[[], Result], explain: Callable[[], str] = str) -> Result:
+    """Return what ``find`` finds once it does; fail after ``PATIENCE`` with what is explained."""
     deadline = time.monotonic() + PATIENCE
-    while not is_so():
+    while not (found := find()):
         assert time.monotonic() < deadline, explain()
         time.sleep(0.02)
+    return found
 
 
 def measure(path: Path) -> dict[str, str]:
