@@ -17,7 +17,7 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.conftest import find_free_port
-from tests.support.running_service import make_folder
+from tests.support.running_service import PATIENCE, make_folder, wait_for
 
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
@@ -69,16 +69,14 @@ def test_the_start_command_serves_and_writes_nothing_beside_the_temporary_folder
     ) as process:
         check = read_instruction(r"HEALTHCHECK.*CMD")
         check = [sys.executable, *(part.replace("8000", port) for part in check[1:])]
-        for _ in range(100):
-            health = subprocess.run(check, capture_output=True, check=False)
-            if health.returncode == 0 or process.poll() is not None:
-                break
-            time.sleep(0.1)
-        else:
-            pytest.fail(health.stderr.decode())
+        wait_for(
+            lambda: (
+                process.poll() is not None
+                or subprocess.run(check, capture_output=True, check=False).returncode == 0
+            )
+        )
         process.terminate()
-        _, log = process.communicate(timeout=30)
-    assert health.returncode == 0, log
+        _, log = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, log
     assert list_files(image) == before
     assert list(tmp_path.iterdir()) == []
@@ -166,12 +164,12 @@ def test_the_s3_server_of_the_compose_file_takes_the_keys_of_the_environment(tmp
             )
             for secret in ("secret", "another")
         )
-        for attempt in range(50):
+        for attempt in range(600):
             try:
                 right.create_bucket(Bucket="messages")
                 break
             except (BotoCoreError, ClientError):
-                assert attempt < 49
+                assert attempt < 599
                 time.sleep(0.1)
         assert [bucket["Name"] for bucket in right.list_buckets()["Buckets"]] == ["messages"]
         with pytest.raises(ClientError):

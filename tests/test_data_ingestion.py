@@ -23,7 +23,7 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 def ingest(params_file, tmp_path):
     """Return a function that fetches from the given sources and returns the bytes fetched."""
 
-    def run(*sources, sha256=DIGEST, additions=(), max_megabytes=1, timeout=5):
+    def run(*sources, sha256=DIGEST, additions=(), max_megabytes=1, timeout=60):
         changes = {"sources": list(sources), "sha256": sha256, "additions": list(additions)}
         changes |= {"max_megabytes": max_megabytes, "timeout": timeout}
         params = params_file({f"data_ingestion.{key}": value for key, value in changes.items()})

@@ -204,7 +204,7 @@ def test_opening_waits_even_where_sqlite_does_not(path, monkeypatch):
         monkeypatch.setattr("feedback.store.PATIENCE", 0.1)
         with pytest.raises(UserError, match=r"cannot be opened: database is locked$"):
             open_store(f"sqlite:///{path}")
-        monkeypatch.setattr("feedback.store.PATIENCE", 5)
+        monkeypatch.setattr("feedback.store.PATIENCE", 60)
         timer = threading.Timer(0.2, other.execute, ["COMMIT"])
         timer.start()
         assert add(open_store(f"sqlite:///{path}")) == 1

@@ -2,14 +2,13 @@
 
 import json
 import re
-import time
 import urllib.request
 
 import pandas as pd
 import yaml
 
 from records.additions import read_added
-from tests.support.running_service import run_service
+from tests.support.running_service import PATIENCE, run_service, wait_for
 
 # The model knows these words from spam. None of its messages is like them as a whole, so that they
 # come to the training set.
@@ -22,7 +21,7 @@ def ask(url, path, content):
     request = urllib.request.Request(
         url + path, json.dumps(content).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         return json.load(answer)
 
 
@@ -68,9 +67,7 @@ def test_a_correction_that_is_accepted_changes_what_the_service_says(repository)
         assert new_test["label"].tolist() == [right, *test["label"][1:]]
         pd.testing.assert_frame_equal(new_test.drop(columns="label"), test.drop(columns="label"))
         assert "up to date" in repository.run("dvc", "status")
-        deadline = time.monotonic() + 30
-        while predict(service.url)[0] == version and time.monotonic() < deadline:
-            time.sleep(0.2)
+        wait_for(lambda: predict(service.url)[0] != version, service.read_log)
         new_version, labels = predict(service.url)
     assert new_version != version
     assert labels == ["ham"] * 4

@@ -48,7 +48,7 @@ def description(open_service):
 
 @pytest.fixture(scope="module")
 def client(open_service):
-    with httpx.Client(base_url=open_service.url, timeout=20, verify=False) as opened:
+    with httpx.Client(base_url=open_service.url, timeout=60, verify=False) as opened:
         yield opened
 
 

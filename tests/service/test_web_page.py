@@ -598,7 +598,7 @@ def test_a_token_is_asked_for_and_feedback_is_stored(guarded, open_page):
     page.get_by_role("link", name="The model").click()
     expect(page.get_by_role("heading", name="Plots")).to_be_visible()
     # Not wait_for_function: it may have to evaluate its text in the page, whose policy forbids it.
-    for _ in range(100):
+    for _ in range(1200):
         if page.evaluate("[...document.images].every((i) => i.naturalWidth > 0)"):
             break
         page.wait_for_timeout(50)
