@@ -103,6 +103,7 @@ def show_operations(page: Page) -> None:
     expect(page.get_by_text("Status 200 OK")).to_be_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "show"),
     [

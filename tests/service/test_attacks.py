@@ -114,6 +114,7 @@ def test_no_request_takes_long_and_others_are_answered(attacked_service, client,
     assert spent - 0.002 * len(statuses) < CPU_SECONDS
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not IS_LINUX, reason="memory is read from /proc")
 def test_what_does_not_recur_is_not_kept(attacked_service, client):
     rng = random.Random(0)

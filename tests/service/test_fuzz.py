@@ -58,6 +58,7 @@ def test_the_description_has_every_route(description):
 
 
 # What has no body and no limits cannot be asked wrongly.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("route", "mode"),
     [(route, GenerationMode.POSITIVE) for route in ROUTES]

@@ -167,8 +167,7 @@ def test_a_model_that_cannot_be_served_is_not_taken(reloading_service, model_fil
         line = wait_for_log(reloading_service, start, f"{served} is still served")
     assert set(versions) == {served}
     assert ask_version(reloading_service) == served
-    log = reloading_service.read_log()[start:]
-    assert log == line
+    assert reloading_service.read_log()[start:].count(" ERROR ") == 1
     assert re.search(f"serve ERROR .*({reason})", line)
     assert "models/model.skops" in line
     assert not (tmp_path / "sprung").exists()

@@ -8,13 +8,15 @@ import threading
 
 import pytest
 
-from tests.support.running_service import run_service
+from tests.support.running_service import PATIENCE, run_service
+
+pytestmark = pytest.mark.slow
 
 TEXT = "WIN cash now, claim your free PRIZE"
 HEADERS = {"Content-Type": "application/json"}
-# For each process, and more in all than a listening socket's queue takes at a time.
-CLIENTS = 12
-BEFORE = 300
+# Of each kind.
+CLIENTS = 8
+BEFORE = 200
 
 
 class Load:
@@ -30,7 +32,7 @@ class Load:
 
     def ask_until_refused(self) -> None:
         """Ask again and again, on one connection or on one for each request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         while True:
             try:
                 if connection.sock is None:
@@ -51,21 +53,22 @@ class Load:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can let a queue run dry")
-@pytest.mark.parametrize("keeps_connections", [False, True], ids=["each its own", "kept"])
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_service_that_is_stopped_answers_what_was_asked(model_folder, workers, keeps_connections):
+def test_a_service_that_is_stopped_answers_what_was_asked(model_folder, workers):
     with run_service(model_folder, "--workers", workers) as service:
-        load = Load(service.port, keeps_connections=keeps_connections)
-        for thread in load.threads:
+        loads = [Load(service.port, keeps_connections=keeps) for keeps in (False, True)]
+        threads = [thread for load in loads for thread in load.threads]
+        for thread in threads:
             thread.start()
-        assert load.is_running.wait(60)
+        assert all(load.is_running.wait(PATIENCE) for load in loads)
         service.process.send_signal(signal.SIGTERM)
-        assert service.process.wait(60) == 0
-        for thread in load.threads:
-            thread.join(60)
+        assert service.process.wait(PATIENCE) == 0
+        for thread in threads:
+            thread.join(PATIENCE)
         assert "Traceback" not in service.read_log()
-    assert load.lost == []
-    assert set(load.answers) == {200}
+    for load in loads:
+        assert load.lost == []
+        assert set(load.answers) == {200}
 
 
 def test_long_work_that_waits_is_done_or_refused_when_the_service_is_stopped(model_folder):
@@ -75,9 +78,9 @@ def test_long_work_that_waits_is_done_or_refused_when_the_service_is_stopped(mod
     all_asked = threading.Barrier(len(texts) + 1)
 
     def ask(own):
-        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=120)
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE)
         connection.request("POST", "/v1/predict", json.dumps({"texts": own}), HEADERS)
-        all_asked.wait(60)
+        all_asked.wait(PATIENCE)
         with connection.getresponse() as answer:
             ends.append(answer.status)
             assert json.load(answer)
@@ -86,11 +89,11 @@ def test_long_work_that_waits_is_done_or_refused_when_the_service_is_stopped(mod
         threads = [threading.Thread(target=ask, args=[own]) for own in texts]
         for thread in threads:
             thread.start()
-        all_asked.wait(60)
+        all_asked.wait(PATIENCE)
         service.process.send_signal(signal.SIGTERM)
         for thread in threads:
-            thread.join(120)
-        assert service.process.wait(60) == 0
+            thread.join(PATIENCE)
+        assert service.process.wait(PATIENCE) == 0
         assert "Traceback" not in service.read_log()
     assert len(ends) == 4
     assert set(ends) <= {200, 503}

@@ -25,6 +25,8 @@ from models.store import save_model
 from tests.support.running_service import PATIENCE, make_folder, run_service, wait_for
 from tests.support.small_model import fit_model, read_version
 
+pytestmark = pytest.mark.slow
+
 SPAM = "WIN cash now, claim your free PRIZE"
 
 
@@ -260,7 +262,7 @@ def test_a_private_folder_that_was_swept_is_made_again(tmp_path):
     assert list(tmp_path.glob("serve-*")) == []
 
 
-def test_a_hangup_while_processes_start_ends_none(tmp_path):
+def test_a_hangup_while_processes_start_ends_none_and_none_outlives_the_supervisor(tmp_path):
     folder = make_folder(tmp_path / "served")
     with run_service(folder, "--workers", "2") as service:
         workers = wait_for_workers(service, set())
@@ -272,8 +274,12 @@ def test_a_hangup_while_processes_start_ends_none(tmp_path):
         while "is the same as before" not in service.read_log():
             os.kill(newest, signal.SIGHUP)
             time.sleep(0.05)
-        assert newest in wait_for_workers(service, {victim})
+        workers = wait_for_workers(service, {victim})
+        assert newest in workers
         assert service.read_log().count("another starts") == 1
+        service.process.kill()
+        service.process.wait()
+        check_end(service, workers)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
@@ -335,11 +341,3 @@ def test_a_process_that_cannot_start_ends_it_with_a_sentence(model_folder, monke
         with pytest.raises(UserError, match="a process that serves could not start"):
             serve.main(["--workers", "2"])
     assert supervisor.should_exit.is_set()
-
-
-def test_no_process_outlives_a_supervisor_that_is_killed(tmp_path):
-    with run_service(make_folder(tmp_path), "--workers", "2") as service:
-        workers = wait_for_workers(service, set())
-        service.process.kill()
-        service.process.wait()
-        check_end(service, workers)
