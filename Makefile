@@ -75,7 +75,7 @@ doctor: ## Check in five seconds that everything works
 		{ echo "$(PYTHON) is not installed: install Python 3.11 or newer" >&2; exit 1; }
 	@$(ANY_PYTHON) src doctor
 
-test: $(VENV)/.development ## Run the tests, measure their coverage
+test: $(VENV)/.development ## Run the tests; the quick ones alone with ARGS='-m "not slow"'
 	@pytest --numprocesses 2 --dist worksteal --cov --cov-report term $(ARGS)
 
 lint: $(VENV)/.development ## Check style, format, types and the Dockerfile

@@ -32,6 +32,19 @@ HIDDEN = ("ARGS", "AWS_", "FEEDBACK_URL", "MAKE", "MFLAGS", "SERVICE_TOKEN")
 WORDS = "lor ok then we meet after class my friend tomorrow please tell her i am late"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a pipeline which ran as slow; put files with slow tests first.
+
+    At the end of a run there are only quick ones then, and no process waits long for another.
+    """
+    for item in items:
+        if "finished" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Hide the user's settings from tests, and what may have started them."""
@@ -76,7 +89,7 @@ def make_corpus(n_ham: int = 120, n_spam: int = 60) -> str:
         for _ in range(n):
             words = rng.choices(WORDS.split(), k=rng.randint(3, 12))
             words.insert(rng.randrange(len(words)), rng.choice(phrases.split(" | ")))
-            lines.append(f"{label}\t{' '.join(words)} {rng.randrange(100)}")
+            lines.append(f"{label}\t{' '.join(words)} {rng.randrange(600)}")
     rng.shuffle(lines)
     return "\n".join([*lines, lines[0], lines[1]]) + "\n"
 
@@ -168,7 +181,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
             client.create_bucket(Bucket="messages")
             break
         except (BotoCoreError, ClientError):
-            if attempt == 99 or server.poll() is not None:
+            if attempt == 599 or server.poll() is not None:
                 raise
             time.sleep(0.1)
     yield environment

@@ -251,6 +251,7 @@ def test_the_settings_have_an_effect(seaweed):
     assert rule["SSEAlgorithm"] == "AES256"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("seaweed")
 def test_dvc_can_use_the_bucket(checkout):
     set_up("usable", "--allow-missing")

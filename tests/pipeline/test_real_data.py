@@ -18,6 +18,7 @@ def metrics():
     return json.loads((ROOT / "reports" / "metrics.json").read_text())
 
 
+@pytest.mark.slow
 def test_the_committed_results_can_be_reproduced(new_checkout, real_corpus):
     repository = new_checkout("repository")
     lock = repository.read_lock()

@@ -269,6 +269,7 @@ def check_pulled(repository, path):
     assert IN_SYNC in other.run("dvc", "status", "--cloud")
 
 
+@pytest.mark.slow
 def test_a_large_file_and_many_small_ones(share_files, tmp_path):
     repository = share_files(500)
     repository.run("dvc", "push")
@@ -284,6 +285,7 @@ def measure(paths):
     return max(sizes)
 
 
+@pytest.mark.slow
 def test_a_server_killed_while_it_receives_loses_nothing(share_files, tmp_path):
     repository = share_files(20)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
