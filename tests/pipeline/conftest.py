@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -95,26 +96,78 @@ def copy_checkout(target: Path) -> Repository:
     return repository
 
 
+def make_once(
+    factory: pytest.TempPathFactory, name: str, make: Callable[[Repository], None]
+) -> Repository:
+    """Have one of the test processes make a repository, and return a copy of this process's own.
+
+    Parameters
+    ----------
+    factory : pytest.TempPathFactory
+        Makes folders for the session.
+    name : str
+        Of the repository's folder.
+    make : callable
+        Fills the folder of the repository that it gets, which does not exist yet.
+    """
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    made, done = shared / name / "repository", shared / name / "done"
+    with FileLock(shared / f"{name}.lock"):
+        if not done.exists():
+            # A process that failed before leaves an incomplete one.
+            shutil.rmtree(shared / name, ignore_errors=True)
+            make(Repository(made))
+            done.touch()
+    path = factory.mktemp(name) / "repository"
+    shutil.copytree(made, path, symlinks=True)
+    return Repository(path)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, corpus: str) -> Repository:
     """Return a repository that ran the whole pipeline on the made-up corpus; leave it as it is."""
-    repository = copy_checkout(tmp_path_factory.mktemp("finished") / "repository")
-    (repository.path / "dvc.lock").unlink(missing_ok=True)
-    repository.set_data(corpus.encode())
-    repository.set_params(
-        {"data_validation.min_rows_per_label": 10, "model_evaluation.bootstrap_samples": 100}
-    )
-    repository.commit()
-    repository.run("dvc", "repro")
-    repository.commit()
-    return repository
+
+    def make(repository: Repository) -> None:
+        copy_checkout(repository.path)
+        (repository.path / "dvc.lock").unlink(missing_ok=True)
+        repository.set_data(corpus.encode())
+        repository.set_params(
+            {"data_validation.min_rows_per_label": 10, "model_evaluation.bootstrap_samples": 100}
+        )
+        repository.commit()
+        repository.run("dvc", "repro")
+        repository.commit()
+
+    return make_once(tmp_path_factory, "finished", make)
+
+
+@pytest.fixture(scope="session")
+def worsened(tmp_path_factory: pytest.TempPathFactory, finished: Repository) -> Repository:
+    """Return the finished repository with a commit of a bad model; leave it as it is."""
+
+    def make(repository: Repository) -> None:
+        shutil.copytree(finished.path, repository.path, symlinks=True)
+        repository.run("git", "branch", "good")
+        repository.set_params({"model_building.params": {"C": 1e-9}})
+        repository.set_params({"model_building.class_weight": None})
+        repository.run("dvc", "repro")
+        repository.commit()
+
+    return make_once(tmp_path_factory, "worsened", make)
+
+
+def copy_repository(source: Repository, folder: Path) -> Repository:
+    """Return a copy of a repository in ``folder``, its cache included."""
+    shutil.copytree(source.path, folder / "repository", symlinks=True)
+    return Repository(folder / "repository")
 
 
 @pytest.fixture
 def repository(finished: Repository, tmp_path: Path) -> Repository:
     """Return a copy of the finished repository, its cache included."""
-    shutil.copytree(finished.path, tmp_path / "repository", symlinks=True)
-    return Repository(tmp_path / "repository")
+    return copy_repository(finished, tmp_path)
 
 
 @pytest.fixture

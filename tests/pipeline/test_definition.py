@@ -10,6 +10,7 @@ import yaml
 
 from commands.registry import read_artifact
 from core.params import Params
+from tests.pipeline.conftest import Repository
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src"
@@ -116,15 +117,23 @@ def test_a_stage_is_described(stage):
     assert re.fullmatch(r"[A-Z].{20,}[^.]", STAGES[stage]["desc"])
 
 
-def test_no_output_is_tracked_by_git_and_dvc_at_once(repository):
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_explains_itself(stage, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        importlib.import_module(stage).main(["--help"])
+    assert "--params" in capsys.readouterr().out
+
+
+def test_no_output_is_tracked_by_git_and_dvc_at_once():
+    repository = Repository(ROOT)
     outs = {out for stage in STAGES.values() for out in find_paths(stage.get("outs", []))}
     ignored = repository.run("git", "check-ignore", *outs).split()
     assert set(ignored) == outs
     assert repository.run("git", "ls-files", *outs) == ""
 
 
-def test_metrics_are_in_git_and_keep_the_run_cache(repository):
-    tracked = repository.run("git", "ls-files", "reports").split()
+def test_metrics_are_in_git_and_keep_the_run_cache():
+    tracked = Repository(ROOT).run("git", "ls-files", "reports").split()
     assert {"reports/metrics.json", "reports/intervals.json"} <= set(tracked)
     outs = [out for stage in STAGES.values() for out in stage.get("outs", [])]
     assert not any(isinstance(out, dict) and "cache" in next(iter(out.values())) for out in outs)

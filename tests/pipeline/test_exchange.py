@@ -36,6 +36,7 @@ def clones(finished, s3_server, tmp_path):
 def test_another_clone_gets_an_experiment_and_predicts_with_its_model(clones):
     here, there = clones
     here.run("dvc", "exp", "run", "--temp", "--name", "gift", "-S", "model_building.params.C=3")
+    assert here.run("git", "status", "--porcelain") == ""
     here.run("dvc", "exp", "push", "origin", "gift")
 
     assert "gift" in there.run("dvc", "exp", "list", "origin", "--all-commits")

@@ -19,10 +19,9 @@ def browser():
         found.close()
 
 
-def test_every_plot_is_drawn_without_a_network(repository, browser: Browser, tmp_path):
-    repository.run("git", "branch", "base")
+def test_every_plot_is_drawn_without_a_network(worsened, browser: Browser, tmp_path):
     output = tmp_path / "plots"
-    repository.run("python", "src", "plots", "base", "--out", str(output))
+    worsened.run("python", "src", "plots", "good", "--out", str(output))
 
     page = browser.new_page(offline=True)
     errors, asked = [], []

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from core.tables import read_table
 from evaluation.scores import EvaluationParams, compute_metrics, score
 from features.matrices import load_matrix
 from models.store import load_model
+from tests.support.running_service import wait_for
 
 COLUMNS = ["label", "text", "group", "row"]
 
@@ -57,9 +57,7 @@ def start(repository, *arguments, **options):
 def wait_for_output(path):
     """Wait until something is written beside ``path``, under a temporary name."""
     written = path.with_name(f".{path.name}.tmp")
-    deadline = time.monotonic() + 60
-    while not (written.exists() and written.stat().st_size) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(lambda: written.exists() and written.stat().st_size)
 
 
 @contextmanager
@@ -130,11 +128,13 @@ def test_is_a_filter(finished):
     assert "line 3 rejected: empty text" in err
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_does_without_the_standard_streams_it_does_not_need(finished, tmp_path, closed):
+@pytest.mark.parametrize(
+    ("closed", "jobs"), [("<&-", "1"), (">&-", "1"), ("2>&-", "1"), ("<&- >&- 2>&-", "2")]
+)
+def test_does_without_the_standard_streams_it_does_not_need(finished, tmp_path, closed, jobs):
     source, target = tmp_path / "messages.csv", tmp_path / "scored.csv"
     source.write_text("text\nhello\n")
-    command = f'exec python src predict --input "$1" --output "$2" --jobs 2 {closed}'
+    command = f'exec python src predict --input "$1" --output "$2" --jobs {jobs} {closed}'
     ran = finished.try_run("sh", "-c", command, "sh", str(source), str(target))
     assert ran.returncode == 0
     assert len(target.read_text().splitlines()) == 2
@@ -178,21 +178,21 @@ def test_killed_it_leaves_the_old_output_and_no_process(finished, many, tmp_path
     assert target.read_text() == "old"
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+CSV_ROWS = ["id,text\n1,WIN a prize\n", '2,"home\n', 'for dinner"\n3,ok\n', "4,bye\n"]
+TSV_ROWS = ["id\ttext\n1\tWIN a prize\n2\thome", " now\n3\tok\n", "4\tbye\n"]
+JSON_ROWS = ['{"text": "one"}\n{"te', 'xt": "two"}\n{"text": "three"}\n', '{"text": "x"}\n']
+
+
 @pytest.mark.parametrize(
-    ("kind", "rows"),
-    [
-        ("csv", ["id,text\n1,WIN a prize\n", '2,"home\n', 'for dinner"\n3,ok\n', "4,bye\n"]),
-        ("tsv", ["id\ttext\n1\tWIN a prize\n2\thome", " now\n3\tok\n", "4\tbye\n"]),
-        ("jsonl", ['{"text": "one"}\n{"te', 'xt": "two"}\n{"text": "three"}\n', '{"text": "x"}\n']),
-    ],
+    ("kind", "rows", "n_jobs"),
+    [("csv", CSV_ROWS, 1), ("csv", CSV_ROWS, 2), ("tsv", TSV_ROWS, 1), ("jsonl", JSON_ROWS, 1)],
 )
 def test_answers_a_row_before_the_next_is_there(finished, kind, rows, n_jobs):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     arguments = ["--input", "-", "--output", "-", "--format", kind, "--jobs", n_jobs]
     process = start(finished, *arguments, **pipes)
     sent, n_answers = "", 0
-    with ended_after(process, 120):
+    with ended_after(process, 300):
         for row in rows:
             process.stdin.write(row.encode())
             process.stdin.flush()
@@ -237,8 +237,7 @@ def test_memory_does_not_grow_with_a_line(finished, tmp_path):
     assert peaks[1] - peaks[0] < 30
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("number", "n_jobs"), [(signal.SIGINT, 2), (signal.SIGTERM, 1)])
 def test_a_signal_ends_it_in_one_line(finished, many, tmp_path, number, n_jobs):
     target = tmp_path / "scored.csv"
     target.write_text("old")
@@ -259,9 +258,7 @@ def test_an_interrupt_while_processes_start_ends_it_in_one_line(finished, many, 
     target = tmp_path / "scored.csv"
     arguments = ["--input", many, "--output", target, "--jobs", "2"]
     process = start(finished, *arguments, stderr=subprocess.PIPE, start_new_session=True)
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.001)
+    wait_for(lambda: list(tmp_path.iterdir()))
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate()
     assert process.returncode == 130
@@ -319,15 +316,8 @@ def test_says_that_the_disk_of_standard_output_is_full(finished, many):
     assert b"Exception ignored" not in err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--input", "no.csv", "--output", "b.csv"], "no.csv does not exist"),
-        (["hello", "--threshold", "2"], "--threshold is 2: give a number from 0 to 1"),
-    ],
-)
-def test_ends_in_one_sentence(finished, arguments, message):
-    ran = finished.try_run("python", "src", "predict", *arguments)
+def test_ends_in_one_sentence(finished):
+    ran = finished.try_run("python", "src", "predict", "--input", "no.csv", "--output", "b.csv")
     assert ran.returncode == 1
-    assert message in ran.stdout
+    assert "no.csv does not exist" in ran.stdout
     assert "Traceback" not in ran.stdout

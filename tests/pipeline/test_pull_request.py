@@ -3,20 +3,15 @@
 from commands import pull_request
 
 
-def test_describes_metrics_and_plots_of_a_change(repository, monkeypatch, capsys):
-    repository.run("git", "branch", "base")
-    repository.set_params({"model_building.params": {"C": 1e-9}})
-    repository.set_params({"model_building.class_weight": None})
-    repository.run("dvc", "repro")
-    repository.commit()
-    monkeypatch.chdir(repository.path)
-    pull_request.main(["--base", "base"])
+def test_describes_metrics_and_plots_of_a_change(worsened, monkeypatch, capsys):
+    monkeypatch.chdir(worsened.path)
+    pull_request.main(["--base", "good"])
     text = capsys.readouterr().out
     assert "| test.f1 " in text
     assert text.count("cv.matthews_corrcoef ") == 2, "the change, and the value now"
     assert "cv.matthews_corrcoef_std " in text
     assert text.count("```mermaid\nxychart-beta\n") == 2
-    assert 'title "caught by threshold: base, then HEAD"' in text
+    assert 'title "caught by threshold: good, then HEAD"' in text
     charts = [line.split("[")[1] for line in text.splitlines() if line.startswith("    line [")]
     assert len(charts) == 4
     assert all(chart.startswith("1.0000") and chart.count(",") == 20 for chart in charts)
@@ -24,7 +19,7 @@ def test_describes_metrics_and_plots_of_a_change(repository, monkeypatch, capsys
     assert "http" not in text
 
 
-def test_says_when_nothing_changed(repository, monkeypatch, capsys):
-    monkeypatch.chdir(repository.path)
+def test_says_when_nothing_changed(worsened, monkeypatch, capsys):
+    monkeypatch.chdir(worsened.path)
     pull_request.main(["--base", "HEAD"])
     assert "No metric changes." in capsys.readouterr().out

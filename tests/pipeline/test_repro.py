@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import sys
 
 import pytest
 
@@ -29,51 +27,45 @@ def test_nothing_runs_when_nothing_changed(repository):
     assert repository.run("git", "status", "--porcelain") == ""
 
 
-def test_every_stage_runs_again_to_the_same_lock(repository, finished):
-    output = repository.run("dvc", "repro", "--force")
-    assert find_runs(output) == STAGES
-    assert "WARNING" not in output
-    assert "is empty" not in output
-    assert repository.read_lock() == finished.read_lock()
-    assert repository.run("git", "status", "--porcelain") == ""
-
-
 def test_another_clone_makes_the_same_lock(finished, tmp_path):
     clone = tmp_path / "a clone"
     finished.run("git", "clone", "--quiet", ".", str(clone))
     lock = (clone / "dvc.lock").read_bytes()
     other = Repository(clone, {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "1", "TZ": "Asia/Tokyo"})
-    assert find_runs(other.run("dvc", "repro")) == STAGES
+    output = other.run("dvc", "repro")
+    assert find_runs(output) == STAGES
+    assert "WARNING" not in output
+    assert "is empty" not in output
     assert (clone / "dvc.lock").read_bytes() == lock
     assert other.run("git", "status", "--porcelain") == ""
+    log = (clone / "logs" / "pipeline.log").read_text()
+    for stage in STAGES:
+        assert re.search(rf" {stage} INFO done in \d+\.\d\d s", log)
+    assert "data_validation INFO checked 182 rows in" in log
 
 
-def test_a_change_of_the_model_runs_only_what_follows(repository):
-    output = repository.run("dvc", "exp", "run", "-S", "model_building.params.C=10")
+def test_a_change_of_the_model_runs_only_what_follows_and_can_be_compared(repository):
+    shown = json.loads(repository.run("dvc", "metrics", "show", "--json"))
+    files = shown[""]["data"]
+    assert files["reports/metrics.json"]["data"]["test"]["roc_auc"] > 0.9
+    # DVC writes the small number in a way that other readers of YAML take for text.
+    changes = ["-S", "model_building.params.C=0.0001", "-S", "model_building.params.tol=1e-05"]
+    output = repository.run("dvc", "exp", "run", *changes)
     assert find_runs(output) == ["model_building", "model_evaluation"]
-
-
-def test_a_change_of_the_threshold_runs_only_the_evaluation(repository):
-    output = repository.run("dvc", "exp", "run", "-S", "model_evaluation.threshold=0.6")
-    assert find_runs(output) == ["model_evaluation"]
+    difference = json.loads(repository.run("dvc", "metrics", "diff", "--json"))
+    assert difference["reports/metrics.json"]["test.brier_score"]["diff"] > 0
+    repository.run("dvc", "plots", "show", "--out", "plots")
+    page = (repository.path / "plots" / "index.html").read_text()
+    for title in ("ROC", "Precision and recall", "Calibration", "Confusion matrix", "threshold"):
+        assert title in page
+    assert len(list((repository.path / "plots").rglob("*.png"))) == 2
+    repository.run("dvc", "plots", "diff", "HEAD", "--out", "difference")
 
 
 def test_a_change_of_tokens_runs_the_features_but_not_the_validation(repository):
-    output = repository.run("dvc", "exp", "run", "-S", "preprocessing.stemmer=none")
-    assert find_runs(output)[:2] == ["preprocessing", "feature_engineering"]
-
-
-def test_a_small_number_stays_a_number_in_a_sweep(repository):
-    output = repository.run("dvc", "exp", "run", "-S", "model_building.params.tol=1e-05")
-    assert find_runs(output) == ["model_building", "model_evaluation"]
-
-
-def test_another_estimator_takes_params_of_its_own(repository):
-    changes = ["model_building.estimator=complement_nb", "~model_building.params.C"]
-    changes += ["~model_building.params.tol", "+model_building.params.alpha=0.1"]
-    options = [part for change in changes for part in ("-S", change)]
-    output = repository.run("dvc", "exp", "run", *options)
-    assert find_runs(output) == ["model_building", "model_evaluation"]
+    repository.set_params({"preprocessing.stemmer": "none"})
+    output = repository.run("dvc", "repro", "feature_engineering")
+    assert find_runs(output) == ["preprocessing", "feature_engineering"]
 
 
 def read_complaint(run, stage):
@@ -89,13 +81,6 @@ def read_complaint(run, stage):
     ("change", "stage", "message"),
     [
         ("model_building.params.tol=abc", "model_building", "The 'tol' parameter of Logistic"),
-        ("model_building.estimator=magic", "model_building", "no estimator 'magic': choose one"),
-        ("+model_building.params.wat=1", "model_building", "has no parameter 'wat'"),
-        ("+preprocessing.wat=1", "preprocessing", "preprocessing.wat is not a parameter"),
-        ("preprocessing.test_size=0", "preprocessing", "test_size: input should be greater than 0"),
-        ("preprocessing.test_size=1", "preprocessing", "test_size: input should be less than 1"),
-        ("preprocessing.lowercase=maybe", "preprocessing", "valid boolean"),
-        ("data_ingestion.sha256=" + "0" * 64, "data_ingestion", "not the pinned 0000"),
         ("data_ingestion.sources=[nowhere.tsv]", "data_ingestion", "nowhere.tsv: [Errno 2]"),
     ],
 )
@@ -104,27 +89,11 @@ def test_a_bad_parameter_ends_in_one_sentence(repository, change, stage, message
     assert message in read_complaint(run, stage)
 
 
-@pytest.mark.parametrize(
-    ("raw", "message"),
-    [
-        (b"", "source.tsv: the file is empty"),
-        (bytes(range(256)) * 8, "the file is"),
-        ("ham\thello\n".encode("utf-16"), "is in UTF-16"),
-        (b'"label","text"\n"ham","hello"\n"spam","win"\n', "3 with wrong number of fields"),
-        (b"ham\thello\nham\tagain\n" * 9, "0 rows have the label 'spam'"),
-        (b"eggs\thello\nbacon\tagain\n" * 9, "18 of 18 rows rejected"),
-    ],
-)
-def test_bad_data_ends_in_one_sentence(repository, raw, message):
-    repository.set_data(raw)
-    run = repository.try_run("dvc", "repro")
-    complaint = read_complaint(run, "data_validation")
-    assert message.replace("source.tsv", "messages.tsv") in complaint
-
-
-def test_rejected_rows_can_be_looked_at_after_a_failure(repository):
+def test_bad_data_ends_in_one_sentence_and_can_be_looked_at(repository):
     repository.set_data(b"eggs\thello\nbacon\tagain\n")
-    assert repository.try_run("dvc", "repro").returncode != 0
+    complaint = read_complaint(repository.try_run("dvc", "repro"), "data_validation")
+    assert "2 of 2 rows rejected" in complaint
+    assert "messages.tsv" in complaint
     rejected = (repository.path / "data" / "interim" / "rejected.csv").read_text()
     assert "3,unknown label" not in rejected
     assert "2,unknown label,'bacon',bacon\tagain" in rejected
@@ -139,36 +108,7 @@ def test_an_unexpected_error_keeps_its_traceback(repository):
     assert "Traceback" in (repository.path / "logs" / "pipeline.log").read_text()
 
 
-def test_the_log_has_counts_and_seconds(repository):
-    shutil.rmtree(repository.path / "logs")
-    repository.run("dvc", "repro", "--force")
-    log = (repository.path / "logs" / "pipeline.log").read_text()
-    for stage in STAGES:
-        assert re.search(rf" {stage} INFO done in \d+\.\d\d s", log)
-    assert "data_validation INFO checked 182 rows in" in log
-
-
 def test_a_level_can_be_chosen(repository):
     repository.environment["LOG_LEVEL"] = "WARNING"
     output = repository.run("dvc", "repro", "--force", "--single-item", "preprocessing")
     assert "INFO" not in output
-
-
-def test_metrics_and_plots_can_be_shown_and_compared(repository):
-    shown = json.loads(repository.run("dvc", "metrics", "show", "--json"))
-    files = shown[""]["data"]
-    assert files["reports/metrics.json"]["data"]["test"]["roc_auc"] > 0.9
-    repository.run("dvc", "exp", "run", "-S", "model_building.params.C=0.0001")
-    difference = json.loads(repository.run("dvc", "metrics", "diff", "--json"))
-    assert difference["reports/metrics.json"]["test.brier_score"]["diff"] > 0
-    repository.run("dvc", "plots", "show", "--out", "plots")
-    page = (repository.path / "plots" / "index.html").read_text()
-    for title in ("ROC", "Precision and recall", "Calibration", "Confusion matrix", "threshold"):
-        assert title in page
-    assert len(list((repository.path / "plots").rglob("*.png"))) == 2
-    repository.run("dvc", "plots", "diff", "HEAD", "--out", "difference")
-
-
-def test_every_stage_explains_itself(repository):
-    for stage in STAGES:
-        assert "--params" in repository.run(sys.executable, f"src/{stage}.py", "--help")

@@ -154,16 +154,16 @@ def break_server(repository):
     stop_server(repository)
 
 
-@pytest.mark.parametrize("command", ["push", "pull"])
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("command", "spoil", "message"),
     [
-        (break_secret, "Forbidden|SignatureDoesNotMatch"),
-        (break_bucket, "The specified bucket does not exist"),
-        (break_server, "Could not connect to the endpoint"),
+        ("push", break_secret, "Forbidden|SignatureDoesNotMatch"),
+        ("pull", break_secret, "Forbidden|SignatureDoesNotMatch"),
+        ("push", break_bucket, "The specified bucket does not exist"),
+        ("pull", break_server, "Could not connect to the endpoint"),
     ],
 )
-def test_a_remote_that_cannot_be_used_is_told(shared, spoil, message, command):
+def test_a_remote_that_cannot_be_used_is_told(shared, command, spoil, message):
     spoil(shared)
     if command == "pull":
         wipe(shared)
