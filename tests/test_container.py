@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -56,6 +57,12 @@ def list_files(folder: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
+def is_listening(port: int) -> bool:
+    """Return whether somebody listens on a port of this machine."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_the_start_command_serves_and_writes_nothing_beside_the_temporary_folder(image, tmp_path):
     port = str(find_free_port())
     command = read_instruction("ENTRYPOINT") + read_instruction("CMD")
@@ -69,12 +76,13 @@ def test_the_start_command_serves_and_writes_nothing_beside_the_temporary_folder
     ) as process:
         check = read_instruction(r"HEALTHCHECK.*CMD")
         check = [sys.executable, *(part.replace("8000", port) for part in check[1:])]
-        wait_for(
-            lambda: (
-                process.poll() is not None
-                or subprocess.run(check, capture_output=True, check=False).returncode == 0
-            )
-        )
+
+        def is_healthy():
+            return subprocess.run(check, capture_output=True, check=False).returncode == 0
+
+        # Before it listens, a check fails at once, and each is a process.
+        wait_for(lambda: process.poll() is not None or is_listening(int(port)))
+        wait_for(lambda: process.poll() is not None or is_healthy())
         process.terminate()
         _, log = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, log
