@@ -34,15 +34,30 @@ WORDS = "lor ok then we meet after class my friend tomorrow please tell her i am
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a pipeline which ran as slow; put files with slow tests first.
+    """Mark tests that need a finished pipeline as slow; begin with the files that have slow tests.
 
-    At the end of a run there are only quick ones then, and no process waits long for another.
+    Each of two processes gets a half of the tests and takes from the end of the other's when it is
+    done. So both halves begin with slow ones, and in the end there are quick ones to take.
     """
     for item in items:
         if "finished" in getattr(item, "fixturenames", ()):
             item.add_marker("slow")
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    slow = [path for path in files if any(map(is_slow, files[path]))]
+    # The second half begins elsewhere, not to wait for what the first one makes for both.
+    first, second = (
+        [item for path in paths for item in files[path]] for paths in (slow[::2], slow[1::2][::-1])
+    )
+    quick = [item for path in files if path not in slow for item in files[path]]
+    n_first = max(len(items) // 2 - len(first), 0)
+    items[:] = [*first, *quick[:n_first], *second, *quick[n_first:]]
+
+
+def is_slow(item: pytest.Item) -> bool:
+    """Return whether a test is marked as slow."""
+    return item.get_closest_marker("slow") is not None
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,19 +1,32 @@
 """A repository that the tests of the whole pipeline may spoil."""
 
+import contextlib
 import hashlib
+import io
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from filelock import FileLock
 
+from commands import sweep
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+
+
+# A sweep, and the name of one of its experiments.
+METRICS = "--metrics=reports/metrics.json"
+OVERRIDES = "model_building.params.C=1", "model_evaluation.threshold=0.4"
+GRID = ["--set-param=model_building.params.C=1,100", f"--set-param={OVERRIDES[1]}"]
+EXPERIMENT = sweep.name_experiment(OVERRIDES, b"")
+# Where Git ignores it.
+TABLE = "logs/table.md"
 
 
 class Repository:
@@ -96,8 +109,14 @@ def copy_checkout(target: Path) -> Repository:
     return repository
 
 
+def copy_repository(source: Repository, folder: Path) -> Repository:
+    """Return a copy of a repository in ``folder``, its cache included."""
+    shutil.copytree(source.path, folder / "repository", symlinks=True)
+    return Repository(folder / "repository")
+
+
 def make_once(
-    factory: pytest.TempPathFactory, name: str, make: Callable[[Repository], None]
+    factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]
 ) -> Repository:
     """Have one of the test processes make a repository, and return a copy of this process's own.
 
@@ -106,31 +125,30 @@ def make_once(
     factory : pytest.TempPathFactory
         Makes folders for the session.
     name : str
-        Of the repository's folder.
+        Of its folder.
     make : callable
-        Fills the folder of the repository that it gets, which does not exist yet.
+        Makes the folder ``repository`` in the folder that it gets.
     """
     shared = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
-    made, done = shared / name / "repository", shared / name / "done"
+    folder, done = shared / name, shared / name / "done"
     with FileLock(shared / f"{name}.lock"):
         if not done.exists():
             # A process that failed before leaves an incomplete one.
-            shutil.rmtree(shared / name, ignore_errors=True)
-            make(Repository(made))
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
             done.touch()
-    path = factory.mktemp(name) / "repository"
-    shutil.copytree(made, path, symlinks=True)
-    return Repository(path)
+    return copy_repository(Repository(folder / "repository"), factory.mktemp(name))
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, corpus: str) -> Repository:
     """Return a repository that ran the whole pipeline on the made-up corpus; leave it as it is."""
 
-    def make(repository: Repository) -> None:
-        copy_checkout(repository.path)
+    def make(folder: Path) -> None:
+        repository = copy_checkout(folder / "repository")
         (repository.path / "dvc.lock").unlink(missing_ok=True)
         repository.set_data(corpus.encode())
         repository.set_params(
@@ -147,8 +165,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, corpus: str) -> Repositor
 def worsened(tmp_path_factory: pytest.TempPathFactory, finished: Repository) -> Repository:
     """Return the finished repository with a commit of a bad model; leave it as it is."""
 
-    def make(repository: Repository) -> None:
-        shutil.copytree(finished.path, repository.path, symlinks=True)
+    def make(folder: Path) -> None:
+        repository = copy_repository(finished, folder)
         repository.run("git", "branch", "good")
         repository.set_params({"model_building.params": {"C": 1e-9}})
         repository.set_params({"model_building.class_weight": None})
@@ -158,10 +176,29 @@ def worsened(tmp_path_factory: pytest.TempPathFactory, finished: Repository) -> 
     return make_once(tmp_path_factory, "worsened", make)
 
 
-def copy_repository(source: Repository, folder: Path) -> Repository:
-    """Return a copy of a repository in ``folder``, its cache included."""
-    shutil.copytree(source.path, folder / "repository", symlinks=True)
-    return Repository(folder / "repository")
+@contextlib.contextmanager
+def work_in(repository: Repository) -> Iterator[None]:
+    """Make the repository the working folder, with its environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in repository.environment.items():
+            patch.setenv(name, value)
+        patch.chdir(repository.path)
+        yield
+
+
+@pytest.fixture(scope="session")
+def swept(tmp_path_factory: pytest.TempPathFactory, finished: Repository) -> tuple[Repository, str]:
+    """Return a repository in which a grid was swept, and the table that this printed."""
+
+    def make(folder: Path) -> None:
+        repository = copy_repository(finished, folder)
+        output = io.StringIO()
+        with work_in(repository), contextlib.redirect_stdout(output):
+            sweep.main([METRICS, "--jobs=2", *GRID])
+        (repository.path / TABLE).write_text(output.getvalue())
+
+    repository = make_once(tmp_path_factory, "swept", make)
+    return repository, (repository.path / TABLE).read_text()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.pipeline.conftest import Repository
+from tests.pipeline.conftest import EXPERIMENT, Repository, copy_repository
 
 PREDICT = """
 import json, sys
@@ -17,35 +17,32 @@ print(json.dumps(model.predict(sys.argv[1:]).tolist()))
 
 
 @pytest.fixture
-def clones(finished, s3_server, tmp_path):
-    """Return two clones of a bare repository, whose remote is a bucket; the first has the data."""
-    bare = tmp_path / "shared.git"
-    finished.run("git", "clone", "--quiet", "--bare", ".", str(bare))
-    repositories = []
-    for name in ("here", "there"):
-        finished.run("git", "clone", "--quiet", str(bare), str(tmp_path / name))
-        repository = Repository(tmp_path / name, s3_server)
+def clones(swept, s3_server, tmp_path):
+    """Return two repositories that share an origin and a bucket; the first has experiments."""
+    here = copy_repository(swept[0], tmp_path)
+    bare, other = str(tmp_path / "shared.git"), tmp_path / "other"
+    here.run("git", "clone", "--quiet", "--bare", ".", bare)
+    here.run("git", "remote", "add", "origin", bare)
+    here.run("git", "clone", "--quiet", bare, str(other))
+    there = Repository(other)
+    for repository in (here, there):
+        repository.environment |= s3_server
         url = "s3://messages/exchange"
         repository.run("dvc", "remote", "modify", "--local", "storage", "url", url)
-        repositories.append(repository)
-    finished.run("cp", "-r", ".dvc/cache", str(tmp_path / "here" / ".dvc" / "cache"))
-    repositories[0].run("dvc", "checkout")
-    return repositories
+    return here, there
 
 
 def test_another_clone_gets_an_experiment_and_predicts_with_its_model(clones):
     here, there = clones
-    here.run("dvc", "exp", "run", "--temp", "--name", "gift", "-S", "model_building.params.C=3")
-    assert here.run("git", "status", "--porcelain") == ""
-    here.run("dvc", "exp", "push", "origin", "gift")
+    here.run("dvc", "exp", "push", "origin", EXPERIMENT)
 
-    assert "gift" in there.run("dvc", "exp", "list", "origin", "--all-commits")
-    there.run("dvc", "exp", "pull", "origin", "gift")
-    there.run("dvc", "exp", "apply", "gift")
-    assert "C: 3\n" in (there.path / "params.yaml").read_text()
+    assert EXPERIMENT in there.run("dvc", "exp", "list", "origin", "--all-commits")
+    there.run("dvc", "exp", "pull", "origin", EXPERIMENT)
+    there.run("dvc", "exp", "apply", EXPERIMENT)
+    assert "C: 1\n" in (there.path / "params.yaml").read_text()
     assert "up to date" in there.run("dvc", "status")
     messages = ["WIN a prize now, txt CLAIM to 80062", "ok then we meet tomorrow my friend"]
     assert json.loads(there.run("python", "-c", PREDICT, *messages)) == ["spam", "ham"]
-    here.run("dvc", "exp", "apply", "gift")
+    here.run("dvc", "exp", "apply", EXPERIMENT)
     model = "models/model.skops"
     assert (there.path / model).read_bytes() == (here.path / model).read_bytes()

@@ -1,11 +1,9 @@
 """Tests of experiments: DVC's own ways to run them, sweeps, and how they are compared."""
 
 import contextlib
-import io
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -14,28 +12,9 @@ import psutil
 import pytest
 
 from commands import compare, sweep
-from tests.pipeline.conftest import Repository, make_once
+from tests.pipeline.conftest import EXPERIMENT, GRID, METRICS, copy_repository, work_in
 
-GRID = ["model_building.params.C=1,100", "model_evaluation.threshold=0.4"]
-NAME = sweep.name_experiment(("model_building.params.C=1", "model_evaluation.threshold=0.4"), b"")
-METRICS = "--metrics=reports/metrics.json"
-# Of the sweep: a file that Git ignores.
-TABLE = "logs/table.md"
 PATIENCE_SECONDS = 180
-
-
-@contextlib.contextmanager
-def work_in(repository):
-    """Make the repository the working folder, with its environment."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in repository.environment.items():
-            patch.setenv(name, value)
-        patch.chdir(repository.path)
-        yield
-
-
-def as_options(overrides):
-    return [f"--set-param={override}" for override in overrides]
 
 
 def list_experiments(repository):
@@ -46,26 +25,10 @@ def split_cells(line):
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-@pytest.fixture(scope="session")
-def swept(finished, tmp_path_factory):
-    """Return a repository in which a grid was swept, and the table that this printed."""
-
-    def make(repository):
-        shutil.copytree(finished.path, repository.path, symlinks=True)
-        output = io.StringIO()
-        with work_in(repository), contextlib.redirect_stdout(output):
-            sweep.main([METRICS, "--jobs=2", *as_options(GRID)])
-        (repository.path / TABLE).write_text(output.getvalue())
-
-    repository = make_once(tmp_path_factory, "swept", make)
-    return repository, (repository.path / TABLE).read_text()
-
-
 @pytest.fixture
 def copy(swept, tmp_path):
     """Return a copy of the repository with two experiments, and work in it."""
-    shutil.copytree(swept[0].path, tmp_path / "repository", symlinks=True)
-    repository = Repository(tmp_path / "repository")
+    repository = copy_repository(swept[0], tmp_path)
     with work_in(repository):
         yield repository
 
@@ -100,7 +63,7 @@ def test_a_sweep_leaves_nothing_but_experiments(swept):
 
 
 def test_an_experiment_of_a_sweep_can_be_applied(copy):
-    copy.run("dvc", "exp", "apply", NAME)
+    copy.run("dvc", "exp", "apply", EXPERIMENT)
     params = (copy.path / "params.yaml").read_text()
     assert "C: 1\n" in params
     assert "threshold: 0.4\n" in params
@@ -110,8 +73,8 @@ def test_an_experiment_of_a_sweep_can_be_applied(copy):
 def test_a_failing_experiment_fails_the_sweep_and_spares_the_others_and_local_changes(copy):
     copy.set_params({"model_evaluation.max_fpr": 0.01})
     before = copy.run("git", "diff")
-    grid = as_options(["model_evaluation.threshold=0.9999,2"])
-    run = copy.try_run("python", "src", "sweep", METRICS, "--jobs=2", *grid)
+    grid = "--set-param=model_evaluation.threshold=0.9999,2"
+    run = copy.try_run("python", "src", "sweep", METRICS, "--jobs=2", grid)
     assert run.returncode == 1, run.stdout
     assert "2 experiments, 2 at a time, each with the uncommitted changes" in run.stdout
     assert "threshold=2 failed: " in run.stdout
@@ -134,8 +97,8 @@ def test_a_failing_experiment_fails_the_sweep_and_spares_the_others_and_local_ch
 
 def test_code_that_git_does_not_know_is_refused(copy):
     (copy.path / "src" / "idea.py").touch()
-    with pytest.raises(ValueError, match=r"Git does not track src/idea\.py, so experiments would"):
-        sweep.main([METRICS, *as_options(GRID)])
+    with pytest.raises(ValueError, match=r"Git does not know src/idea\.py, so experiments would"):
+        sweep.main([METRICS, *GRID])
 
 
 def find_processes(folder):
@@ -156,8 +119,8 @@ def wait_until(is_so, what):
 
 
 def test_a_sweep_that_is_stopped_leaves_nothing_running(copy):
-    command = ["python", "src", "sweep", METRICS, "--jobs=2"]
-    command += as_options(["model_building.params.C=2,3,4"])
+    grid = "--set-param=model_building.params.C=2,3,4"
+    command = ["python", "src", "sweep", METRICS, "--jobs=2", grid]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         wait_until(
             lambda: any("src/model_building.py" in p.cmdline() for p in find_processes(copy.path)),

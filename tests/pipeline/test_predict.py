@@ -128,9 +128,7 @@ def test_is_a_filter(finished):
     assert "line 3 rejected: empty text" in err
 
 
-@pytest.mark.parametrize(
-    ("closed", "jobs"), [("<&-", "1"), (">&-", "1"), ("2>&-", "1"), ("<&- >&- 2>&-", "2")]
-)
+@pytest.mark.parametrize(("closed", "jobs"), [(">&-", "1"), ("2>&-", "1"), ("<&- >&- 2>&-", "2")])
 def test_does_without_the_standard_streams_it_does_not_need(finished, tmp_path, closed, jobs):
     source, target = tmp_path / "messages.csv", tmp_path / "scored.csv"
     source.write_text("text\nhello\n")

@@ -1,24 +1,23 @@
 """Tests of releasing versions of the model and promoting them."""
 
 import hashlib
-import shutil
 
 import pytest
 
 from commands import registry
-from tests.pipeline.conftest import Repository, make_once
+from tests.pipeline.conftest import Repository, copy_repository, make_once
 
 
 @pytest.fixture(scope="session")
 def shared(worsened, tmp_path_factory):
     """Return a repository with two released versions, the second a bad one, and their remote."""
 
-    def make(repository):
-        shutil.copytree(worsened.path, repository.path, symlinks=True)
+    def make(folder):
+        repository = copy_repository(worsened, folder)
         repository.run("git", "branch", "bad")
         repository.run("git", "reset", "--quiet", "--hard", "good")
         # A folder: it is quicker than a server, and all test processes can share it.
-        url = repository.path.with_name("remote")
+        url = folder / "remote"
         config = f"[core]\n    remote = storage\n['remote \"storage\"']\n    url = {url}\n"
         (repository.path / ".dvc" / "config").write_text(config)
         repository.commit()

@@ -227,17 +227,17 @@ def test_a_corrupt_object_is_refused(shared):
 
 @pytest.fixture(scope="session")
 def large_file(tmp_path_factory):
-    """Return a file of 200 MB that no compression makes smaller."""
+    """Return a file of 120 MB, several parts of an upload, that no compression makes smaller."""
     path = tmp_path_factory.mktemp("large") / "file"
     with path.open("wb") as file:
-        for _ in range(20):
+        for _ in range(12):
             file.write(os.urandom(10_000_000))
     return path
 
 
 @pytest.fixture
 def share_files(tmp_path, large_file):
-    """Return a function that makes a repository of small files and one of 200 MB, and a server."""
+    """Return a function that makes a repository of small files and a large one, and a server."""
     repository = Repository(tmp_path / "large")
 
     def make(count):
