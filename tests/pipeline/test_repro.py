@@ -59,7 +59,6 @@ def test_a_change_of_the_model_runs_only_what_follows_and_can_be_compared(reposi
     for title in ("ROC", "Precision and recall", "Calibration", "Confusion matrix", "threshold"):
         assert title in page
     assert len(list((repository.path / "plots").rglob("*.png"))) == 2
-    repository.run("dvc", "plots", "diff", "HEAD", "--out", "difference")
 
 
 def test_a_change_of_tokens_runs_the_features_but_not_the_validation(repository):
