@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from commands import registry
+from core.errors import UserError
 from tests.pipeline.conftest import Repository, copy_repository, make_once
 
 

@@ -21,6 +21,7 @@ import httpx
 import pytest
 
 from commands import serve
+from core.errors import UserError
 from tests.support.running_service import PATIENCE, ROOT, make_folder, run_service, wait_for
 
 SPAM = "WIN cash now, claim your free PRIZE"
