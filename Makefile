@@ -37,7 +37,7 @@ PIP_INSTALL := $(VENV)/bin/python -m pip install --disable-pip-version-check --r
 SUMMARY := python src summary
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
-BENCHMARKS := preprocessing repro sweep paper_protocol predict serve
+BENCHMARKS := preprocessing repro sweep paper_protocol scoring predict serve
 PEERS := benchmarks/serve_peers/requirements
 
 .DEFAULT_GOAL := help
