@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from models.weights import find_weights
+from text.normalise import pair_words
 from text.tokens import build_tokeniser
 
 
@@ -19,7 +20,8 @@ class Explanation:
     Attributes
     ----------
     words : list of (str, float)
-        Each word of the normalised message, in order, and its contribution.
+        Each word of the message as received, in its order, and what it contributes. Words that
+        normalising joins, such as spaced letters, stand together with one blank between.
     others : dict of str to float
         The contribution of features that do not belong to a word, by branch.
     intercept : float
@@ -102,4 +104,10 @@ def explain(model: Pipeline, positive: str, text: str) -> Explanation | None:
             continue
         totals = np.asarray(counts.sum(axis=0)).ravel()
         shares += counts @ (contributed[place] / np.where(totals > 0, totals, 1))
-    return Explanation(list(zip(words, shares.tolist(), strict=True)), others, intercept)
+    pairs = pair_words(text)
+    ends = np.cumsum([len(normalised) for _, normalised in pairs])
+    received = [
+        (word, float(part.sum()))
+        for (word, _), part in zip(pairs, np.split(shares, ends[:-1]), strict=True)
+    ]
+    return Explanation(received, others, intercept)

@@ -86,10 +86,10 @@ Messages = Annotated[
 
 
 class Word(BaseModel):
-    """A word of the normalised message, and what it adds to the score of the positive label."""
+    """A word of the message, and what it adds to the score of the positive label."""
 
-    word: str = Field(description="As in the normalised message")
-    contribution: float = Field(description="In log-odds; above 0: towards the positive label")
+    word: str = Field(description="As received; spaced letters that make a word are one")
+    contribution: float = Field(description="Log-odds; above 0 towards the positive label")
 
 
 class Prediction(BaseModel):

@@ -21,6 +21,8 @@ MESSAGES = [
     "call-me/now... £500:prize (free) http://win.example/claim",
     "unknown wörds 日本 🙂",
     "&nbsp;",
+    "f r e e   p r i z e at h\u200bome \u200b FRЕЕ a\u00a8b",
+    "\u200b",
 ]
 
 
@@ -78,7 +80,18 @@ def test_signs_are_those_of_the_positive_label():
 
 def test_names_the_words_of_the_message_in_their_order(model):
     words = [word for word, _ in explain(model, "spam", " WIN\ta   ＦＲＥＥ prize! ").words]
-    assert words == ["WIN", "a", "FREE", "prize!"]
+    assert words == ["WIN", "a", "ＦＲＥＥ", "prize!"]
+
+
+def test_spaced_letters_are_one_word_that_contributes_what_it_does_when_written_plainly(model):
+    spaced = explain(model, "spam", "get f r e e   p r i\u200b z e at hоme").words
+    assert [word for word, _ in spaced] == ["get", "f r e e", "p r i\u200b z e", "at", "hоme"]
+    plain = explain(model, "spam", "get free prize at home").words
+    assert [c for _, c in spaced] == pytest.approx([c for _, c in plain])
+
+
+def test_what_shows_nothing_contributes_nothing(model):
+    assert dict(explain(model, "spam", "cash \u200b now").words)["\u200b"] == 0
 
 
 def test_a_word_that_only_spam_has_contributes_to_spam(model):

@@ -1,10 +1,15 @@
 """Tests of normalising text."""
 
+import sys
+import time
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from text.normalise import count_normalised, normalise_text
+from text.look_alikes import LOOK_ALIKES
+from text.normalise import IGNORABLE, count_normalised, normalise_text, pair_words
 
 
 @pytest.mark.parametrize(
@@ -13,11 +18,28 @@ from text.normalise import count_normalised, normalise_text
         ("ＦＲＥＥ", "FREE"),
         ("ﬁve", "five"),
         ("cafe\u0301", "caf\u00e9"),
-        ("a\tb\nc\u00a0d\u3000e", "a b c d e"),
+        ("ab\tc\nde\u00a0f\u3000gh", "ab c de f gh"),
         ("  a   b  ", "a b"),
         ("\n", ""),
         ("", ""),
         ("WIN £500 :-)", "WIN £500 :-)"),
+        ("F\u200br\u00ade\u2060e\ufe0f", "Free"),
+        ("\u200b", ""),
+        ("👨\u200d👩\u200d👧 ❤\ufe0f", "👨👩👧 ❤"),
+        ("ignore \U000e0066\U000e0072ee", "ignore ee"),
+        ("f r e e", "free"),
+        ("f r e e   m o n e y", "free money"),
+        ("w o n   a   c a r", "won a car"),
+        ("w  i  n  n  e  r", "winner"),
+        ("£ 5 0 0 !", "£500!"),
+        ("call 0 8 0 0 now", "call 0800 now"),
+        ("c u r 2day", "c u r 2day"),
+        ("I a m", "I a m"),
+        ("FRЕЕ рrizе", "FREE prize"),
+        ("сlаim, раураl!", "claim, paypal!"),
+        ("уоu hаvе wоn а рrizе", "you have won a prize"),
+        ("соре now", "cope now"),
+        ("уоս һаνе ԝоո а рⲅіzе, ԁο ѕее іτ ոоԝ", "you have won a prize, do see iτ now"),
     ],
 )
 def test_normalises(text, expected):
@@ -76,3 +98,96 @@ def test_keeps_marks_that_are_in_order():
     text = "a" + "\u0300" * 100
     assert normalise_text("\u0316" + text).startswith("\u0316")
     assert normalise_text("x" + "\u0316" * 100) == "x" + "\u0316" * 100
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Привет, как дела? Жду тебя дома",
+        "Он нас ждёт, ok?",
+        "МОСКВА",
+        "КОСМОС, ВЕСНА, АВТОР",
+        "Пишу с iPhone, VIP-зал, SMS-ка",
+        "Πού είσαι; Έρχομαι τώρα, ok",
+        "ΟΡΙΣΤΕ ΤΟ ΒΙΒΛΙΟ ΜΟΥ ΚΑΙ ΑΥΤΟ",
+        "Ես սիրում եմ քեզ շատ",
+        "მე შენ მიყვარხარ ძალიან",
+        "ısı sıcak İstanbul",
+        "naïve café Zürich þorn",
+        "สวัสดีครับ พรุ่งนี้เจอกัน",
+    ],
+)
+def test_leaves_what_real_languages_write(text):
+    assert normalise_text(text) == unicodedata.normalize("NFKC", text)
+
+
+@given(st.text(st.characters(codec="ascii"), max_size=60))
+def test_changes_nothing_in_ascii_but_white_space(text):
+    assert normalise_text(text).replace(" ", "") == "".join(text.split())
+
+
+def test_composing_makes_nothing_invisible():
+    for character in map(chr, range(sys.maxunicode + 1)):
+        if not IGNORABLE.match(character):
+            assert not IGNORABLE.search(unicodedata.normalize("NFKC", character))
+
+
+def test_look_alikes_are_letters_that_composing_leaves():
+    for code, likeness in LOOK_ALIKES.items():
+        assert unicodedata.is_normalized("NFKC", chr(code))
+        assert chr(code).isalpha()
+        assert likeness.isascii()
+        assert likeness.isalpha()
+
+
+def test_a_look_alike_with_an_accent_stays():
+    text = normalise_text("fre\u0435\u0301")
+    assert text == "fre\u0435\u0301"
+    assert normalise_text(text) == text
+
+
+DISGUISED = st.text(
+    st.one_of(st.sampled_from("abc   .\u200b\u00ad\u00a8\u0301оаτжΟ\u2003é"), st.characters()),
+    max_size=50,
+)
+
+
+@settings(deadline=None)
+@given(DISGUISED)
+def test_normalising_disguises_twice_changes_nothing(text):
+    assert normalise_text(normalise_text(text)) == normalise_text(text)
+
+
+@settings(deadline=None)
+@given(DISGUISED)
+def test_pairs_hold_the_words_as_received_and_as_normalised(text):
+    pairs = pair_words(text)
+    assert " ".join(word for word, _ in pairs) == " ".join(text.split())
+    assert " ".join(word for _, words in pairs for word in words) == normalise_text(text)
+    assert count_normalised(text, 10_000) >= len(normalise_text(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        ("get f r e e cash", [("get", ["get"]), ("f r e e", ["free"]), ("cash", ["cash"])]),
+        ("ＷＩＮ\u200b now", [("ＷＩＮ\u200b", ["WIN"]), ("now", ["now"])]),
+        ("a \u200b b", [("a", ["a"]), ("\u200b", []), ("b", ["b"])]),
+        ("w \u200b i \u200b n \u200b s", [("w \u200b i \u200b n \u200b s", ["wins"])]),
+        ("a\u00a8b", [("a\u00a8b", ["a", "\u0308b"])]),
+        ("\u00a8 r e e", [("\u00a8 r e e", ["\u0308ree"])]),
+        ("", []),
+    ],
+)
+def test_words_that_become_one_stand_together(text, pairs):
+    assert pair_words(text) == pairs
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a ", "a  ", "a    ", "a" + " " * 99, "о", "оa ", "\u200b", "a\u200b ", "оτ", "е\u0301"],
+)
+def test_the_time_grows_with_the_length(piece):
+    start = time.perf_counter()
+    normalise_text(piece * (200_000 // len(piece)))
+    assert time.perf_counter() - start < 2
