@@ -4,7 +4,7 @@ By hand: python src/model_evaluation.py --params params.yaml --model models/mode
     --points models/model.points.json \
     --train data/interim/train.parquet --train-features data/processed/train.npz \
     --test data/interim/test.parquet --test-features data/processed/test.npz \
-    --cv-results reports/cv_results.csv \
+    --cv-results reports/cv_results.csv --robustness reports/robustness.json \
     --metrics reports/metrics.json --intervals reports/intervals.json --plots reports/plots \
     --errors reports/errors.csv --report reports/report.html
 """
@@ -30,6 +30,7 @@ from evaluation import figures
 from evaluation.cv_scores import read_cv_scores
 from evaluation.plots import draw_figures, log_plots
 from evaluation.report import render_report
+from evaluation.robustness import read_robustness
 from evaluation.scores import EvaluationParams, compute_metrics, score
 from features.matrices import load_matrix
 from models.store import load_model, read_digest
@@ -86,6 +87,7 @@ def write_evaluation(
     folder: Path,
     scored: dict[str, pd.DataFrame],
     known: dict[str, dict[str, float]],
+    robustness: dict,
     model: Pipeline,
     X: sp.csr_matrix,
     params: EvaluationParams,
@@ -100,6 +102,8 @@ def write_evaluation(
         The scored rows of ``test`` and ``train``, as ``score`` returns them.
     known : dict of str to dict
         Metrics that were computed before: ``cv`` and ``operating_point``.
+    robustness : dict
+        The results of the stage robustness.
     model : Pipeline
         The model, for the plot of its features.
     X : csr_matrix of shape (n_rows, n_features)
@@ -125,13 +129,15 @@ def write_evaluation(
         with Live(str(folder), dvcyaml=None, save_dvc_exp=False, report=None) as live:
             live.summary = metrics
             log_plots(live, test, labels, params.threshold)
-        for name, figure in draw_figures(model, X, test, labels, params.threshold).items():
+        drawn = draw_figures(model, X, test, labels, params.threshold)
+        drawn["robustness"] = figures.draw_robustness(robustness, labels)
+        for name, figure in drawn.items():
             figures.save_figure(figure, images / f"{name}.png")
             pictures[name.replace("_", " ")] = (images / f"{name}.png").read_bytes()
     write_json(intervals, folder / "intervals.json")
     write_csv(errors, folder / "errors.csv")
     sizes = {name: len(df) for name, df in scored.items()}
-    report = render_report(metrics, intervals, errors, pictures, labels, sizes)
+    report = render_report(metrics, intervals, robustness, errors, pictures, labels, sizes)
     write_text(report, folder / "report.html")
     return metrics
 
@@ -150,6 +156,7 @@ def build_parser() -> argparse.ArgumentParser:
             f"--{name}-features", type=Path, required=True, help=f"npz of the {name} set"
         )
     parser.add_argument("--cv-results", type=Path, required=True, help="CSV of model_building")
+    parser.add_argument("--robustness", type=Path, required=True, help="JSON of robustness")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON to write")
     parser.add_argument("--intervals", type=Path, required=True, help="JSON to write")
     parser.add_argument("--plots", type=Path, required=True, help="folder of plots to write")
@@ -177,7 +184,9 @@ def main(argv: list[str] | None = None) -> None:
     check_outputs(args)
     params = read_params(args.params, "model_evaluation", EvaluationParams)
     model = load_model(args.model)
-    points = read_points(args.points, args.model, read_digest(args.model))
+    digest = read_digest(args.model)
+    points = read_points(args.points, args.model, digest)
+    robustness = read_robustness(args.robustness, digest)
     known = {"cv": read_cv_scores(args.cv_results)}
 
     scored, matrices = {}, {}
@@ -189,7 +198,8 @@ def main(argv: list[str] | None = None) -> None:
     point = choose_operating_point(points, params.max_fpr)
     known["operating_point"] = measure_point(scored["test"], point)
     with empty_folder(args.metrics.with_name("evaluation.tmp")) as folder:
-        metrics = write_evaluation(folder, scored, known, model, matrices["test"], params)
+        inputs = (scored, known, robustness, model, matrices["test"])
+        metrics = write_evaluation(folder, *inputs, params)
         for argument, name in OUTPUTS.items():
             replace(folder / name, getattr(args, argument))
     logger.info("test F1 %.4f, MCC %.4f", metrics["test"]["f1"], metrics["test"]["mcc"])

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 import model_evaluation
 from features.matrices import save_matrix
 from model_evaluation import find_errors
-from models.store import save_model
+from models.store import read_digest, save_model
 from models.threshold import OperatingPoint, write_points
 from tests.support.word_counts import TEST, TRAIN, make_model
 
@@ -22,6 +22,16 @@ rank_test_score,params,scoring,mean_test_score,std_test_score,split0_test_score
 1,"{'C': 1}",f1,0.95,0.0125,0.96
 2,"{'C': 9}",f1,0.85,0.0225,0.86
 """
+
+RATE = {"rate": 0.75, "low": 0.5, "high": 1.0}
+DISGUISED = {"caught": RATE, "blocked": RATE, "example": "f r e e <b>"}
+ROBUSTNESS = {
+    "worst": 0.75,
+    "worst_attack": "spaced_text",
+    "mean": 0.75,
+    "clean": DISGUISED,
+    "attacks": {"spaced_text": DISGUISED, "typos": DISGUISED},
+}
 
 
 @pytest.fixture
@@ -35,6 +45,8 @@ def files(tmp_path):
     (tmp_path / "cv.csv").write_text(CV_RESULTS)
     point = OperatingPoint(threshold=0.25, recall=0.75, fpr=0.001)
     write_points([point], tmp_path / "model.skops", tmp_path / "model.points.json")
+    measured = {"model_sha256": read_digest(tmp_path / "model.skops"), **ROBUSTNESS}
+    (tmp_path / "robustness.json").write_text(json.dumps(measured))
     return tmp_path
 
 
@@ -49,6 +61,7 @@ def evaluate(params_file, files):
         for name in ("train", "test"):
             argv += [f"--{name}={files / name}.parquet", f"--{name}-features={files / name}.npz"]
         argv.append(f"--cv-results={files / 'cv.csv'}")
+        argv.append(f"--robustness={files / 'robustness.json'}")
         reports = files / "reports"
         for name in ("metrics.json", "intervals.json", "plots", "errors.csv", "report.html"):
             argv += [f"--{name.partition('.')[0]}={reports / name}"]
@@ -98,6 +111,28 @@ def test_refuses_operating_points_of_another_model(evaluate, files):
         evaluate()
 
 
+def test_refuses_the_robustness_of_another_model(evaluate, files):
+    measured = {"model_sha256": "0" * 64, **ROBUSTNESS}
+    (files / "robustness.json").write_text(json.dumps(measured))
+    with pytest.raises(
+        ValueError, match=r"robustness\.json is about model 0{12}, not about model "
+    ):
+        evaluate()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "\0"])
+def test_refuses_another_file_as_robustness(evaluate, files, content):
+    (files / "robustness.json").write_text(content)
+    with pytest.raises(ValueError, match=r"robustness\.json does not hold what the stage "):
+        evaluate()
+
+
+def test_the_report_shows_robustness(evaluate):
+    text = (evaluate() / "report.html").read_text()
+    assert "f r e e &lt;b&gt;" in text
+    assert "75.0% under the worst of them (spaced text)" in text
+
+
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", CV_RESULTS.replace("0.95", "x"), "\0"])
 def test_refuses_other_results_of_cross_validation(evaluate, files, content):
     (files / "cv.csv").write_text(content)
@@ -145,7 +180,7 @@ def test_the_most_confident_errors_come_first():
 
 def test_draws_pictures(evaluate):
     pictures = sorted((evaluate() / "plots" / "images").glob("*.png"))
-    assert len(pictures) == 7
+    assert len(pictures) == 8
     for picture in pictures:
         with Image.open(picture) as image:
             assert len(image.convert("L").getcolors()) > 10, picture.name
@@ -153,7 +188,7 @@ def test_draws_pictures(evaluate):
 
 def test_the_report_shows_every_picture(evaluate):
     text = (evaluate() / "report.html").read_text()
-    assert text.count('src="data:image/png;base64,') == 7
+    assert text.count('src="data:image/png;base64,') == 8
 
 
 def test_twice_gives_the_same_bytes(evaluate, files):

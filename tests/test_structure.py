@@ -26,6 +26,7 @@ STAGES = {
     "preprocessing",
     "feature_engineering",
     "model_building",
+    "robustness",
     "model_evaluation",
 }
 MODULES = sorted(path.relative_to(SOURCE) for path in SOURCE.rglob("*.py"))

@@ -102,6 +102,37 @@ def draw_influential_features(names: np.ndarray, weights: np.ndarray, labels: li
     return figure
 
 
+def draw_robustness(robustness: dict, labels: list[str]) -> Figure:
+    """Draw the rates under each attack, the lowest at the bottom, with their intervals.
+
+    ``robustness`` is what ``read_robustness`` returned.
+    """
+    attacks = sorted(robustness["attacks"].items(), key=lambda item: item[1]["caught"]["rate"])
+    places = np.arange(len(attacks))
+    title = "Rates of disguised messages (dashed line: without disguise)"
+    figure, left = make_axes(title, f"{labels[1]} caught", "", 0.24 * len(attacks) + 1, 7)
+    _, bottom, _, height = left.get_position().bounds
+    left.set_position((0.24, bottom, 0.43, height))
+    left.title.set(position=(0, 1), horizontalalignment="left", fontsize="medium")
+    right = figure.add_axes((0.72, bottom, 0.24, height), sharey=left)
+    right.set_xlabel(escape(f"{labels[0]} blocked"))
+    right.spines[["top", "right", "left"]].set_visible(False)
+    right.grid(alpha=0.25)
+    right.tick_params(axis="y", left=False, labelleft=False)
+    for axes, key, colour in ((left, "caught", POSITIVE), (right, "blocked", NEGATIVE)):
+        rates = [values[key] for _, values in attacks]
+        rate, low, high = (
+            np.array([found[end] for found in rates]) for end in ("rate", "low", "high")
+        )
+        errors = np.maximum([rate - low, high - rate], 0)
+        axes.errorbar(rate, places, xerr=errors, fmt="o", color=colour, markersize=4, linewidth=1)
+        axes.axvline(robustness["clean"][key]["rate"], color=NEUTRAL, linestyle="--")
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+    left.set_yticks(places, [name.replace("_", " ") for name, _ in attacks])
+    left.set_ylim(-0.6, len(attacks) - 0.4)
+    return figure
+
+
 def as_percent(axes: Axes) -> None:
     """Show both axes in per cent."""
     axes.xaxis.set_major_formatter(PercentFormatter(1))

@@ -110,6 +110,42 @@ def bound_rate(value: float, n_groups: int) -> tuple[float, float]:
     return (bound, 1.0) if value else (0.0, 1 - bound)
 
 
+def measure_rates(
+    flags: np.ndarray, rows: np.ndarray, groups: np.ndarray, weights: np.ndarray
+) -> list[dict[str, float]]:
+    """Return how often each of several flags is set, and the 95% interval of that rate.
+
+    It is the percentile bootstrap interval, widened to the exact one for a rate of 0 or 1.
+
+    Parameters
+    ----------
+    flags : ndarray of bool, shape (n_flags, n_rows)
+        What may be set.
+    rows : ndarray of bool, shape (n_rows,)
+        The rows that count, at least one.
+    groups : ndarray of int, shape (n_rows,)
+        Group numbers.
+    weights : ndarray of int, shape (n_samples, n_rows)
+        What ``resample_groups`` returned.
+
+    Returns
+    -------
+    list of dict
+        ``rate``, ``low`` and ``high`` of each flag.
+    """
+    flags, weights = flags[:, rows].astype(float), weights[:, rows].astype(float)
+    samples = weights @ flags.T / weights.sum(axis=1, keepdims=True)
+    lows, highs = np.quantile(samples, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
+    found = []
+    for rate, low, high in zip(flags.mean(axis=1), lows, highs, strict=True):
+        if rate in (0, 1):
+            least, most = bound_rate(rate, len(np.unique(groups[rows])))
+            low, high = min(low, least), max(high, most)
+        ends = {"rate": rate, "low": low, "high": high}
+        found.append({name: round(float(value), 6) for name, value in ends.items()})
+    return found
+
+
 def bound_scores(
     rates: dict[str, tuple[float, float]], is_positive: np.ndarray
 ) -> dict[str, tuple[float, float]]:

@@ -14,6 +14,7 @@ TEMPLATES = Path(__file__).parent
 def render_report(
     metrics: dict,
     intervals: dict,
+    robustness: dict,
     errors: pd.DataFrame,
     pictures: dict[str, bytes],
     labels: list[str],
@@ -34,6 +35,8 @@ def render_report(
         The negative and the positive label.
     sizes : dict of str to int
         The number of rows in ``test`` and ``train``.
+    robustness : dict
+        What the stage robustness measured.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -46,6 +49,7 @@ def render_report(
         metrics=metrics,
         cv_scores=format_cv_scores(metrics["cv"]),
         intervals=intervals,
+        robustness=robustness,
         errors=errors.to_dict("records"),
         pictures={name: b64encode(content).decode() for name, content in pictures.items()},
         labels=labels,

@@ -107,3 +107,18 @@ def test_shows_axes_as_per_cent():
     as_percent(axes)
     assert axes.xaxis.get_major_formatter()(0.25) == "25%"
     assert axes.yaxis.get_major_formatter()(1) == "100%"
+
+
+def test_robustness_is_drawn_worst_attack_at_the_bottom():
+    rates = {
+        name: {
+            "caught": {"rate": rate, "low": rate - 0.1, "high": rate},
+            "blocked": {"rate": 0, "low": 0, "high": 0.01},
+        }
+        for name, rate in (("spaced_text", 0.5), ("typos", 0.75), ("clean", 0.9))
+    }
+    clean = rates.pop("clean")
+    figure = figures.draw_robustness({"clean": clean, "attacks": rates}, ["ham", "$pam"])
+    left, _ = figure.axes
+    assert [label.get_text() for label in left.get_yticklabels()] == ["spaced text", "typos"]
+    assert left.lines[0].get_xdata().tolist() == [0.5, 0.75]

@@ -11,12 +11,23 @@ CV_SCORES = {"matthews_corrcoef": 0.9422, "matthews_corrcoef_std": 0.024}
 POINT = {"threshold": 0.539, "cv_recall": 0.9, "cv_fpr": 0.001, "recall": 0.914, "fpr": 0.0}
 INTERVALS = {name: {"low": value / 2, "high": 1.0} for name, value in METRICS.items()}
 
+RATE = {"rate": 0.75, "low": 0.5, "high": 1.0}
+DISGUISED = {"caught": RATE, "blocked": RATE, "example": "f r e e"}
+ROBUSTNESS = {
+    "worst": 0.75,
+    "worst_attack": "spaced_text",
+    "mean": 0.75,
+    "clean": DISGUISED,
+    "attacks": {"spaced_text": DISGUISED},
+}
+
 
 def render(message="free cash prize"):
     errors = pd.DataFrame({"row": [106], "label": ["ham"], "probability": [0.9], "text": [message]})
     return render_report(
         {"test": METRICS, "train": METRICS, "cv": CV_SCORES, "operating_point": POINT},
         {"test": INTERVALS, "train": INTERVALS},
+        ROBUSTNESS,
         errors,
         {"roc": b"one", "calibration": b"two"},
         ["ham", "spam"],

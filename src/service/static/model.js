@@ -17,6 +17,7 @@ const PLOTS = {
   precision_recall: ["Precision and recall", "how many marked messages are right against how much is caught"],
   score_distribution: ["Probabilities", "how many messages of each label get which probability"],
   influential_features: ["Strongest features", "the pieces of text with the largest weights"],
+  robustness: ["Robustness", "how much is still caught when messages are disguised, and how much is blocked"],
   calibration: ["Calibration", "each probability against how often it was right"],
 };
 

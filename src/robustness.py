@@ -1,0 +1,161 @@
+"""Measure how much of the test set a model still gets right in disguise: model -> JSON of rates.
+
+By hand: python src/robustness.py --params params.yaml --model models/model.skops \
+    --train data/interim/train.parquet --test data/interim/test.parquet \
+    --output reports/robustness.json
+"""
+
+import core.startup  # noqa: F401  (first: see there)
+
+import argparse
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, NonNegativeInt
+from sklearn.pipeline import Pipeline
+
+from core.errors import UserError
+from core.files import write_json
+from core.log import run_stage, timed
+from core.params import Params, read_params
+from core.tables import read_table
+from evaluation.attacks import Attack, list_attacks
+from evaluation.intervals import measure_rates, resample_groups
+from models.scoring import check_labels, score_texts
+from models.store import load_model, read_digest
+from models.threshold import ThresholdParams
+from text.normalise import normalise_text
+
+CLEAN = "clean"
+# The example is the shortest positive message of at least so many characters.
+EXAMPLE_LENGTH = 60
+
+logger = logging.getLogger(__name__)
+
+
+class RobustnessParams(Params):
+    """What ``params.yaml`` says of measuring robustness."""
+
+    attacks: dict[str, float] = Field(min_length=1)
+    bootstrap_samples: int = Field(ge=100)
+    random_state: NonNegativeInt
+
+
+def choose_attacks(train: pd.DataFrame, params: RobustnessParams) -> dict[str, Attack]:
+    """Return the attacks that the parameters name, by name; good words are the training set's.
+
+    Raises
+    ------
+    UserError
+        If there is no such attack.
+    """
+    negative, positive = train["label"].cat.categories
+    texts = {label: train.loc[train["label"] == label, "text"] for label in (negative, positive)}
+    attacks = list_attacks(texts[negative].tolist(), texts[positive].tolist())
+    for name in params.attacks:
+        if name not in attacks:
+            raise UserError(
+                f"robustness.attacks.{name}: there is no such attack",
+                f"choose from {', '.join(attacks)}",
+            )
+    return {name: attacks[name] for name in params.attacks}
+
+
+def disguise(
+    texts: list[str], attacks: dict[str, Attack], params: RobustnessParams
+) -> dict[str, list[str]]:
+    """Return the texts as they are, and as each attack changes them."""
+    disguised = {CLEAN: texts}
+    for name, attack in attacks.items():
+        # Each attack gives the same texts whichever others there are.
+        rng = np.random.default_rng(params.random_state)
+        disguised[name] = [attack(text, rng, params.attacks[name]) for text in texts]
+    return disguised
+
+
+def find_predicted(
+    model: Pipeline, positive: str, disguised: dict[str, list[str]], threshold: float
+) -> np.ndarray:
+    """Return which messages are predicted positive, shape (1 + n_attacks, n_messages)."""
+    # Many are the same once normalised, and each of these is scored once.
+    normalised = [[normalise_text(text) for text in texts] for texts in disguised.values()]
+    distinct = list(dict.fromkeys(text for texts in normalised for text in texts))
+    is_predicted = score_texts(model, positive, distinct) >= threshold
+    place = {text: i for i, text in enumerate(distinct)}
+    return np.array([[is_predicted[place[text]] for text in texts] for texts in normalised])
+
+
+def measure(
+    test: pd.DataFrame,
+    disguised: dict[str, list[str]],
+    predicted: np.ndarray,
+    n_samples: int,
+    random_state: int,
+) -> dict:
+    """Return the rates with their intervals, and an example of each attack.
+
+    Parameters
+    ----------
+    test : DataFrame of shape (n_messages, 3)
+        ``label``, ``text``, ``group``.
+    disguised : dict of str to list of str
+        What ``disguise`` returned.
+    predicted : ndarray of bool, shape (1 + n_attacks, n_messages)
+        What ``find_predicted`` returned.
+    n_samples, random_state : int
+        Of the bootstrap. All attacks are measured on the same samples.
+    """
+    is_positive = (test["label"] == test["label"].cat.categories[1]).to_numpy()
+    groups = test["group"].to_numpy()
+    rng = np.random.default_rng(random_state)
+    weights = resample_groups(is_positive, groups, n_samples, rng)
+    caught = measure_rates(predicted, is_positive, groups, weights)
+    blocked = measure_rates(predicted, ~is_positive, groups, weights)
+    lengths = np.where(is_positive, test["text"].str.len(), 0)
+    shown = int(np.argmin(np.where(lengths >= EXAMPLE_LENGTH, lengths, lengths.max() + 1)))
+    measured: dict[str, dict[str, Any]] = {
+        name: {"caught": caught[i], "blocked": blocked[i], "example": texts[shown]}
+        for i, (name, texts) in enumerate(disguised.items())
+    }
+    clean = measured.pop(CLEAN)
+    rates = {name: values["caught"]["rate"] for name, values in measured.items()}
+    return {
+        "worst": min(rates.values()),
+        "worst_attack": min(rates, key=rates.__getitem__),
+        "mean": round(sum(rates.values()) / len(rates), 6),
+        "most_blocked": max(values["blocked"]["rate"] for values in measured.values()),
+        "clean": clean,
+        "attacks": measured,
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measure the model on the files that ``argv`` names as the parameters say."""
+    parser = argparse.ArgumentParser(description="Measure the model on disguised messages.")
+    parser.add_argument("--params", type=Path, required=True, help="params.yaml")
+    parser.add_argument("--model", type=Path, required=True, help="model to measure")
+    parser.add_argument("--train", type=Path, required=True, help="Parquet of the training rows")
+    parser.add_argument("--test", type=Path, required=True, help="Parquet of the test rows")
+    parser.add_argument("--output", type=Path, required=True, help="JSON to write")
+    args = parser.parse_args(argv)
+    params = read_params(args.params, "robustness", RobustnessParams)
+    threshold = read_params(args.params, "model_evaluation", ThresholdParams).threshold
+    train, test = (read_table(path, ["label", "text", "group"]) for path in (args.train, args.test))
+    model = load_model(args.model)
+    labels = list(test["label"].cat.categories)
+    check_labels(model, labels, args.model)
+
+    disguised = disguise(test["text"].tolist(), choose_attacks(train, params), params)
+    with timed(logger, "scored %d messages in %d disguises", len(test), len(params.attacks)):
+        predicted = find_predicted(model, labels[1], disguised, threshold)
+    found = measure(test, disguised, predicted, params.bootstrap_samples, params.random_state)
+    head = {"model_sha256": read_digest(args.model), "threshold": threshold}
+    write_json(head | found, args.output)
+    logger.info("caught: mean %(mean).4f, worst %(worst).4f (%(worst_attack)s)", found)
+
+
+if __name__ == "__main__":
+    run_stage(main)
