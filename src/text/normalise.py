@@ -23,6 +23,10 @@ IGNORABLE = re.compile(
 SPACED = re.compile(r"(?<!\S)\S(?:\s++\S(?!\S)){3,}")
 MAY_BE_SPACED = re.compile(r" \S \S ")
 WIDE_GAP = re.compile(r"\s{2,}")
+# Four letters or more with a mark between, as in 'f.r.e.e': no message of the corpus has that.
+POINTED = re.compile(r"(?<![^\W_])[A-Za-z](?:[.*_-][A-Za-z](?![^\W_])){3,}")
+MAY_BE_POINTED = re.compile(r"[.*_-][A-Za-z][.*_-][A-Za-z][.*_-]")
+MARK = re.compile("[.*_-]")
 ALIKE = "".join(map(chr, LOOK_ALIKES))
 LOOK_ALIKE = re.compile(f"[{ALIKE}]")
 # Letters that neither are Latin nor look so.
@@ -115,9 +119,9 @@ def normalise_text(text: str) -> str:
     """Return ``text`` in one form, however it is disguised from programs but not from readers.
 
     That is Unicode form NFKC without characters that show nothing, each run of white space as one
-    blank, spaced letters joined, and look-alikes of other scripts as ASCII letters. Where
-    normalising has to put combining marks in order, the first 30 of a run are kept. Normalising
-    twice changes nothing, and the time is proportional to the length.
+    blank, letters with blanks or points between joined, and look-alikes of other scripts as ASCII
+    letters. Where normalising has to put combining marks in order, the first 30 of a run are kept.
+    Normalising twice changes nothing, and the time is proportional to the length.
     References: Unicode Standard Annex 15, Unicode Technical Standard 39.
 
     >>> normalise_text(" ＦＲＥＥ\\tentry\\u00a0now ")
@@ -126,9 +130,13 @@ def normalise_text(text: str) -> str:
     'free entry'
     """
     if text.isascii():
-        return separate_words(text)
-    # Before words are separated, for NFKC turns other characters into blanks.
-    return fold_look_alikes(separate_words(compose(text)))
+        words = separate_words(text)
+    else:
+        # Before words are separated, for NFKC turns other characters into blanks.
+        words = fold_look_alikes(separate_words(compose(text)))
+    if MAY_BE_POINTED.search(words):
+        words = POINTED.sub(lambda run: MARK.sub("", run[0]), words)
+    return words
 
 
 def pair_words(text: str) -> list[tuple[str, list[str]]]:

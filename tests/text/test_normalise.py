@@ -1,5 +1,6 @@
 """Tests of normalising text."""
 
+import re
 import sys
 import time
 import unicodedata
@@ -35,6 +36,9 @@ from text.normalise import IGNORABLE, count_normalised, normalise_text, pair_wor
         ("call 0 8 0 0 now", "call 0800 now"),
         ("c u r 2day", "c u r 2day"),
         ("I a m", "I a m"),
+        ("F.R.E.E! w-i-n-n-e-r g_i*f-t", "FREE! winner gift"),
+        ("f . r . e . e", "free"),
+        ("B.B.C. e.g. U.S.A. a.b.c.def", "B.B.C. e.g. U.S.A. a.b.c.def"),
         ("FRЕЕ рrizе", "FREE prize"),
         ("сlаim, раураl!", "claim, paypal!"),
         ("уоu hаvе wоn а рrizе", "you have won a prize"),
@@ -122,8 +126,16 @@ def test_leaves_what_real_languages_write(text):
 
 
 @given(st.text(st.characters(codec="ascii"), max_size=60))
-def test_changes_nothing_in_ascii_but_white_space(text):
-    assert normalise_text(text).replace(" ", "") == "".join(text.split())
+def test_removes_nothing_of_ascii_but_white_space_and_points_between_letters(text):
+    kept, given = (re.sub(r"[\s.*_-]", "", each) for each in (normalise_text(text), text))
+    assert kept == given
+
+
+@pytest.mark.parametrize(
+    "text", ["call 1.2.3.4.5", "...", "****", "a-b-c", "x_y", "http://a.b.c/d"]
+)
+def test_leaves_other_points(text):
+    assert normalise_text(text) == text
 
 
 def test_composing_makes_nothing_invisible():
@@ -147,7 +159,7 @@ def test_a_look_alike_with_an_accent_stays():
 
 
 DISGUISED = st.text(
-    st.one_of(st.sampled_from("abc   .\u200b\u00ad\u00a8\u0301оаτжΟ\u2003é"), st.characters()),
+    st.one_of(st.sampled_from("abc   ..-\u200b\u00ad\u00a8\u0301оаτжΟ\u2003é"), st.characters()),
     max_size=50,
 )
 
@@ -185,7 +197,20 @@ def test_words_that_become_one_stand_together(text, pairs):
 
 @pytest.mark.parametrize(
     "piece",
-    ["a ", "a  ", "a    ", "a" + " " * 99, "о", "оa ", "\u200b", "a\u200b ", "оτ", "е\u0301"],
+    [
+        "a ",
+        "a  ",
+        "a    ",
+        "a" + " " * 99,
+        "о",
+        "оa ",
+        "\u200b",
+        "a\u200b ",
+        "оτ",
+        "е\u0301",
+        "a.",
+        "a.b-c",
+    ],
 )
 def test_the_time_grows_with_the_length(piece):
     start = time.perf_counter()
