@@ -11,10 +11,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import model_building
+from core.params import read_params
 from features.matrices import save_matrix
-from models.estimators import ESTIMATORS
+from model_building import fit_classifier, split_folds
+from models.estimators import ESTIMATORS, ModelParams
 from models.store import load_model, read_digest, save_model
 from models.threshold import read_points
+from tests.conftest import ROOT
+from tests.support.small_model import HAM, SPAM, fit_model
 
 N_ROWS = 60
 
@@ -194,3 +198,57 @@ def test_refuses_a_matrix_of_another_table(build, inputs):
     save_matrix(sp.csr_matrix((3, 6), dtype=np.float32), inputs / "train.npz")
     with pytest.raises(ValueError, match=r"train\.npz has 3 rows, its table 60"):
         build()
+
+
+AUGMENTATION = {"enabled": True, "min_words": 2, "max_words": 4, "most_typical": 3}
+
+
+def test_copies_are_fitted_on_with_their_rows_and_never_scored():
+    folds = np.array([0, 1, 0, 1, 1, 0, 0])
+    splits = split_folds(folds, n_rows=3)
+    assert [(rows.tolist(), held_out.tolist()) for rows, held_out in splits] == [
+        ([1, 3, 4], [0, 2]),
+        ([0, 2, 5, 6], [1]),
+    ]
+
+
+def test_copies_change_the_model_but_not_the_number_of_scored_rows():
+    rng = np.random.default_rng(0)
+    X = sp.csr_matrix(rng.random((N_ROWS, 4)))
+    y = np.where(np.arange(N_ROWS) % 3 == 0, "spam", "ham").astype(object)
+    params = read_params(ROOT / "params.yaml", "model_building", ModelParams)
+    params = params.model_copy(update={"params": {"C": 1}})
+    options = (X, y, np.arange(N_ROWS), "spam", params)
+    seen = []
+
+    def make_copies(folds):
+        seen.append(folds)
+        return X * 2, np.arange(N_ROWS)
+
+    plain, augmented = fit_classifier(*options), fit_classifier(*options, make_copies)
+    assert len(seen) == 1
+    assert len(plain[1]) == len(augmented[1]) == N_ROWS
+    assert (plain[0].coef_ != augmented[0].coef_).any()
+
+
+def test_copies_need_an_estimator_that_gives_probabilities():
+    X = sp.csr_matrix(np.eye(N_ROWS))
+    y = np.where(np.arange(N_ROWS) % 3 == 0, "spam", "ham").astype(object)
+    params = read_params(ROOT / "params.yaml", "model_building", ModelParams)
+    params = params.model_copy(update={"estimator": "linear_svc", "params": {}})
+    with pytest.raises(ValueError, match=r"model_building\.augmentation: linear_svc gives no prob"):
+        fit_classifier(X, y, np.arange(N_ROWS), "spam", params, lambda _: (X, np.arange(N_ROWS)))
+
+
+def test_copies_leave_no_vocabulary_in_the_model(build, inputs):
+    df = pd.read_parquet(inputs / "train.parquet")
+    texts = [f"{HAM[i % 5] if i % 3 else SPAM[i % 5]} {i}" for i in range(N_ROWS)]
+    df.assign(text=texts).to_parquet(inputs / "train.parquet")
+    model = fit_model(statistics=False)
+    save_model(model[:-1], inputs / "features.skops")
+    save_matrix(model[:-1].transform(texts), inputs / "train.npz")
+    sizes = {}
+    for enabled in (False, True):
+        build(augmentation={**AUGMENTATION, "enabled": enabled})
+        sizes[enabled] = (inputs / "model.skops").stat().st_size
+    assert sizes[True] < 1.2 * sizes[False]

@@ -17,12 +17,12 @@ or words that it changes, or the number of words that it appends. The docstrings
 
 import re
 import string
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 
+from text.good_words import rank_good_words
 from text.statistics import PATTERNS
 
 Attack = Callable[[str, np.random.Generator, float], str]
@@ -141,20 +141,6 @@ def change_case(
 def insert_emoji(text: str, rng: np.random.Generator, amount: float) -> str:
     """Write an emoji after a share of the words. [Eger]"""
     return change_words(text, rng, amount, lambda w: f"{w} {EMOJI[int(rng.integers(len(EMOJI)))]}")
-
-
-def rank_good_words(negative: Iterable[str], positive: Iterable[str]) -> list[str]:
-    """Return the words of negative texts, those first that positive texts have least. [Lowd]
-
-    Words have letters alone. They are ranked by the number of texts that have them: negative texts
-    over 1 + positive texts.
-    """
-    in_negative, in_positive = (
-        Counter(word for text in texts for word in set(text.lower().split()))
-        for texts in (negative, positive)
-    )
-    scores = {w: n / (1 + in_positive[w]) for w, n in in_negative.items() if w.isalpha()}
-    return sorted(scores, key=lambda word: (-scores[word], word))
 
 
 def list_attacks(negative: Sequence[str], positive: Sequence[str]) -> dict[str, Attack]:

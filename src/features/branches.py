@@ -1,5 +1,6 @@
 """The branches of the feature transformer: n-grams of words and characters, statistics."""
 
+import copy
 from typing import Literal
 
 import numpy as np
@@ -129,6 +130,16 @@ def freeze_vocabularies(columns: ColumnTransformer) -> None:
             steps[0] = ("counts", CountVectorizer(**{**vectorizer.get_params(), **options}))
         else:
             steps[0] = ("counts", clone(vectorizer))
+
+
+def thaw_vocabularies(transformer: Pipeline) -> Pipeline:
+    """Return a copy of a stored transformer that does the same, several times faster."""
+    transformer = copy.deepcopy(transformer)
+    columns = transformer.named_steps.get("columns")
+    for branch in columns.named_transformers_.values() if columns else ():
+        if isinstance(branch, Pipeline) and isinstance(branch[0], CountVectorizer):
+            branch.steps[0] = ("counts", NgramVectorizer(**branch[0].get_params()))
+    return transformer
 
 
 def assemble(columns: ColumnTransformer, text: TextParams) -> Pipeline:

@@ -363,7 +363,7 @@ class NgramVectorizer(CountVectorizer):
     def fit_transform(self, raw_documents: Iterable[str], y: object = None) -> sp.csr_matrix:
         """Learn the vocabulary, and return the counts, shape (n_texts, n_terms)."""
         texts = list(raw_documents)
-        if self.analyzer == "char_wb" and self.ngram_range[0] > MAX_LEAST_CHARACTERS:
+        if not is_supported(self):
             return super().fit_transform(texts, y)
         terms, ngrams, X = learn_ngrams(texts, self.analyzer, self.ngram_range)
         keep = select_terms(X, self.min_df, self.max_features)
@@ -378,10 +378,19 @@ class NgramVectorizer(CountVectorizer):
     def transform(self, raw_documents: Iterable[str]) -> sp.csr_matrix:
         """Return the counts, shape (n_texts, n_terms)."""
         if not hasattr(self, "ngrams_"):
-            return super().transform(raw_documents)
+            if self.vocabulary is None or not is_supported(self):
+                return super().transform(raw_documents)
+            self.ngrams_ = index_terms(
+                list(map(str, self.vocabulary)), self.analyzer, self.ngram_range
+            )
         texts = list(raw_documents)
-        X = build_matrix(*self.ngrams_.count(texts), (len(texts), len(self.vocabulary_)))
+        X = build_matrix(*self.ngrams_.count(texts), (len(texts), self.ngrams_.n_terms))
         return X.astype(self.dtype)
+
+
+def is_supported(vectorizer: CountVectorizer) -> bool:
+    """Return whether n-grams are counted here as scikit-learn's ``vectorizer`` counts them."""
+    return vectorizer.analyzer == "word" or vectorizer.ngram_range[0] <= MAX_LEAST_CHARACTERS
 
 
 def select_terms(X: sp.csr_matrix, min_df: float, max_features: int | None) -> np.ndarray:

@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin
 
 from core.errors import UserError
 from core.params import Params
+from models.augmentation import AugmentationParams
 from models.scorers import Score
 
 # Short name: the class, scikit-learn's or our own, and parameters whose default differs here.
@@ -51,6 +52,7 @@ class ModelParams(Params):
     params: dict[str, Any]
     class_weight: Literal["balanced"] | dict[str, float] | None
     random_state: NonNegativeInt
+    augmentation: AugmentationParams
     search: SearchParams
 
 

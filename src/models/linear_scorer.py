@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import ComplementNB, MultinomialNB
 from sklearn.pipeline import Pipeline
 
-from features.ngrams import MAX_LEAST_CHARACTERS, Ngrams, index_terms
+from features.ngrams import Ngrams, index_terms, is_supported
 from models.ensemble import BranchEnsemble
 from models.self_test import PROBES
 from models.weights import find_weights
@@ -105,7 +105,7 @@ def derive_branch(transformer: Pipeline, weights: np.ndarray) -> Branch | Statis
         return StatisticsBranch(weighting.scale_, weights)
     if type(counts) is not CountVectorizer:
         raise TypeError(f"{type(counts).__name__} has no vocabulary")
-    if counts.analyzer == "char_wb" and counts.ngram_range[0] > MAX_LEAST_CHARACTERS:
+    if not is_supported(counts):
         raise TypeError("words that are shorter than the least n count as a whole")
     ngrams = index_terms(list(map(str, counts.vocabulary)), counts.analyzer, counts.ngram_range)
     return Branch(

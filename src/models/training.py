@@ -14,6 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import ParameterGrid, ParameterSampler, PredefinedSplit
 from sklearn.utils.class_weight import compute_sample_weight
 
+from core.errors import UserError
+from models.augmentation import Copier
 from models.ensemble import BranchEnsemble
 from models.estimators import ModelParams, build_estimator
 from models.folds import assign_folds
@@ -30,6 +32,7 @@ def fit_classifier(
     positive: str,
     params: ModelParams,
     branches: Mapping[str, Sequence[int]] | None = None,
+    make_copies: Copier | None = None,
 ) -> tuple[ClassifierMixin, np.ndarray, pd.DataFrame]:
     """Tune and fit the classifier; calibrate it if it gives no calibrated probabilities.
 
@@ -48,6 +51,8 @@ def fit_classifier(
         The estimator, its parameters and the search.
     branches : mapping of str to (int, int), optional
         First column of each branch of features, and the one after its last.
+    make_copies : callable, optional
+        Makes copies of the rows, which are fitted on with their rows and never scored.
 
     Returns
     -------
@@ -57,23 +62,39 @@ def fit_classifier(
     results : DataFrame
         A row for each candidate, best first: name of the score, parameters, mean and standard
         deviation of the score over the folds, score in each fold.
+
+    Raises
+    ------
+    UserError
+        If there are copies, and the classifier is one that scikit-learn calibrates.
     """
     folds = assign_folds(y == positive, groups, params.search.cv, params.random_state)
     estimator = build_estimator(params, branches)
     candidates = list_candidates(params)
     tried = [clone(estimator).set_params(**candidate) for candidate in candidates]
+    is_positive, n_rows = y == positive, len(y)
+    if make_copies is not None:
+        if any(is_uncalibrated(each) and not has_weights(each) for each in tried):
+            raise UserError(
+                f"model_building.augmentation: {params.estimator} gives no probabilities",
+                "set enabled: false, or choose an estimator that gives them",
+            )
+        X_copies, origins = make_copies(folds)
+        X, y = sp.vstack([X, X_copies], format="csr"), np.concatenate([y, y[origins]])
+        folds = np.concatenate([folds, folds[origins]])
     weights = {}
     if params.class_weight is not None and "class_weight" not in estimator.get_params():
         weights["sample_weight"] = compute_sample_weight(params.class_weight, y)
     held_out = Parallel(params.search.n_jobs)(
-        delayed(score_held_out)(each, X, y, folds, weights) for each in tried
+        delayed(score_held_out)(each, X, y, folds, n_rows, weights) for each in tried
     )
     second = np.unique(y)[1]
+    is_second, scored = y[:n_rows] == second, folds[:n_rows]
     scores = []
     for each, raw in zip(tried, held_out, strict=True):
-        probability = cross_calibrate(raw, y == second, folds) if is_uncalibrated(each) else raw
+        probability = cross_calibrate(raw, is_second, scored) if is_uncalibrated(each) else raw
         probability = probability if second == positive else 1 - probability
-        scores.append(score_folds(y == positive, probability, folds, params.search.scoring))
+        scores.append(score_folds(is_positive, probability, scored, params.search.scoring))
     results = tabulate_results(candidates, np.array(scores), params.search.scoring)
     best = results.index[0]
     classifier, probability = tried[best].fit(X, y, **weights), held_out[best]
@@ -90,9 +111,14 @@ def list_candidates(params: ModelParams) -> list[dict[str, Any]]:
     return list(ParameterSampler(search.grid, search.n_iter, random_state=params.random_state))
 
 
+def has_weights(classifier: ClassifierMixin) -> bool:
+    """Return whether a classifier is calibrated by scaling its own weights."""
+    return isinstance(classifier, BranchEnsemble)
+
+
 def is_uncalibrated(classifier: ClassifierMixin) -> bool:
     """Return whether a classifier's scores have to be turned into probabilities."""
-    return isinstance(classifier, BranchEnsemble) or not hasattr(classifier, "predict_proba")
+    return has_weights(classifier) or not hasattr(classifier, "predict_proba")
 
 
 def score_held_out(
@@ -100,6 +126,7 @@ def score_held_out(
     X: sp.csr_matrix,
     y: np.ndarray,
     folds: np.ndarray,
+    n_rows: int,
     weights: dict[str, np.ndarray],
 ) -> np.ndarray:
     """Score each row by a copy of ``classifier`` that is fitted on the other folds.
@@ -112,6 +139,8 @@ def score_held_out(
         What to fit.
     X, y, folds
         Features, labels and the fold in which each row is held out.
+    n_rows : int
+        How many rows are scored. Those after them are copies, which are only fitted on.
     weights : dict
         Empty, or ``sample_weight``, shape (n_rows,).
 
@@ -120,12 +149,12 @@ def score_held_out(
     ndarray of float, shape (n_rows,)
         The probability of the second label; for an uncalibrated classifier, its decision function.
     """
-    scores = np.empty(len(y))
+    scores = np.empty(n_rows)
     for fold in np.unique(folds):
-        is_held_out = folds == fold
-        of_fold = {name: values[~is_held_out] for name, values in weights.items()}
-        fitted = clone(classifier).fit(X[~is_held_out], y[~is_held_out], **of_fold)
-        scores[is_held_out] = score_rows(fitted, X[is_held_out])
+        others, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds[:n_rows] == fold)
+        of_others = {name: values[others] for name, values in weights.items()}
+        fitted = clone(classifier).fit(X[others], y[others], **of_others)
+        scores[held_out] = score_rows(fitted, X[held_out])
     return scores
 
 
@@ -173,8 +202,8 @@ def calibrate(
     params: ModelParams,
 ) -> tuple[ClassifierMixin, np.ndarray]:
     """Return a classifier with calibrated probabilities, and those of the out-of-fold scores."""
-    if isinstance(classifier, BranchEnsemble):
-        slope, offset = fit_sigmoid(scores, y == classifier.classes_[1])
+    if has_weights(classifier):
+        slope, offset = fit_sigmoid(scores, y[: len(scores)] == classifier.classes_[1])
         classifier.calibrate(slope, offset)
         return classifier, expit(slope * scores + offset)
     uncalibrated = clone(classifier)

@@ -9,6 +9,8 @@ from models.estimators import ESTIMATORS, ModelParams, build_estimator
 
 SEARCH = {"grid": {}, "n_iter": None, "cv": 3, "scoring": "f1", "n_jobs": 1}
 
+AUGMENTATION = {"enabled": False, "min_words": 1, "max_words": 2, "most_typical": 3}
+
 
 def build(estimator="logistic_regression", params=None, class_weight=None, grid=None):
     return build_estimator(
@@ -17,6 +19,7 @@ def build(estimator="logistic_regression", params=None, class_weight=None, grid=
             params=params or {},
             class_weight=class_weight,
             random_state=7,
+            augmentation=AUGMENTATION,
             search={**SEARCH, "grid": grid or {}},
         )
     )
