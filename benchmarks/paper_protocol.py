@@ -14,6 +14,7 @@ new collection and results. DocEng 2011.
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,9 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 from benchmarks.corpus import RAW, read_corpus  # noqa: E402
 from core.params import read_params  # noqa: E402
 from evaluation.metrics import weighted_metrics  # noqa: E402
-from features.branches import FeatureParams, build_columns, locate_branches  # noqa: E402
+from features.branches import FeatureParams, build_columns, locate_branches, transform_messages  # noqa: E402
 from features.matrices import as_float32  # noqa: E402
+from models.augmentation import build_copier  # noqa: E402
 from models.estimators import ModelParams  # noqa: E402
 from models.probability import predict_positive  # noqa: E402
 from models.threshold import ThresholdParams  # noqa: E402
@@ -53,7 +55,15 @@ def measure(
     labels = np.where(is_spam, "spam", "ham").astype(object)
     X = as_float32(columns.fit_transform(messages.iloc[train]))
     groups, branches = np.arange(len(train)), locate_branches(columns)
-    classifier, *_ = fit_classifier(X, labels[train], groups, "spam", model, branches)
+    text = read_params(params, "preprocessing", TextParams)
+    copier = build_copier(
+        messages["text"].iloc[train].tolist(),
+        is_spam[train],
+        model.augmentation,
+        model.random_state,
+        partial(transform_messages, columns, text),
+    )
+    classifier, *_ = fit_classifier(X, labels[train], groups, "spam", model, branches, copier)
     X = as_float32(columns.transform(messages.iloc[test]))
     probability = predict_positive(classifier, "spam", X)
     threshold = read_params(params, "model_evaluation", ThresholdParams).threshold

@@ -53,8 +53,8 @@ def build(
 
     Parameters
     ----------
-    train : DataFrame of shape (n_rows, 3)
-        ``label``, ``text`` and ``group`` of the training set.
+    train : DataFrame of shape (n_rows, 2) or (n_rows, 3)
+        ``label`` and ``group`` of the training set, and ``text`` if it is copied.
     X : csr_matrix of shape (n_rows, n_features)
         Its features.
     features : Pipeline
@@ -67,7 +67,7 @@ def build(
     columns = features.named_steps.get("columns")
     branches = locate_branches(columns) if columns else None
     copier = build_copier(
-        train["text"].tolist(),
+        train["text"].tolist() if params.augmentation.enabled else [],
         y == positive,
         params.augmentation,
         params.random_state,
@@ -81,7 +81,8 @@ def main(argv: list[str] | None = None) -> None:
     """Build the model from the files that ``argv`` names."""
     args = build_parser().parse_args(argv)
     params = read_params(args.params, "model_building", ModelParams)
-    train = read_table(args.train, ["label", "group", "text"])
+    texts = ["text"] if params.augmentation.enabled else []
+    train = read_table(args.train, ["label", "group", *texts])
     X = load_matrix(args.features, len(train))
     features = load_model(args.transformer)
     with timed(logger, "cross-validated and fitted %s on %d rows", params.estimator, len(train)):

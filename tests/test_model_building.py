@@ -2,21 +2,23 @@
 
 import json
 import pickle
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import model_building
 from core.params import read_params
 from features.matrices import save_matrix
-from model_building import fit_classifier, split_folds
 from models.estimators import ESTIMATORS, ModelParams
 from models.store import load_model, read_digest, save_model
 from models.threshold import read_points
+from models.training import fit_classifier, score_held_out
 from tests.conftest import ROOT
 from tests.support.small_model import HAM, SPAM, fit_model
 
@@ -204,12 +206,21 @@ AUGMENTATION = {"enabled": True, "min_words": 2, "max_words": 4, "most_typical":
 
 
 def test_copies_are_fitted_on_with_their_rows_and_never_scored():
+    class Recorder(BaseEstimator, ClassifierMixin):
+        seen: ClassVar = []
+
+        def fit(self, X, y):  # noqa: ARG002
+            self.seen.append(X.toarray().ravel().tolist())
+            return self
+
+        def predict_proba(self, X):
+            return np.column_stack([X.toarray().ravel()] * 2)
+
+    X = sp.csr_matrix(np.arange(1.0, 8.0)[:, None])
     folds = np.array([0, 1, 0, 1, 1, 0, 0])
-    splits = split_folds(folds, n_rows=3)
-    assert [(rows.tolist(), held_out.tolist()) for rows, held_out in splits] == [
-        ([1, 3, 4], [0, 2]),
-        ([0, 2, 5, 6], [1]),
-    ]
+    scores = score_held_out(Recorder(), X, np.arange(7) % 2, folds, 3, {})
+    assert Recorder.seen == [[2, 4, 5], [1, 3, 6, 7]]
+    assert scores.tolist() == [1, 2, 3]
 
 
 def test_copies_change_the_model_but_not_the_number_of_scored_rows():
@@ -225,7 +236,7 @@ def test_copies_change_the_model_but_not_the_number_of_scored_rows():
         seen.append(folds)
         return X * 2, np.arange(N_ROWS)
 
-    plain, augmented = fit_classifier(*options), fit_classifier(*options, make_copies)
+    plain, augmented = fit_classifier(*options), fit_classifier(*options, make_copies=make_copies)
     assert len(seen) == 1
     assert len(plain[1]) == len(augmented[1]) == N_ROWS
     assert (plain[0].coef_ != augmented[0].coef_).any()
@@ -237,7 +248,9 @@ def test_copies_need_an_estimator_that_gives_probabilities():
     params = read_params(ROOT / "params.yaml", "model_building", ModelParams)
     params = params.model_copy(update={"estimator": "linear_svc", "params": {}})
     with pytest.raises(ValueError, match=r"model_building\.augmentation: linear_svc gives no prob"):
-        fit_classifier(X, y, np.arange(N_ROWS), "spam", params, lambda _: (X, np.arange(N_ROWS)))
+        fit_classifier(
+            X, y, np.arange(N_ROWS), "spam", params, None, lambda _: (X, np.arange(N_ROWS))
+        )
 
 
 def test_copies_leave_no_vocabulary_in_the_model(build, inputs):

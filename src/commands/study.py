@@ -10,11 +10,13 @@ import argparse
 import copy
 import logging
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from tqdm import tqdm
 
 from core.errors import UserError
@@ -25,8 +27,14 @@ from core.params import check_section, read_sections
 from core.tables import read_table, write_csv
 from evaluation import figures
 from evaluation.metrics import weighted_metrics
-from features.branches import FeatureParams, build_columns, locate_branches
+from features.branches import (
+    FeatureParams,
+    build_columns,
+    locate_branches,
+    transform_messages,
+)
 from features.matrices import as_float32
+from models.augmentation import append_good_words, build_copier
 from models.estimators import ModelParams, build_estimator
 from models.folds import assign_folds
 from models.probability import predict_positive
@@ -38,7 +46,7 @@ from models.training import (
     score_folds,
     score_rows,
 )
-from text.tokens import TextParams, build_tokeniser
+from text.tokens import TextParams, build_tokeniser, prepare_messages
 
 CHOSEN = "params.yaml"
 LOGISTIC = {"model_building.estimator": "logistic_regression"}
@@ -52,6 +60,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
         **LOGISTIC,
         "feature_engineering.statistics.enabled": False,
     },
+    "no copies with good words": {"model_building.augmentation.enabled": False},
     "no class weights": {"model_building.class_weight": None},
     "words only": {"feature_engineering.characters.enabled": False},
     "single words only": {
@@ -152,13 +161,19 @@ def score_configuration(
     results = []
     for seed in range(repeats):
         folds = assign_folds(y == positive, train["group"].to_numpy(), model.search.cv, seed)
+        copies, origins = make_copies(df, y == positive, folds, sections, path)
         raw, seconds = np.empty(len(y)), []
         for fold in np.unique(folds):
             is_held_out = folds == fold
             start = time.perf_counter()
             columns = build_columns(features)
-            X = as_float32(columns.fit_transform(df[~is_held_out]))
-            classifier = build_estimator(model, locate_branches(columns)).fit(X, y[~is_held_out])
+            X, labels = columns.fit_transform(df[~is_held_out]), y[~is_held_out]
+            if len(copies):
+                is_used = ~is_held_out[origins]
+                X = sp.vstack([X, columns.transform(copies[is_used])])
+                labels = np.concatenate([labels, y[origins[is_used]]])
+            classifier = build_estimator(model, locate_branches(columns))
+            classifier.fit(as_float32(X), labels)
             seconds.append(time.perf_counter() - start)
             raw[is_held_out] = score_rows(
                 classifier, as_float32(columns.transform(df[is_held_out]))
@@ -169,6 +184,24 @@ def score_configuration(
         scores = {name: score_folds(y == positive, probability, folds, name) for name in SCORES}
         results.append(pd.DataFrame({**scores, "seconds": seconds}))
     return pd.concat(results, ignore_index=True)
+
+
+def make_copies(
+    df: pd.DataFrame,
+    is_positive: np.ndarray,
+    folds: np.ndarray,
+    sections: dict[str, Any],
+    path: Path,
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the copies that ``model_building`` fits on, and the rows that they are copies of."""
+    text = check_section(sections, "preprocessing", TextParams, path)
+    model = check_section(sections, "model_building", ModelParams, path)
+    if not model.augmentation.enabled:
+        return df.head(0), np.empty(0, int)
+    copies, origins = append_good_words(
+        df["text"].tolist(), is_positive, folds, model.augmentation, model.random_state
+    )
+    return prepare_messages(copies, **text.model_dump()), origins
 
 
 def prepare(
@@ -209,6 +242,7 @@ def measure_deals(
     features = check_section(sections, "feature_engineering", FeatureParams, path)
     model = check_section(sections, "model_building", ModelParams, path)
     threshold = check_section(sections, "model_evaluation", ThresholdParams, path).threshold
+    text = check_section(sections, "preprocessing", TextParams, path)
     df, y, positive = prepare(table, sections, path)
     groups, rows = table["group"].to_numpy(), []
     for deal in tqdm(range(n_deals), desc="deals"):
@@ -216,7 +250,16 @@ def measure_deals(
         columns = build_columns(features)
         X = as_float32(columns.fit_transform(df[~is_test]))
         branches = locate_branches(columns)
-        classifier, *_ = fit_classifier(X, y[~is_test], groups[~is_test], positive, model, branches)
+        copier = build_copier(
+            df["text"][~is_test].tolist(),
+            y[~is_test] == positive,
+            model.augmentation,
+            model.random_state,
+            partial(transform_messages, columns, text),
+        )
+        classifier, *_ = fit_classifier(
+            X, y[~is_test], groups[~is_test], positive, model, branches, copier
+        )
         probability = predict_positive(
             classifier, positive, as_float32(columns.transform(df[is_test]))
         )

@@ -1,9 +1,11 @@
 """The branches of the feature transformer: n-grams of words and characters, statistics."""
 
 import copy
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
+import scipy.sparse as sp
 from pydantic import PositiveInt, model_validator
 from sklearn.base import TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
@@ -108,6 +110,13 @@ def build_columns(params: FeatureParams) -> ColumnTransformer:
         steps = [("counts", counts), ("scale", MaxAbsScaler(clip=True))]
         branches.append(("statistics", Pipeline(steps), "text"))
     return ColumnTransformer(branches, sparse_threshold=1)
+
+
+def transform_messages(
+    columns: ColumnTransformer, text: TextParams, messages: Iterable[str]
+) -> sp.csr_matrix:
+    """Return the float32 features of messages as received."""
+    return as_float32(columns.transform(prepare_messages(messages, **text.model_dump())))
 
 
 def freeze_vocabularies(columns: ColumnTransformer) -> None:
