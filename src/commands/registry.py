@@ -7,6 +7,7 @@ Versions and stages are Git tags in GTO's format, which ``dvc artifacts get`` un
 """
 
 import argparse
+import json
 import logging
 import sys
 import tempfile
@@ -31,6 +32,9 @@ MODEL = "models/model.skops"
 PREFIX = "given_"
 TRAINING_SET = "data/interim/train.parquet"
 TEST_SET = "data/interim/test.parquet"
+ROBUSTNESS = "reports/robustness.json"
+# Of guards that compare what the stage robustness measured: each version on its own test set.
+ROBUSTNESS_PREFIX = "robustness."
 
 logger = logging.getLogger(__name__)
 
@@ -160,10 +164,20 @@ def compute_scored_metrics(scored: Path, params: EvaluationParams) -> dict[str, 
     return {**metrics, "fpr": metrics[f"{negative}_blocked"]}
 
 
+def read_robustness(tag: str) -> dict[str, float]:
+    """Return the figures of a release's robustness; none if it was released without."""
+    try:
+        found = json.loads(run("git", "show", f"{tag}:{ROBUSTNESS}"))
+    except UserError:
+        logger.warning("%s has no %s: its robustness is not compared", tag, ROBUSTNESS)
+        return {}
+    return {f"{ROBUSTNESS_PREFIX}{name}": found[name] for name in ("worst", "mean", "most_blocked")}
+
+
 def compare_guarded(
     candidate: dict[str, float], current: dict[str, float], guards: list[Guard]
 ) -> pd.DataFrame:
-    """Return a row for each guarded metric.
+    """Return a row for each guarded metric; robustness only if it was measured for both.
 
     Raises
     ------
@@ -171,7 +185,13 @@ def compare_guarded(
         If there is no such metric.
     """
     rows = []
+    has_robustness = all(
+        any(name.startswith(ROBUSTNESS_PREFIX) for name in metrics)
+        for metrics in (candidate, current)
+    )
     for guard in guards:
+        if guard.metric.startswith(ROBUSTNESS_PREFIX) and not has_robustness:
+            continue
         if guard.metric not in candidate:
             raise UserError(
                 f"promotion.guards: there is no metric {guard.metric!r}",
@@ -210,7 +230,7 @@ def find_objections(
             try:
                 model = fetch(MODEL, tag, folder)
                 scored = score_with_release(tag, model, test_set, folder)
-                measured[name] = compute_scored_metrics(scored, params)
+                measured[name] = compute_scored_metrics(scored, params) | read_robustness(tag)
             except UserError as error:
                 return [f"{name} cannot be measured with the code of its release ({error})"]
         training_set = fetch(TRAINING_SET, tags[current], folder)

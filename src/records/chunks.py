@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from core.errors import UserError
 from records.schema import find_repeated
-from text.normalise import normalise_text
+from text.normalise import compose
 
 CHUNK_ROWS = 2000
 # Characters in a text, as received and as normalised: far more than any message has.
@@ -66,7 +66,7 @@ def find_excess(text: str) -> str:
         return f"{len(text):,} characters, at most {MAX_LENGTH:,}"
     if text.isascii() or len(text) * MAX_EXPANSION <= MAX_LENGTH:
         return ""
-    length = len(normalise_text(text))
+    length = len(compose(text))
     return f"{length:,} characters in NFKC, at most {MAX_LENGTH:,}" if length > MAX_LENGTH else ""
 
 

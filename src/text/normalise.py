@@ -174,8 +174,8 @@ def count_normalised(text: str, limit: int) -> int:
     """Return the number of characters of ``text`` after normalising, or a number above ``limit``.
 
     One character can become 18. Counting stops at the limit, so rejecting a text takes no longer
-    than normalising one of that length. The text is counted in pieces, so the result can be too
-    high by a few characters at their ends.
+    than normalising one of that length. Joined letters and removed blanks still count, so the
+    result can be too high by a few characters. An ASCII text counts as received.
     """
     if text.isascii():
         return len(text)

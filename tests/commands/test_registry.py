@@ -60,8 +60,19 @@ def test_the_guards_hold_for_any_labels(tmp_path):
     metrics = compute_scored_metrics(tmp_path / "scored.parquet", params)
     assert (metrics["recall"], metrics["fpr"]) == (0.8, 0.2)
     guards = read_params(ROOT / "params.yaml", "promotion", PromotionParams).guards
-    assert {"mcc", "recall", "fpr"} == {guard.metric for guard in guards}
-    assert not compare_guarded(metrics, metrics, guards)["is_refused"].any()
+    assert {"mcc", "recall", "fpr", "robustness.worst"} == {guard.metric for guard in guards}
+    metrics["robustness.worst"] = 0.8
+    found = compare_guarded(metrics, metrics, guards)
+    assert len(found) == len(guards)
+    assert not found["is_refused"].any()
+
+
+def test_robustness_is_compared_only_if_both_releases_measured_it():
+    guard = Guard(metric="robustness.worst", direction="higher", tolerance=0.02)
+    worse, better = {"robustness.worst": 0.8}, {"robustness.worst": 0.9}
+    assert compare_guarded(worse, better, [guard])["is_refused"].tolist() == [True]
+    assert compare_guarded(worse, {}, [guard]).empty
+    assert compare_guarded({}, better, [guard]).empty
 
 
 def test_an_unknown_metric_is_refused_with_those_that_are_known():

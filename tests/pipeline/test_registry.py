@@ -70,6 +70,7 @@ def test_a_worse_model_is_refused_with_the_reason(released, caplog):
         ValueError, match=r"v2\.0\.0 is not promoted: mcc is .* worse than"
     ) as caught:
         promote("v2.0.0")
+    assert "robustness.worst is " in str(caught.value)
     assert "recall is 1 worse than that of v1.0.0 in prod (0, 1), the tolerance is" in str(
         caught.value
     )
@@ -77,8 +78,19 @@ def test_a_worse_model_is_refused_with_the_reason(released, caplog):
     assert "sms-spam#prod#2" not in released.run("git", "tag")
 
 
+def test_a_release_without_robustness_is_compared_by_the_other_guards(released, caplog):
+    promote("v1.0.0")
+    (released.path / "reports" / "robustness.json").unlink()
+    released.commit()
+    released.run("git", "tag", "--force", "sms-spam@v2.0.0")
+    with pytest.raises(ValueError, match="is not promoted: mcc is ") as caught:
+        promote("v2.0.0")
+    assert "robustness" not in str(caught.value)
+    assert "sms-spam@v2.0.0 has no reports/robustness.json" in caplog.text
+
+
 def test_a_forced_promotion_is_recorded(released, monkeypatch):
-    monkeypatch.setattr(registry, "find_complaints", lambda *_: ["mcc is 0.9 worse"])
+    monkeypatch.setattr(registry, "find_objections", lambda *_: ["mcc is 0.9 worse"])
     promote("v1.0.0")
     promote("v2.0.0", "--force")
     message = released.run("git", "tag", "--list", "--format=%(contents)", "sms-spam#prod#2")
