@@ -18,8 +18,8 @@ IGNORABLE = re.compile(
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-# Four single characters in a row or more: of 5,160 messages four have that, but some 40 have three,
-# such as "c u r". The second pattern finds no more than where to look, and is quick.
+# Four single characters in a row or more: 8 of the corpus's 5,160 messages have that. Three, such
+# as "c u r", are ordinary in texting. The second pattern is quick and finds where to look.
 SPACED = re.compile(r"(?<!\S)\S(?:\s++\S(?!\S)){3,}")
 MAY_BE_SPACED = re.compile(r" \S \S ")
 WIDE_GAP = re.compile(r"\s{2,}")
