@@ -97,7 +97,7 @@ def test_a_failing_experiment_fails_the_sweep_and_spares_the_others_and_local_ch
 
 def test_code_that_git_does_not_know_is_refused(copy):
     (copy.path / "src" / "idea.py").touch()
-    with pytest.raises(ValueError, match=r"Git does not know src/idea\.py, so experiments would"):
+    with pytest.raises(ValueError, match=r"Git does not track src/idea\.py, so experiments would"):
         sweep.main([METRICS, *GRID])
 
 

@@ -45,32 +45,29 @@ def test_another_clone_makes_the_same_lock(finished, tmp_path):
     assert "data_validation INFO checked 182 rows in" in log
 
 
-def test_a_change_of_the_model_runs_only_what_follows(repository):
-    output = repository.run("dvc", "exp", "run", "-S", "model_building.params.C=10")
+def test_a_change_of_the_model_runs_only_what_follows_and_can_be_compared(repository):
+    shown = json.loads(repository.run("dvc", "metrics", "show", "--json"))
+    files = shown[""]["data"]
+    assert files["reports/metrics.json"]["data"]["test"]["roc_auc"] > 0.9
+    # DVC writes the small number in a way that other readers of YAML take for text.
+    changes = ["-S", "model_building.params.C=0.0001", "-S", "model_building.params.tol=1e-05"]
+    output = repository.run("dvc", "exp", "run", *changes)
     assert find_runs(output) == ["model_building", "robustness", "model_evaluation"]
-
-
-def test_a_change_of_the_threshold_runs_only_what_measures(repository):
-    output = repository.run("dvc", "exp", "run", "-S", "model_evaluation.threshold=0.6")
-    assert find_runs(output) == ["robustness", "model_evaluation"]
+    difference = json.loads(repository.run("dvc", "metrics", "diff", "--json"))
+    assert difference["reports/metrics.json"]["test.brier_score"]["diff"] > 0
+    repository.run("dvc", "plots", "show", "--out", "plots")
+    page = (repository.path / "plots" / "index.html").read_text()
+    for title in ("ROC", "Precision and recall", "Calibration", "Confusion matrix", "threshold"):
+        assert title in page
+    assert len(list((repository.path / "plots").rglob("*.png"))) == 3
 
 
 def test_a_change_of_tokens_runs_the_features_but_not_the_validation(repository):
-    output = repository.run("dvc", "exp", "run", "-S", "preprocessing.stemmer=none")
-    assert find_runs(output)[:2] == ["preprocessing", "feature_engineering"]
-
-
-def test_a_small_number_stays_a_number_in_a_sweep(repository):
-    output = repository.run("dvc", "exp", "run", "-S", "model_building.params.tol=1e-05")
-    assert find_runs(output) == ["model_building", "robustness", "model_evaluation"]
-
-
-def test_another_estimator_takes_params_of_its_own(repository):
-    changes = ["model_building.estimator=complement_nb", "~model_building.params.C"]
-    changes += ["~model_building.params.tol", "+model_building.params.alpha=0.1"]
-    options = [part for change in changes for part in ("-S", change)]
-    output = repository.run("dvc", "exp", "run", *options)
-    assert find_runs(output) == ["model_building", "robustness", "model_evaluation"]
+    repository.set_params({"preprocessing.stemmer": "none"})
+    repository.environment["LOG_LEVEL"] = "WARNING"
+    output = repository.run("dvc", "repro", "feature_engineering")
+    assert find_runs(output) == ["preprocessing", "feature_engineering"]
+    assert "INFO" not in output
 
 
 def read_complaint(run, stage):
@@ -111,38 +108,3 @@ def test_an_unexpected_error_keeps_its_traceback(repository):
     assert run.returncode != 0
     assert "NameError: name 'summarise' is not defined" in run.stdout
     assert "Traceback" in (repository.path / "logs" / "pipeline.log").read_text()
-
-
-def test_the_log_has_counts_and_seconds(repository):
-    shutil.rmtree(repository.path / "logs")
-    repository.run("dvc", "repro", "--force")
-    log = (repository.path / "logs" / "pipeline.log").read_text()
-    for stage in STAGES:
-        assert re.search(rf" {stage} INFO done in \d+\.\d\d s", log)
-    assert "data_validation INFO checked 182 rows in" in log
-
-
-def test_a_level_can_be_chosen(repository):
-    repository.environment["LOG_LEVEL"] = "WARNING"
-    output = repository.run("dvc", "repro", "--force", "--single-item", "preprocessing")
-    assert "INFO" not in output
-
-
-def test_metrics_and_plots_can_be_shown_and_compared(repository):
-    shown = json.loads(repository.run("dvc", "metrics", "show", "--json"))
-    files = shown[""]["data"]
-    assert files["reports/metrics.json"]["data"]["test"]["roc_auc"] > 0.9
-    repository.run("dvc", "exp", "run", "-S", "model_building.params.C=0.0001")
-    difference = json.loads(repository.run("dvc", "metrics", "diff", "--json"))
-    assert difference["reports/metrics.json"]["test.brier_score"]["diff"] > 0
-    repository.run("dvc", "plots", "show", "--out", "plots")
-    page = (repository.path / "plots" / "index.html").read_text()
-    for title in ("ROC", "Precision and recall", "Calibration", "Confusion matrix", "threshold"):
-        assert title in page
-    assert len(list((repository.path / "plots").rglob("*.png"))) == 3
-    repository.run("dvc", "plots", "diff", "HEAD", "--out", "difference")
-
-
-def test_every_stage_explains_itself(repository):
-    for stage in STAGES:
-        assert "--params" in repository.run(sys.executable, f"src/{stage}.py", "--help")

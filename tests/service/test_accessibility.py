@@ -65,7 +65,7 @@ def show_verdict(page: Page) -> None:
     change_answer(page, "**/v1/model", lambda answer, _: answer.update(feedback=True))
     page.reload()
     classify(page, f"WIN free cash now, see you at home mum, ok {LONG}")
-    expect(page.locator("mark.positive.level-3").first).to_be_visible()
+    expect(page.locator("mark.positive").first).to_be_visible()
     expect(page.locator("mark.negative.level-2").first).to_be_visible()
 
 
