@@ -20,11 +20,11 @@ from core.log import run_stage
 from core.markdown import align_table
 from core.processes import run_dvc
 from evaluation.cv_scores import pair_deviations
+from evaluation.metrics import is_lower_better
 
 # Some names begin with a label, such as spam_caught, so names are matched by their ends.
 HEADLINES = (".f1", ".mcc", ".recall_at_max_fpr", "_caught", "_blocked")
 CROSS_VALIDATION, TEST = "cv.", "test."
-LOWER_IS_BETTER = ("brier_score", "_blocked")
 MISSING = "-"
 
 
@@ -154,7 +154,7 @@ def choose_metric(metrics: list[str], asked: str | None) -> str:
 
 def sort_rows(rows: list[Row], metric: str) -> list[Row]:
     """Return the rows best first; those without the metric come last."""
-    sign = 1 if metric.endswith(LOWER_IS_BETTER) else -1
+    sign = 1 if is_lower_better(metric) else -1
     return sorted(
         rows, key=lambda row: (metric not in row.metrics, sign * row.metrics.get(metric, 0))
     )

@@ -16,12 +16,11 @@ from pathlib import Path
 from core.errors import UserError
 from core.log import run_stage
 from core.params import read_params
+from core.paths import RAW
 from core.terminal import escape_unprintable, exit_on_closed_pipe
 from feedback.export import check_encoding, read_columns, render_corrections, write_export
 from feedback.store import EXAMPLE, STATUSES, Correction, list_feedback, open_store, review
 from records.raw import ValidationParams
-
-RAW = Path("data/raw/messages.tsv")
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--output", type=Path, required=True, help="file to write")
     command.add_argument("--params", type=Path, default=Path("params.yaml"))
     command.add_argument(
-        "--raw", type=Path, default=RAW, help=f"file whose header names the columns ({RAW})"
+        "--raw", type=Path, default=Path(RAW), help=f"file whose header names the columns ({RAW})"
     )
     return parser
 

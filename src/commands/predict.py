@@ -23,6 +23,7 @@ from sklearn.pipeline import Pipeline
 from core.errors import UserError
 from core.log import run_stage
 from core.params import read_params
+from core.paths import MODEL
 from core.terminal import escape_unprintable, exit_on_closed_pipe
 from models.explanation import Explanation, explain
 from models.file_scoring import FileOptions, check_rejected, score_file
@@ -34,7 +35,6 @@ from records.chunks import inspect_text
 from records.files import STREAM, SUFFIXES
 from records.schema import FileParams, Labels
 
-MODEL = Path("models/model.skops")
 INFLUENTIAL_WORDS = 8
 # Exit status of a program that a signal ended: this plus the number of the signal.
 SIGNALLED = 128
@@ -125,7 +125,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--jobs", type=int, default=1, help="processes that score")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
-    parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument("--model", type=Path, default=Path(MODEL))
     parser.add_argument(
         "--allow-changed-code", action="store_true", help="use a model of other code anyway"
     )

@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 
 from core.log import run_stage
+from core.paths import METRICS
 from core.processes import run_dvc
 
 PLOT = "Rates by threshold"
@@ -45,7 +46,7 @@ def make_chart(points: Sequence[dict], line: str, revisions: Sequence[str]) -> s
 
 def write_comment(base: str, head: str) -> str:
     """Return the comment for the change from ``base`` to ``head``, two Git revisions."""
-    targets = ["--targets", "reports/metrics.json", "--"]
+    targets = ["--targets", METRICS, "--"]
     metrics = run_dvc("metrics", "diff", "--md", "--no-path", *targets, base, head).strip()
     columns = ["--keep", HEADLINES, "--drop", "(?!Experiment|rev).*"]
     table = run_dvc("exp", "show", "--md", "--rev", head, "--num", "1", *columns).strip()

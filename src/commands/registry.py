@@ -12,7 +12,7 @@ import logging
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import gto.api
 import pandas as pd
@@ -23,16 +23,14 @@ from core.errors import UserError
 from core.identity import require_identity
 from core.log import run_stage
 from core.params import Params, read_params, read_sections
+from core.paths import MODEL, ROBUSTNESS, TEST_SET, TRAINING_SET
 from core.processes import run, run_dvc
 from core.tables import read_table
+from evaluation.metrics import is_lower_better
 from evaluation.scores import EvaluationParams, compute_metrics
 
-MODEL = "models/model.skops"
 # Prefix of the columns that predict adds to the test set.
 PREFIX = "given_"
-TRAINING_SET = "data/interim/train.parquet"
-TEST_SET = "data/interim/test.parquet"
-ROBUSTNESS = "reports/robustness.json"
 # Of guards that compare what the stage robustness measured: each version on its own test set.
 ROBUSTNESS_PREFIX = "robustness."
 
@@ -43,7 +41,6 @@ class Guard(Params):
     """A metric that a promotion must not make worse by more than ``tolerance``."""
 
     metric: str
-    direction: Literal["higher", "lower"]
     tolerance: float = Field(ge=0)
 
 
@@ -198,7 +195,7 @@ def compare_guarded(
                 f"choose one of {', '.join(candidate)}",
             )
         change = round(candidate[guard.metric] - current[guard.metric], 6)
-        worse = -change if guard.direction == "higher" else change
+        worse = change if is_lower_better(guard.metric) else -change
         rows.append(
             {
                 "metric": guard.metric,

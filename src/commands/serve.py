@@ -28,6 +28,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 from core.errors import UserError
 from core.files import make_private_folder
 from core.log import run_stage
+from core.paths import MODEL
 from feedback.store import open_store
 from models.threshold import name_points
 from service import telemetry
@@ -221,7 +222,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--timeout", type=float, default=10, help="seconds that a client may take to send a request"
     )
-    parser.add_argument("--model", type=Path, default=Path("models/model.skops"))
+    parser.add_argument("--model", type=Path, default=Path(MODEL))
     parser.add_argument(
         "--points", type=Path, help="operating points for --max-fpr (beside the model)"
     )

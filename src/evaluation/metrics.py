@@ -2,6 +2,16 @@
 
 import numpy as np
 
+# Ends of the names of metrics that are errors; some names begin with a set or a label.
+LOWER_IS_BETTER = ("brier_score", "fpr", "_blocked")
+# Ends in one of the above, but is a recall.
+RECALL_AT_MAX_FPR = "recall_at_max_fpr"
+
+
+def is_lower_better(name: str) -> bool:
+    """Return whether a lower value of a metric is better, such as of ``test.ham_blocked``."""
+    return name.endswith(LOWER_IS_BETTER) and not name.endswith(RECALL_AT_MAX_FPR)
+
 
 def weighted_metrics(
     is_positive: np.ndarray,

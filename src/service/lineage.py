@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.params import read_sections
+from core.paths import TRAINING_SET
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def read_lineage(md5: str, lock: Path, metrics: Path, intervals: Path, plots: Pa
         return Lineage()
     training = None
     if md5 in built["outs"].values():
-        training = {"training_set_md5": built["deps"].get("data/interim/train.parquet", "")}
+        training = {"training_set_md5": built["deps"].get(TRAINING_SET, "")}
     if md5 not in measured["deps"].values():
         return Lineage(training)
     outs = {Path(path).name: digest for path, digest in measured["outs"].items()}

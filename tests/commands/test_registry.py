@@ -22,22 +22,20 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    ("direction", "candidate", "current", "is_refused"),
+    ("metric", "candidate", "current", "is_refused"),
     [
-        ("higher", 0.95, 0.95, False),
-        ("higher", 0.94, 0.95, False),
-        ("higher", 0.93, 0.95, True),
-        ("higher", 0.99, 0.95, False),
-        ("lower", 0.94, 0.95, False),
-        ("lower", 0.96, 0.95, False),
-        ("lower", 0.97, 0.95, True),
+        ("recall_at_max_fpr", 0.95, 0.95, False),
+        ("recall_at_max_fpr", 0.94, 0.95, False),
+        ("recall_at_max_fpr", 0.93, 0.95, True),
+        ("recall_at_max_fpr", 0.99, 0.95, False),
+        ("fpr", 0.94, 0.95, False),
+        ("fpr", 0.96, 0.95, False),
+        ("fpr", 0.97, 0.95, True),
     ],
 )
-def test_only_what_is_worse_beyond_the_tolerance_is_refused(
-    direction, candidate, current, is_refused
-):
-    guard = Guard(metric="x", direction=direction, tolerance=0.01)
-    row = compare_guarded({"x": candidate}, {"x": current}, [guard]).loc[0]
+def test_only_what_is_worse_beyond_the_tolerance_is_refused(metric, candidate, current, is_refused):
+    guard = Guard(metric=metric, tolerance=0.01)
+    row = compare_guarded({metric: candidate}, {metric: current}, [guard]).loc[0]
     assert row["is_refused"] == is_refused
 
 
@@ -68,7 +66,7 @@ def test_the_guards_hold_for_any_labels(tmp_path):
 
 
 def test_robustness_is_compared_only_if_both_releases_measured_it():
-    guard = Guard(metric="robustness.worst", direction="higher", tolerance=0.02)
+    guard = Guard(metric="robustness.worst", tolerance=0.02)
     worse, better = {"robustness.worst": 0.8}, {"robustness.worst": 0.9}
     assert compare_guarded(worse, better, [guard])["is_refused"].tolist() == [True]
     assert compare_guarded(worse, {}, [guard]).empty
@@ -76,7 +74,7 @@ def test_robustness_is_compared_only_if_both_releases_measured_it():
 
 
 def test_an_unknown_metric_is_refused_with_those_that_are_known():
-    guard = Guard(metric="luck", direction="higher", tolerance=0)
+    guard = Guard(metric="luck", tolerance=0)
     message = "^promotion.guards: there is no metric 'luck': choose one of mcc, fpr$"
     with pytest.raises(ValueError, match=message):
         compare_guarded({"mcc": 1, "fpr": 0}, {"mcc": 1, "fpr": 0}, [guard])

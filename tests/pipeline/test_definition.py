@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from commands.registry import read_artifact
+from core import paths
 from core.params import Params
 from tests.pipeline.conftest import Repository
 
@@ -137,3 +138,12 @@ def test_metrics_are_in_git_and_keep_the_run_cache():
     assert {"reports/metrics.json", "reports/intervals.json"} <= set(tracked)
     outs = [out for stage in STAGES.values() for out in stage.get("outs", [])]
     assert not any(isinstance(out, dict) and "cache" in next(iter(out.values())) for out in outs)
+
+
+def test_the_paths_that_commands_know_are_outputs():
+    outputs = [out for stage in STAGES.values() for out in stage.get("outs", [])]
+    outputs += [out for stage in STAGES.values() for out in stage.get("metrics", [])]
+    names = {out if isinstance(out, str) else next(iter(out)) for out in outputs}
+    known = {path for name, path in vars(paths).items() if name.isupper()}
+    assert known
+    assert known <= names
