@@ -105,6 +105,8 @@ plots: $(VENV)/.development ## Draw curves on a page that works offline, as in m
 study: setup ## Compare configurations by cross-validation, write reports/study.*
 	@python src study --params params.yaml --train data/interim/train.parquet \
 		--output reports/study
+	@python src study --params params.yaml --train data/interim/train.parquet \
+		--test data/interim/test.parquet --output reports/study --deals 10
 
 # The text is passed through the environment, so neither make nor the shell expands it.
 unexport TEXT

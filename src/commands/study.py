@@ -69,11 +69,11 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     },
     "characters only": {"feature_engineering.words.enabled": False},
     "characters up to 2": {"feature_engineering.characters.max_ngram": 2},
-    "characters 2 to 3": {
-        "feature_engineering.characters.min_ngram": 2,
-        "feature_engineering.characters.max_ngram": 3,
+    "characters 1 to 4": {
+        "feature_engineering.characters.min_ngram": 1,
+        "feature_engineering.characters.max_ngram": 4,
     },
-    "characters up to 3": {"feature_engineering.characters.max_ngram": 3},
+    "characters up to 4": {"feature_engineering.characters.max_ngram": 4},
     "characters up to 5": {"feature_engineering.characters.max_ngram": 5},
     "n-grams of 2 messages or more": {
         "feature_engineering.words.min_df": 2,

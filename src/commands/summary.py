@@ -211,6 +211,25 @@ def list_outputs(stage: dict) -> list[str]:
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
+def describe_robustness() -> str:
+    """Return what is caught and blocked under each attack, worst first."""
+    found = read_report("robustness")
+    rows = [["disguise", "spam caught", "95% interval", "ham blocked"]]
+    attacks = sorted(found["attacks"].items(), key=lambda item: item[1]["caught"]["rate"])
+    for name, measured in [("none", found["clean"]), *attacks]:
+        caught, blocked = measured["caught"], measured["blocked"]
+        interval = f"{caught['low']:.3f} to {caught['high']:.3f}"
+        rates = (f"{caught['rate']:.3f}", interval, f"{blocked['rate']:.4f}")
+        rows.append([name.replace("_", " "), *rates])
+    summary = f"Mean {found['mean']:.3f}, worst {found['worst']:.3f}."
+    return f"{align_table(rows)}\n\n{summary}"
+
+
+def read_deals() -> str:
+    """Return the table of repeated splits that ``make study`` wrote."""
+    return Path("reports/deals.md").read_text(encoding="utf-8").rstrip()
+
+
 def read_study() -> str:
     """Return the table that ``make study`` wrote."""
     return Path("reports/study.md").read_text(encoding="utf-8").rstrip()
@@ -282,6 +301,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "stages": make_stages_table,
     "graph": make_graph,
     "study": read_study,
+    "deals": read_deals,
+    "robustness": describe_robustness,
 }
 RUNNERS = {"output": run_commands, "output of the service": ask_service}
 
