@@ -30,8 +30,8 @@ from models.threshold import ThresholdParams
 from text.normalise import normalise_text
 
 CLEAN = "clean"
-# The example is the shortest positive message of at least so many characters.
-EXAMPLE_LENGTH = 60
+# Written for this purpose: the results are in Git, which keeps no message of the data.
+EXAMPLE = "WINNER! Claim your free prize: call 09061701461 or visit www.example.com now"
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def find_predicted(
 
 def measure(
     test: pd.DataFrame,
-    disguised: dict[str, list[str]],
+    examples: dict[str, list[str]],
     predicted: np.ndarray,
     n_samples: int,
     random_state: int,
@@ -101,8 +101,8 @@ def measure(
     ----------
     test : DataFrame of shape (n_messages, 3)
         ``label``, ``text``, ``group``.
-    disguised : dict of str to list of str
-        What ``disguise`` returned.
+    examples : dict of str to list of str
+        What ``disguise`` returned for one message.
     predicted : ndarray of bool, shape (1 + n_attacks, n_messages)
         What ``find_predicted`` returned.
     n_samples, random_state : int
@@ -114,11 +114,9 @@ def measure(
     weights = resample_groups(is_positive, groups, n_samples, rng)
     caught = measure_rates(predicted, is_positive, groups, weights)
     blocked = measure_rates(predicted, ~is_positive, groups, weights)
-    lengths = np.where(is_positive, test["text"].str.len(), 0)
-    shown = int(np.argmin(np.where(lengths >= EXAMPLE_LENGTH, lengths, lengths.max() + 1)))
     measured: dict[str, dict[str, Any]] = {
-        name: {"caught": caught[i], "blocked": blocked[i], "example": texts[shown]}
-        for i, (name, texts) in enumerate(disguised.items())
+        name: {"caught": caught[i], "blocked": blocked[i], "example": example}
+        for i, (name, [example]) in enumerate(examples.items())
     }
     clean = measured.pop(CLEAN)
     rates = {name: values["caught"]["rate"] for name, values in measured.items()}
@@ -148,10 +146,12 @@ def main(argv: list[str] | None = None) -> None:
     labels = list(test["label"].cat.categories)
     check_labels(model, labels, args.model)
 
-    disguised = disguise(test["text"].tolist(), choose_attacks(train, params), params)
+    attacks = choose_attacks(train, params)
+    disguised = disguise(test["text"].tolist(), attacks, params)
     with timed(logger, "scored %d messages in %d disguises", len(test), len(params.attacks)):
         predicted = find_predicted(model, labels[1], disguised, threshold)
-    found = measure(test, disguised, predicted, params.bootstrap_samples, params.random_state)
+    examples = disguise([EXAMPLE], attacks, params)
+    found = measure(test, examples, predicted, params.bootstrap_samples, params.random_state)
     head = {"model_sha256": read_digest(args.model), "threshold": threshold}
     write_json(head | found, args.output)
     logger.info("caught: mean %(mean).4f, worst %(worst).4f (%(worst_attack)s)", found)
