@@ -19,7 +19,6 @@ import json
 import math
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -40,6 +39,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from benchmarks.corpus import RAW, read_corpus  # noqa: E402
+from benchmarks.environment import install  # noqa: E402
 from benchmarks.load import HOST, load, make_requests  # noqa: E402
 from core.markdown import align_table  # noqa: E402
 
@@ -109,20 +109,6 @@ def list_servers(workers: int) -> list[Server]:
             takes_lists=True,
         ),
     ]
-
-
-def install_peers() -> None:
-    """Make the environment of the peers, unless it exists with the same versions."""
-    stamp = ENVIRONMENT / "requirements.txt"
-    if stamp.is_file() and stamp.read_bytes() == REQUIREMENTS.read_bytes():
-        return
-    print(f"installing the peers in {ENVIRONMENT.relative_to(ROOT)}", file=sys.stderr)
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)], check=True)
-    pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "-qq"]
-    run = subprocess.run([*pip, "--require-hashes", "--requirement", str(REQUIREMENTS)])
-    if run.returncode:
-        sys.exit("the peers could not be installed: see pip's message above")
-    shutil.copy(REQUIREMENTS, stamp)
 
 
 def find_free_port() -> int:
@@ -289,7 +275,7 @@ def main() -> None:
     if not MODEL.is_file():
         sys.exit(f"{MODEL} does not exist: run 'make repro' first")
     texts = read_corpus(RAW)[1][:5000]
-    install_peers()
+    install(REQUIREMENTS, ENVIRONMENT)
     servers = list_servers(args.workers)
     rounds: dict[str, list[Figures]] = {server.name: [] for server in servers}
     probabilities: list[float] = []

@@ -144,7 +144,7 @@ def test_the_table_is_printed_before_the_verdict(monkeypatch, capsys, tmp_path):
 
     monkeypatch.setattr(serve_peers, "RAW", corpus)
     monkeypatch.setattr(serve_peers, "MODEL", corpus)
-    monkeypatch.setattr(serve_peers, "install_peers", lambda: None)
+    monkeypatch.setattr(serve_peers, "install", lambda *_: None)
     monkeypatch.setattr(serve_peers, "measure", measure)
     monkeypatch.setattr(serve_peers.gc, "disable", lambda: None)
     monkeypatch.setattr("sys.argv", ["serve_peers.py", "--rounds", "2"])
