@@ -19,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.base import ClassifierMixin
+from sklearn.compose import ColumnTransformer
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
@@ -44,26 +46,39 @@ PAPER = "| Almeida et al. 2011, best of 13 (linear SVM) | 97.64 | 83.10 | 0.18 |
 COLUMNS = {"accuracy": (100, 2), "recall": (100, 2), "fpr": (100, 2), "f1": (1, 3), "mcc": (1, 3)}
 
 
+def draw(n_messages: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows to train on and those to test on, drawn at random."""
+    order = np.random.default_rng(seed).permutation(n_messages)
+    train, test = np.split(order, [round(TRAIN_SHARE * n_messages)])
+    return train, test
+
+
+def fit(
+    messages: pd.DataFrame, is_spam: np.ndarray, groups: np.ndarray, params: Path
+) -> tuple[ColumnTransformer, ClassifierMixin]:
+    """Return the features and the calibrated classifier of the parameters, fitted on messages."""
+    columns = build_columns(read_params(params, "feature_engineering", FeatureParams))
+    model = read_params(params, "model_building", ModelParams)
+    X = as_float32(columns.fit_transform(messages))
+    labels = np.where(is_spam, "spam", "ham").astype(object)
+    copier = build_copier(
+        messages["text"].tolist(),
+        is_spam,
+        model.augmentation,
+        model.random_state,
+        partial(transform_messages, columns, read_params(params, "preprocessing", TextParams)),
+    )
+    branches = locate_branches(columns)
+    classifier, *_ = fit_classifier(X, labels, groups, "spam", model, branches, copier)
+    return columns, classifier
+
+
 def measure(
     messages: pd.DataFrame, is_spam: np.ndarray, params: Path, seed: int
 ) -> dict[str, np.ndarray]:
     """Train on a random 30% of the messages and return the metrics of the others."""
-    order = np.random.default_rng(seed).permutation(len(messages))
-    train, test = np.split(order, [round(TRAIN_SHARE * len(order))])
-    columns = build_columns(read_params(params, "feature_engineering", FeatureParams))
-    model = read_params(params, "model_building", ModelParams)
-    labels = np.where(is_spam, "spam", "ham").astype(object)
-    X = as_float32(columns.fit_transform(messages.iloc[train]))
-    groups, branches = np.arange(len(train)), locate_branches(columns)
-    text = read_params(params, "preprocessing", TextParams)
-    copier = build_copier(
-        messages["text"].iloc[train].tolist(),
-        is_spam[train],
-        model.augmentation,
-        model.random_state,
-        partial(transform_messages, columns, text),
-    )
-    classifier, *_ = fit_classifier(X, labels[train], groups, "spam", model, branches, copier)
+    train, test = draw(len(messages), seed)
+    columns, classifier = fit(messages.iloc[train], is_spam[train], np.arange(len(train)), params)
     X = as_float32(columns.transform(messages.iloc[test]))
     probability = predict_positive(classifier, "spam", X)
     threshold = read_params(params, "model_evaluation", ThresholdParams).threshold
