@@ -38,14 +38,14 @@ SUMMARY := python src summary
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 BENCHMARKS := preprocessing repro sweep paper_protocol scoring predict serve
-PEERS := benchmarks/serve_peers/requirements
+PEERS := benchmarks/peers benchmarks/serve_peers
 
 .DEFAULT_GOAL := help
 .PHONY: push pull s3 s3-stop remote doctor sweep compare
-.PHONY: help setup repro test lint format lock readme plots study predict serve screenshot feedback release promote bench bench-peers hooks clean
+.PHONY: help setup repro test lint format lock readme plots study predict serve screenshot feedback release promote bench bench-models bench-peers hooks clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.runtime ## Make .venv and install what the pipeline needs
 
@@ -144,6 +144,9 @@ bench: setup ## Print the figures of docs/speed.md
 	[ -z "$$missed" ] || { echo "$$summary, these did not:$$missed" >&2; exit 1; }; \
 	echo "$$summary"
 
+bench-models: setup ## Compare the model with fastText, Vowpal Wabbit, LightGBM; installs 0.7 GB
+	@python benchmarks/peers.py $(ARGS)
+
 bench-peers: setup ## Compare the service with FastAPI, LitServe, BentoML; installs 0.5 GB
 	@python benchmarks/serve_peers.py $(ARGS)
 
@@ -151,9 +154,11 @@ lock: $(VENV)/.development ## Pin the newest versions that requirements*.in allo
 	@$(LOCK) --upgrade requirements.in --output-file requirements.txt
 	@$(LOCK) --upgrade requirements-dev.in --output-file requirements-dev.txt
 	@$(LOCK) --upgrade requirements-serve.in --output-file requirements-serve.txt
-	@sed -n 's/^[a-z-]\{1,\}$$/^&==/p' $(PEERS).in | grep -f - requirements.txt | cut -d' ' -f1 | \
-		$(LOCK) --no-annotate --upgrade --constraints /dev/stdin $(PEERS).in \
-		--output-file $(PEERS).txt
+	@for name in $(PEERS); do \
+		sed -n 's/^[a-z-]\{1,\}$$/^&==/p' $$name/requirements.in | grep -f - requirements.txt | \
+			cut -d' ' -f1 | $(LOCK) --no-annotate --upgrade --constraints /dev/stdin \
+			$$name/requirements.in --output-file $$name/requirements.txt || exit; \
+	done
 
 hooks: $(VENV)/.development ## Run lint before each commit
 	@pre-commit install

@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
-from benchmarks import load, serve_peers
+from benchmarks import environment, load, peers, serve_peers
 
 ROOT = Path(__file__).parents[1]
 
@@ -188,8 +190,9 @@ def test_a_server_is_stopped_with_the_processes_that_it_leaves_behind(monkeypatc
             time.sleep(0.05)
 
 
-def test_the_peers_use_the_libraries_of_the_service():
-    folder = ROOT / "benchmarks" / "serve_peers"
+@pytest.mark.parametrize("name", ["peers", "serve_peers"])
+def test_the_peers_use_the_libraries_of_the_repository(name):
+    folder = ROOT / "benchmarks" / name
     shared = re.findall(r"^([a-z-]+)$", (folder / "requirements.in").read_text(), re.MULTILINE)
     ours, theirs = (
         dict(
@@ -197,5 +200,114 @@ def test_the_peers_use_the_libraries_of_the_service():
         )
         for where in (ROOT, folder)
     )
-    assert {"scikit-learn", "uvicorn"} <= set(shared)
+    assert {"scikit-learn", "skops"} <= set(shared)
     assert {name: theirs[name] for name in shared} == {name: ours[name] for name in shared}
+
+
+def test_an_environment_is_made_again_only_for_other_pins(monkeypatch, tmp_path):
+    commands = []
+
+    def run(command, **_):
+        commands.append(command)
+        (tmp_path / "peers").mkdir(exist_ok=True)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(environment.subprocess, "run", run)
+    requirements = tmp_path / "requirements.txt"
+    for pins, n_commands in (("a==1", 2), ("a==1", 2), ("a==2", 4)):
+        requirements.write_text(pins)
+        environment.install(requirements, tmp_path / "peers")
+        assert len(commands) == n_commands
+    assert "--require-hashes" in commands[-1]
+
+
+# Ten pairs of near-duplicates of each label; the last word is the number of the pair.
+GROUPS = np.repeat(np.arange(20), 2)
+IS_SPAM = GROUPS % 2 == 1
+TEXTS = np.array([f"{'prize' if n % 2 else 'lunch'} {n}" for n in GROUPS], object)
+
+
+class WordSpotter:
+    """Scores texts by one word, from a limit on; fails if a text's group was fitted on."""
+
+    limit = 0.0
+
+    def fit(self, texts, is_spam):
+        assert len(texts) == len(is_spam)
+        self.seen = {text.split()[-1] for text in texts}
+
+    def score(self, texts):
+        assert self.seen.isdisjoint(text.split()[-1] for text in texts)
+        return np.array(["prize" in text for text in texts]) - self.limit
+
+
+def test_groups_are_not_split_when_classifiers_are_compared():
+    found = peers.cross_validate(WordSpotter, TEXTS, IS_SPAM, GROUPS, n_deals=2)
+    assert found == peers.Quality(own_mcc=1, mcc=1, deviation=0, recall=1)
+
+
+def test_a_bad_threshold_costs_a_peer_its_own_decision_alone(monkeypatch):
+    monkeypatch.setattr(WordSpotter, "limit", 2.0)
+    found = peers.cross_validate(WordSpotter, TEXTS, IS_SPAM, GROUPS, n_deals=1)
+    assert found == peers.Quality(own_mcc=0, mcc=1, deviation=0, recall=1)
+
+
+def test_this_model_decides_by_its_calibrated_probability():
+    found = peers.cross_validate(peers.Ours, TEXTS, IS_SPAM, GROUPS, n_deals=1, threshold=0.5)
+    assert found == peers.Quality(own_mcc=1, mcc=1, deviation=0, recall=1)
+    never = peers.cross_validate(peers.Ours, TEXTS, IS_SPAM, GROUPS, n_deals=1, threshold=1.1)
+    assert (never.own_mcc, never.mcc) == (0, 1)
+
+
+def test_the_table_of_classifiers_has_a_row_for_each():
+    found = {
+        "this model": (
+            peers.Quality(0.9571, 0.96124, 0.00361, 0.9412),
+            0.9599,
+            peers.Cost(1.355, 9690.4, 0.963),
+        ),
+        "other": (peers.Quality(0.9, 0.5, 0, 1), 0.25, peers.Cost(0.04, 123456.7, 41.68)),
+    }
+    assert peers.tabulate(found).splitlines() == [
+        "| classifier | default | calibrated      | recall | paper | fit    | messages/s | MB    |",
+        "| ---------- | ------- | --------------- | ------ | ----- | ------ | ---------- | ----- |",
+        "| this model | 0.957   | 0.9612 ± 0.0036 | 0.941  | 0.960 | 1.35 s | 9,690      | 0.96  |",
+        "| other      | 0.900   | 0.5000 ± 0.0000 | 1.000  | 0.250 | 0.04 s | 123,457    | 41.68 |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mcc", "paper", "missed"),
+    [
+        (0.96, 0.957, []),
+        (0.9599, 0.957, ["calibrated MCC is 0.9599, below 0.96"]),
+        (0.96, 0.9569, ["MCC by the paper's protocol is 0.9569, below 0.957"]),
+    ],
+)
+def test_the_model_has_goals_among_its_peers(mcc, paper, missed):
+    assert peers.list_missed(peers.Quality(0, mcc, 0, 0), paper) == missed
+
+
+def test_classifiers_are_measured_in_the_environment_of_the_peers(monkeypatch, tmp_path, capsys):
+    started = []
+    figures = (peers.Quality(0.9, 0.9, 0, 0.9), 0.96, peers.Cost(1, 1, 1))
+    monkeypatch.setattr(peers, "MODEL", Path(__file__))
+    monkeypatch.setattr(peers, "ENVIRONMENT", tmp_path)
+    monkeypatch.setattr(peers, "install", lambda *_: None)
+    monkeypatch.setattr(peers, "compare", lambda *_: {peers.OURS: figures})
+
+    def restart(*command):
+        started.append(command)
+        monkeypatch.setattr(sys, "prefix", str(tmp_path))
+        peers.main()
+
+    monkeypatch.setattr(peers.os, "execve", restart)
+    monkeypatch.setattr("sys.argv", ["peers.py", "--deals", "2"])
+    with pytest.raises(SystemExit, match=r"^calibrated MCC is 0\.9000, below 0\.96$"):
+        peers.main()
+    ((python, arguments, variables),) = started
+    assert python == str(tmp_path / "bin" / "python")
+    assert arguments == [python, peers.__file__, "--deals", "2"]
+    assert variables["OMP_NUM_THREADS"] == "1"
+    assert "| this model " in capsys.readouterr().out

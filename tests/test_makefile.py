@@ -195,7 +195,12 @@ def test_what_holds_secrets_is_ignored_by_git():
 
 @pytest.mark.parametrize(
     "name",
-    ["requirements.txt", "requirements-dev.txt", "benchmarks/serve_peers/requirements.txt"],
+    [
+        "requirements.txt",
+        "requirements-dev.txt",
+        "benchmarks/peers/requirements.txt",
+        "benchmarks/serve_peers/requirements.txt",
+    ],
 )
 def test_every_requirement_is_pinned_with_hashes(name):
     text = (ROOT / name).read_text()
