@@ -39,6 +39,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from scipy.special import expit
 from sklearn.metrics import matthews_corrcoef
 from tqdm import tqdm
@@ -58,6 +59,7 @@ from core.tables import read_table  # noqa: E402
 from evaluation.metrics import weighted_metrics  # noqa: E402
 from features.branches import FeatureParams, build_columns, locate_branches  # noqa: E402
 from features.matrices import as_float32  # noqa: E402
+from models.augmentation import append_good_words  # noqa: E402
 from models.estimators import ModelParams, build_estimator  # noqa: E402
 from models.folds import assign_folds  # noqa: E402
 from models.scoring import score_texts  # noqa: E402
@@ -120,10 +122,16 @@ class Ours:
     def fit(self, texts: Sequence[str], is_spam: np.ndarray) -> None:
         """Fit on texts, which are spam or not."""
         self.columns = build_columns(read_params(PARAMS, "feature_engineering", FeatureParams))
-        X = as_float32(self.columns.fit_transform(prepare(texts)))
+        X = self.columns.fit_transform(prepare(texts))
         params = read_params(PARAMS, "model_building", ModelParams)
+        if params.augmentation.enabled:
+            # The copies' words come from the texts that are fitted on.
+            folds, seed = np.zeros(len(texts), int), params.random_state
+            copies, origins = append_good_words(texts, is_spam, folds, params.augmentation, seed)
+            X = sp.vstack([X, self.columns.transform(prepare(copies))])
+            is_spam = np.concatenate([is_spam, is_spam[origins]])
         estimator = build_estimator(params, locate_branches(self.columns))
-        self.classifier = estimator.fit(X, np.where(is_spam, "spam", "ham"))
+        self.classifier = estimator.fit(as_float32(X), np.where(is_spam, "spam", "ham"))
 
     def score(self, texts: Sequence[str]) -> np.ndarray:
         """Return the score of each text."""
