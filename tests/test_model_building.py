@@ -45,7 +45,7 @@ def build(params_file, inputs):
     """Return a function that builds a model; it returns the model and the table of results."""
 
     def run(**changes):
-        changes = {"search.cv": 3, "params": {}, **changes}
+        changes = {"search.cv": 3, "params": {}, "augmentation.enabled": False, **changes}
         params = params_file({f"model_building.{key}": value for key, value in changes.items()})
         model_building.main(
             [

@@ -29,7 +29,8 @@ def measure(params_file, files):
     """Return a function that measures the model in ``files`` under some attacks."""
 
     def run(attacks):
-        params = params_file({"robustness.attacks": attacks, "robustness.bootstrap_samples": 100})
+        changes = {"robustness.attacks": attacks, "robustness.bootstrap_samples": 100}
+        params = params_file({**changes, "model_evaluation.threshold": 0.5})
         argv = [f"--params={params}", f"--model={files / 'model.skops'}"]
         argv += [f"--{name}={files / name}.parquet" for name in ("train", "test")]
         output = files / "reports" / "robustness.json"

@@ -247,7 +247,7 @@ def test_a_full_disk(monkeypatch):
 
 def test_a_check_that_hangs_does_not_hold_up_the_others(capsys):
     end = threading.Event()
-    healthy = doctor.examine({"slow": end.wait, "quick": lambda: "done"}, 0.2)
+    healthy = doctor.run_checks({"slow": end.wait, "quick": lambda: "done"}, 0.2)
     end.set()
     assert not healthy
     out = capsys.readouterr().out

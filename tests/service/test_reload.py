@@ -271,13 +271,13 @@ def test_the_same_model_replaces_none(model_folder, tmp_path, caplog):
 def test_the_parameters_are_taken_with_a_hangup_or_without(reloading_service, model_file):
     params = reloading_service.folder / "params.yaml"
     content = params.read_text()
-    assert "  threshold: 0.5 " in content
+    assert "  threshold: 0.5\n" in content
     start = len(reloading_service.read_log())
     params.write_text("{rubbish")
     wait_for_log(reloading_service, start, "is still served")
     try:
         start = len(reloading_service.read_log())
-        params.write_text(content.replace("  threshold: 0.5 ", "  threshold: 0.25 "))
+        params.write_text(content.replace("  threshold: 0.5\n", "  threshold: 0.25\n"))
         reloading_service.process.send_signal(signal.SIGHUP)
         wait_for_log(reloading_service, start, "is the same as before")
         with httpx.Client(timeout=PATIENCE, verify=False) as client:

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -92,7 +91,9 @@ def measure_folder(path: Path) -> dict[str, str]:
 def make_folder(folder: Path) -> Path:
     """Make a folder such as the pipeline leaves: model, parameters, metrics, plots, dvc.lock."""
     folder.mkdir(exist_ok=True)
-    shutil.copy(ROOT / "params.yaml", folder)
+    params = (ROOT / "params.yaml").read_text()
+    params = re.sub(r"^  threshold: .*$", "  threshold: 0.5", params, flags=re.MULTILINE)
+    (folder / "params.yaml").write_text(params)
     model = folder / "models" / "model.skops"
     save_model(fit_model(), model)
     point = OperatingPoint(threshold=0.25, recall=0.5, fpr=0.0)
