@@ -2,7 +2,7 @@
 
 A score above 0 means spam. Everything runs in one thread and with fixed seeds. Settings are the
 defaults, except where defaults suit millions of rows (fastText, Vowpal Wabbit), and for the linear
-SVM, whose n-grams were the best of six choices on this data.
+SVM, whose n-grams were the best of seven choices on this data.
 """
 
 import re
