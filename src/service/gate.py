@@ -6,7 +6,7 @@ import logging
 import re
 import time
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,6 +26,14 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+# These with Cache-Control as sent, for paths that are private and others: see ``PRIVATE``.
+DEFAULTS = {
+    is_private: [
+        (name.lower().encode(), value.encode())
+        for name, value in (HEADERS | {"Cache-Control": caching}).items()
+    ]
+    for is_private, caching in ((True, "no-store"), (False, "no-cache"))
 }
 # Paths that need the token, and whose answers no cache may keep.
 PRIVATE = ("/v1/", "/metrics")
@@ -113,12 +121,11 @@ class Gate:
             if message["type"] == "http.response.start":
                 has_begun = True
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = message["headers"] = list(message.get("headers", ()))
+                names = {name for name, _ in headers}
                 # A browser must not mix pages and scripts of two versions.
                 is_private = scope["path"].startswith(PRIVATE)
-                headers.setdefault("Cache-Control", "no-store" if is_private else "no-cache")
+                headers += [pair for pair in DEFAULTS[is_private] if pair[0] not in names]
             await send(message)
 
         try:
