@@ -53,6 +53,7 @@ class PatientProtocol(HttpToolsProtocol):
         """Keep the request being answered: uvicorn marks only the last one as disconnected."""
         self.running = cycle
         cycle.scope["has_left"] = lambda: cycle.disconnected
+        cycle.scope["has_arrived"] = cycle.message_event.is_set
         super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
@@ -68,12 +69,12 @@ class PatientProtocol(HttpToolsProtocol):
                 if self.header_bytes > HEADER_BYTES:
                     self.refuse(431, f"the headers have more than {HEADER_BYTES:,} bytes")
         if (
-            not self.has_begun
-            and self.waiting is None
+            self.waiting is None
             and not self.transport.is_closing()
-            and self.cycle.response_complete
+            and not self.refusal
+            # Headers that are not complete, the rest of a request that was refused, or empty lines.
+            and (self.has_begun or self.cycle.response_complete)
         ):
-            # The rest of a request that was refused, or empty lines.
             self.wait_for_headers()
 
     def feed(self, piece: bytes) -> None:
@@ -123,12 +124,10 @@ class PatientProtocol(HttpToolsProtocol):
             self.unread = None
 
     def on_message_begin(self) -> None:
-        """Start the timeout for the headers of a request."""
+        """Count the headers of a request; their timeout starts if they come in pieces."""
         super().on_message_begin()
         self.has_begun = self.is_new = True
         self.header_bytes = 0
-        if self.waiting is None:
-            self.wait_for_headers()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header, but ignore trailers: nothing reads them, and they have no limit."""
