@@ -50,6 +50,7 @@ from service.serving_model import ModelHolder, ServingModel
 from service.settings import Settings
 from text.normalise import count_normalised
 
+PREDICT = "/v1/predict"
 # The least cost of explaining a message, as a number of characters.
 EXPLAIN_CHARACTERS = 500
 # Corrections that are being stored, or wait for a database that does not answer.
@@ -212,7 +213,7 @@ def count_characters(texts: list[str]) -> list[int]:
 
 
 @guarded.post(
-    "/v1/predict",
+    PREDICT,
     tags=["Predict"],
     summary="Classify one message or many",
     responses=REFUSALS,

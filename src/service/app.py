@@ -21,8 +21,9 @@ from core.log import configure_logging
 from service.api import Service, guarded, unguarded
 from service.connections import protocol
 from service.gate import Gate
-from service.problems import MEDIA_TYPE, add_handlers, describe_problems
+from service.problems import HANDLERS, MEDIA_TYPE, describe_problems
 from service.settings import Settings
+from service.shortcut import Shortcut
 
 STATIC = Path(__file__).with_name("static")
 PAGES = {"/": "index.html", "/model": "model.html", "/docs": "docs.html"}
@@ -100,6 +101,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(unguarded)
     app.router.routes.extend(map(make_page, PAGES, PAGES.values()))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(Shortcut)
     app.add_middleware(
         Gate,
         token=settings.token,
@@ -107,7 +109,8 @@ def create_app(settings: Settings) -> FastAPI:
         hosts=settings.hosts,
         bodies=frozenset(path for path, item in app.openapi()["paths"].items() if "post" in item),
     )
-    add_handlers(app)
+    for kind, answer in HANDLERS.items():
+        app.add_exception_handler(kind, answer)
     app.openapi = functools.partial(describe_api, app, app.openapi())  # type: ignore[method-assign]
     return app
 

@@ -1,8 +1,9 @@
 """Errors as problem details (RFC 9457)."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
@@ -124,9 +125,10 @@ def answer_nobody(_: Request, __: Exception) -> Response:
     return Response(status_code=499)
 
 
-def add_handlers(app: FastAPI) -> None:
-    """Make an application answer every error with problem details."""
-    app.add_exception_handler(HTTPException, answer_http_exception)
-    app.add_exception_handler(RequestValidationError, answer_invalid)
-    app.add_exception_handler(OverloadError, answer_overloaded)
-    app.add_exception_handler(ClientLeftError, answer_nobody)
+# The answer to each kind of error.
+HANDLERS: dict[type[Exception], Callable[[Request, Exception], Response]] = {
+    HTTPException: answer_http_exception,
+    RequestValidationError: answer_invalid,
+    OverloadError: answer_overloaded,
+    ClientLeftError: answer_nobody,
+}
