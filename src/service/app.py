@@ -90,6 +90,8 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=run_beside,
+        # Looking for a configuration of OpenTelemetry would cost time in every request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
     # The gate checks the token; this only adds it to the API's description.
