@@ -6,7 +6,8 @@ It trains on 30% of the messages, drawn at random, and tests on the other 70%, w
 Near-duplicates are then on both sides, so the figures are better than with the pipeline's own
 split: use them for this comparison only. Features, classifier and threshold are those of
 params.yaml. The table has mean and standard deviation over ten seeds; SC is spam caught, BH ham
-blocked. Exit status 1 if the mean Matthews correlation is below 0.957, or BH above 0.10%.
+blocked. Exit status 1 if the mean Matthews correlation is below 0.957, or BH above the
+paper's 0.18%.
 
 T. A. Almeida, J. M. Gómez Hidalgo, A. Yamakami. Contributions to the study of SMS spam filtering:
 new collection and results. DocEng 2011.
@@ -40,7 +41,8 @@ from text.tokens import TextParams, prepare_messages  # noqa: E402
 N_SEEDS = 10
 TRAIN_SHARE = 0.3
 LEAST_MCC = 0.957
-MOST_BLOCKED = 0.001
+# What the paper's best classifier blocks.
+MOST_BLOCKED = 0.0018
 PAPER = "| Almeida et al. 2011, best of 13 (linear SVM) | 97.64 | 83.10 | 0.18 | | 0.893 |"
 # The table's columns: name in evaluation.metrics, factor, number of decimals.
 COLUMNS = {"accuracy": (100, 2), "recall": (100, 2), "fpr": (100, 2), "f1": (1, 3), "mcc": (1, 3)}

@@ -50,8 +50,8 @@ def test_experiments_are_compared_best_first(swept, capsys):
         compare.main(["--test", "--sort-by=test.brier_score"])
     header, _, *rows = map(split_cells, capsys.readouterr().out.splitlines())
     scores = [float(row[header.index("test brier score")].split()[0]) for row in rows]
+    assert len(scores) >= 2
     assert scores == sorted(scores)
-    assert len(set(scores)) > 1
 
 
 def test_a_sweep_leaves_nothing_but_experiments(swept):
@@ -138,7 +138,7 @@ def test_a_sweep_that_is_stopped_leaves_nothing_running(copy):
 def test_an_experiment_in_the_workspace_changes_it(copy):
     change = ["-S", "model_evaluation.threshold=0.7"]
     output = copy.run("dvc", "exp", "run", "--name", "here", *change)
-    assert re.findall(r"Running stage '(\w+)'", output) == ["model_evaluation"]
+    assert re.findall(r"Running stage '(\w+)'", output) == ["robustness", "model_evaluation"]
     assert "here" in list_experiments(copy)
     assert "threshold: 0.7" in (copy.path / "params.yaml").read_text()
     compare.main([])

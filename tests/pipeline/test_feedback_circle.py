@@ -78,4 +78,5 @@ def test_a_correction_that_is_accepted_changes_what_the_service_says(repository)
         "params.yaml",
         "reports/metrics.json",
         "reports/intervals.json",
+        "reports/robustness.json",
     }

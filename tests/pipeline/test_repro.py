@@ -34,13 +34,15 @@ def test_another_clone_makes_the_same_lock(finished, tmp_path):
     lock = (clone / "dvc.lock").read_bytes()
     other = Repository(clone, {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "1", "TZ": "Asia/Tokyo"})
     output = other.run("dvc", "repro")
-    assert find_runs(output) == STAGES
+    # What robustness makes is in Git alone, and its dependencies are what dvc.lock says.
+    others = [stage for stage in STAGES if stage != "robustness"]
+    assert find_runs(output) == others
     assert "WARNING" not in output
     assert "is empty" not in output
     assert (clone / "dvc.lock").read_bytes() == lock
     assert other.run("git", "status", "--porcelain") == ""
     log = (clone / "logs" / "pipeline.log").read_text()
-    for stage in STAGES:
+    for stage in others:
         assert re.search(rf" {stage} INFO done in \d+\.\d\d s", log)
     assert "data_validation INFO checked 182 rows in" in log
 
