@@ -89,16 +89,29 @@ def leave_with_parent() -> None:
 
 @contextmanager
 def hold_signals() -> Iterator[None]:
-    """Delay SIGINT and SIGTERM until the block has ended.
+    """Delay the signals that stop this process until the block has ended.
 
-    A process that is started in the block inherits the blocked signals. So Ctrl+C, which reaches
-    every process of the terminal, does not make each worker print a traceback.
+    A process that is started in the block keeps them blocked, so that Ctrl+C is reported once.
+    Blocking is not enough for this process: the system may give a signal to a thread of a library,
+    and Python then handles it in the main thread. Half-started processes would outlive this one. So
+    the handlers only note the signal meanwhile.
     """
+    noted: list[int] = []
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():
+        handlers = {number: signal.getsignal(number) for number in STOPPING}
+        handlers = {n: handler for n, handler in handlers.items() if callable(handler)}
+    for number in handlers:
+        signal.signal(number, lambda number, _: noted.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if noted:
+        signal.raise_signal(noted[0])
 
 
 def score_in_worker(positive: str, texts: list[str]) -> np.ndarray:

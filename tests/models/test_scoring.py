@@ -1,6 +1,8 @@
 """Tests of scoring in one process and in several."""
 
 import hashlib
+import signal
+import threading
 
 import numpy as np
 import pytest
@@ -87,3 +89,20 @@ def test_an_urgent_chunk_does_not_wait_for_others(model, path):
 def test_reports_that_a_process_died(model, path):
     with pytest.raises(UserError, match=r"a scoring process died, .*--jobs"):
         list(score_chunks(make_chunks(2), model, b"no model", path, "spam", 2))
+
+
+def test_a_signal_that_another_thread_gets_waits_for_the_end_of_the_block():
+    steps = []
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        with scoring.hold_signals():
+            thread = threading.Thread(
+                target=lambda: (
+                    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT}),
+                    signal.pthread_kill(threading.get_ident(), signal.SIGINT),
+                )
+            )
+            thread.start()
+            thread.join()
+            steps.append("whole")
+        steps.append("never")
+    assert steps == ["whole"]
