@@ -188,7 +188,7 @@ def copy_fsspec(url: str, target: Path, params: IngestionParams) -> Path:
             return write_chunks(read_chunks(file), target, getattr(file, "size", None), params)
     except IsADirectoryError as error:
         raise UserError("it is a folder", "name a file in it") from error
-    except OSError:
+    except (OSError, UserError):
         raise
     except Exception as error:  # each file system of fsspec has its own types
         raise UserError(f"{type(error).__name__}: {error}") from error

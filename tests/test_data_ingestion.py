@@ -169,8 +169,9 @@ def test_refuses_more_bytes_than_the_limit(ingest, web_folder, scheme):
     }[scheme]
     with pytest.raises(
         UserError, match=r"it has more than 0\.001 MB: raise data_ingestion\.max_megabytes"
-    ):
+    ) as caught:
         ingest(source, max_megabytes=0.001)
+    assert "UserError" not in str(caught.value)
 
 
 def answer_once(server: socket.socket, reply: bytes) -> None:

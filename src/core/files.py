@@ -1,5 +1,6 @@
 """Write files and folders atomically: complete, or not at all."""
 
+import errno
 import io
 import json
 import os
@@ -9,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-from core.errors import UserError
 
 
 class NamedOutput(io.FileIO):
@@ -97,11 +96,10 @@ def make_private_folder(path: Path) -> None:
     Raises
     ------
     OSError
-        If it cannot be created.
-    UserError
-        If it exists and another user owns it or can write to it.
+        If it cannot be created, or it exists and another user owns it or can write to it.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.lstat()
     if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o022:
-        raise UserError(f"another user owns {path} or can write to it", "remove it")
+        reason = "another user owns it or can write to it: remove it"
+        raise PermissionError(errno.EPERM, reason, str(path))

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from core import files
-from core.files import atomic_path, empty_folder, replace, write_json, write_text
+from core.errors import is_for_user
+from core.files import (
+    atomic_path,
+    empty_folder,
+    make_private_folder,
+    replace,
+    write_json,
+    write_text,
+)
 
 SOURCE = Path(files.__file__).parents[1]
 
@@ -191,3 +199,13 @@ def test_moves_to_another_disk(tmp_path, monkeypatch):
     replace(source, target)
     assert (target / "within" / "new").read_text() == "new"
     assert sorted(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_that_others_can_write_to_is_an_error_of_the_file_system(tmp_path):
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o777)
+    with pytest.raises(OSError, match="another user owns it or can write to it") as caught:
+        make_private_folder(folder)
+    assert caught.value.filename == str(folder)
+    assert is_for_user(caught.value)

@@ -324,3 +324,17 @@ def test_a_new_model_never_gets_the_operating_points_of_the_one_before(model_fol
         load_newest(settings)
     write_threshold(settings, 0.25)
     assert load_newest(settings).threshold == 0.25
+
+
+def test_a_private_folder_that_another_user_took_is_logged_once(model_folder, tmp_path, caplog):
+    settings = make_settings(model_folder, tmp_path / "private")
+    holder = ModelHolder(settings, lambda _: None)
+    shutil.rmtree(settings.folder)
+    settings.folder.mkdir()
+    settings.folder.chmod(0o777)
+    for _ in range(2):
+        holder.restore_folder()
+    assert caplog.text.count("the private folder cannot be made again") == 1
+    settings.folder.chmod(0o700)
+    holder.restore_folder()
+    assert (settings.folder / "last_good.skops").is_file()
