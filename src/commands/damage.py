@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 from botocore.exceptions import ClientError
 
-from core.errors import UserError
+from core.errors import exit_on_user_error
 from core.processes import run_dvc
 from storage.s3 import Remote, open_client, read_remote, translate_errors
 
@@ -115,8 +115,6 @@ def main(argv: list[str] | None = None) -> bool:
 
 
 def run_program() -> None:
-    try:
+    with exit_on_user_error("damage"):
         is_whole = main()
-    except (UserError, OSError) as error:
-        sys.exit(f"damage: {error}")
     sys.exit(0 if is_whole else 1)

@@ -16,14 +16,13 @@ import secrets
 import shutil
 import signal
 import socket
-import sys
 import time
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 from typing import TextIO
 from urllib.parse import urlsplit
 
-from core.errors import UserError
+from core.errors import UserError, exit_on_user_error
 from core.files import atomic_path
 from core.locks import take_lock, write_pid
 from storage.s3 import Remote, RemoteError, open_client, read_remote, translate_errors
@@ -320,7 +319,5 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def run_program() -> None:
-    try:
+    with exit_on_user_error("local_s3"):
         main()
-    except (UserError, OSError) as error:
-        sys.exit(f"local_s3: {error}")

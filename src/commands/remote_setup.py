@@ -19,7 +19,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from core.errors import UserError
+from core.errors import UserError, exit_on_user_error
 from storage.s3 import (
     Remote,
     open_client,
@@ -252,7 +252,5 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def run_program() -> None:
-    try:
+    with exit_on_user_error("remote_setup"):
         main()
-    except (UserError, OSError) as error:
-        sys.exit(f"remote_setup: {error}")

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import yaml
 
+from core.errors import UserError, exit_on_user_error
 from core.files import write_text
 from core.markdown import align_table
 from core.params import read_sections
@@ -51,13 +52,18 @@ def read_report(name: str) -> dict:
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
+    UserError
+        If there is no such file, or it is not JSON, such as after a merge with conflicts.
     """
     path = Path("reports", f"{name}.json")
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist: run 'make repro' to make it")
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist", "run 'make repro' to make it") from error
+    except ValueError as error:
+        raise UserError(
+            f"{path} is not JSON ({error})", "run 'make repro' to make it again"
+        ) from error
 
 
 def describe_results() -> str:
@@ -156,13 +162,13 @@ def quote_params(section: str) -> str:
 
     Raises
     ------
-    ValueError
+    UserError
         If it has no such section.
     """
     text = PARAMS.read_text(encoding="utf-8")
     quoted = re.search(rf"^{section}:\n(?:[ ].*\n)*", text, re.MULTILINE)
     if not quoted:
-        raise ValueError(f"{PARAMS} has no section {section!r}")
+        raise UserError(f"{PARAMS} has no section {section!r}")
     return f"```yaml\n{quoted[0]}```"
 
 
@@ -240,7 +246,7 @@ def run_commands(block: str, port: str = PORT) -> str:
 
     Raises
     ------
-    ValueError
+    UserError
         If one of them fails.
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -254,7 +260,7 @@ def run_commands(block: str, port: str = PORT) -> str:
             check=False,
         )
         if done.returncode:
-            raise ValueError(f"{command!r} failed: {done.stderr.strip()}")
+            raise UserError(f"{command!r} failed: {done.stderr.strip()}")
         lines += [f"$ {command}", done.stdout.rstrip()]
     return "\n".join(["```console", *lines, "```"])
 
@@ -265,7 +271,7 @@ def run_service() -> Iterator[str]:
 
     Raises
     ------
-    ValueError
+    UserError
         If it does not start.
     """
     hidden = ("FEEDBACK_URL", "SERVICE_TOKEN")
@@ -278,7 +284,7 @@ def run_service() -> Iterator[str]:
                 if found := re.search(r"is served on .*:(\d+)/$", line):
                     break
             else:
-                raise ValueError(f"the service did not start: {line}")
+                raise UserError(f"the service did not start: {line}")
             yield found[1]
         finally:
             process.terminate()
@@ -312,7 +318,7 @@ def make_block(name: str, old: str) -> str:
 
     Raises
     ------
-    ValueError
+    UserError
         If there is no block of this name.
     """
     if name in RUNNERS:
@@ -320,7 +326,7 @@ def make_block(name: str, old: str) -> str:
     if name.startswith("params "):
         return quote_params(name.removeprefix("params "))
     if name not in BLOCKS:
-        raise ValueError(f"there is no block {name!r}, only {', '.join([*BLOCKS, *RUNNERS])}")
+        raise UserError(f"there is no block {name!r}, only {', '.join([*BLOCKS, *RUNNERS])}")
     return BLOCKS[name]()
 
 
@@ -329,11 +335,11 @@ def update(text: str) -> str:
 
     Raises
     ------
-    ValueError
+    UserError
         If a block is not closed, or none of this name exists.
     """
     for name in re.findall(r"<!-- (.*?) -->", BLOCK.sub("", text)):
-        raise ValueError(f"the comment <!-- {name} --> is not one of a pair: close the block")
+        raise UserError(f"the comment <!-- {name} --> is not one of a pair: close the block")
     return BLOCK.sub(lambda match: f"{match[1]}{make_block(match[2], match[3])}\n{match[4]}", text)
 
 
@@ -350,14 +356,11 @@ def main(argv: list[str] | None = None) -> None:
     for path in args.update:
         try:
             updated = update(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
         write_text(updated, path)
 
 
 def run_program() -> None:
-    """Run as a program."""
-    try:
+    with exit_on_user_error("python src summary"):
         main()
-    except (OSError, ValueError) as error:
-        sys.exit(f"python src summary: {error}")

@@ -1,6 +1,9 @@
 """Errors that the user can fix: our own, and some of the operating system."""
 
 import errno
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # Caused by the machine's state, such as a full disk, even if the error names no file.
 OF_THE_MACHINE = {
@@ -43,3 +46,14 @@ def is_for_user(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.filename is not None or error.errno in OF_THE_MACHINE
     return isinstance(error, UserError)
+
+
+@contextmanager
+def exit_on_user_error(program: str) -> Iterator[None]:
+    """End a program that keeps no log in one line, if the user can fix the error of the block."""
+    try:
+        yield
+    except Exception as error:
+        if not is_for_user(error):
+            raise
+        sys.exit(f"{program}: {error}")

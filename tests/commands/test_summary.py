@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from commands import summary
+from core.errors import UserError
 
 PIPELINE = """
 stages:
@@ -101,3 +102,11 @@ def test_an_error_names_the_document_and_leaves_it(text, message):
     with pytest.raises(ValueError, match=message):
         update(text)
     assert Path("README.md").read_text() == text
+
+
+def test_a_report_with_the_marks_of_a_merge_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("reports").mkdir(exist_ok=True)
+    Path("reports/metrics.json").write_text("<<<<<<< HEAD\n")
+    with pytest.raises(UserError, match=r"reports/metrics\.json is not JSON .*: run 'make repro'"):
+        summary.read_report("metrics")

@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from core.errors import UserError, is_for_user
+from core.errors import UserError, exit_on_user_error, is_for_user
 
 
 def test_has_a_message_and_a_fix_each_on_one_line():
@@ -39,3 +39,14 @@ def test_message_and_fix_survive_pickling():
 )
 def test_knows_which_errors_the_user_can_fix(error, expected):
     assert is_for_user(error) is expected
+
+
+def test_an_error_that_the_user_can_fix_ends_a_program_in_one_line():
+    with pytest.raises(SystemExit) as caught, exit_on_user_error("program"):
+        raise UserError("no rows", "add some")
+    assert caught.value.code == "program: no rows: add some"
+
+
+def test_any_other_error_keeps_its_traceback():
+    with pytest.raises(ValueError, match="ours"), exit_on_user_error("program"):
+        raise ValueError("ours")
