@@ -1,14 +1,20 @@
-"""Parameters of the data that training and prediction share."""
+"""What the columns of a data set are: section ``schema`` of params.yaml, and shared types."""
 
 import codecs
 import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from core.params import Params
+
+# Columns that the pipeline adds to the tables between its stages.
+RESERVED = ("row", "added", "group")
+TOKENS_SUFFIX = "_tokens"
+# The lists of the schema that hold features, in the order of the columns of stored tables.
+FEATURE_KINDS = ("text", "number", "category", "ordinal", "date")
 
 
 def refuse_unquoted(name: object) -> object:
@@ -41,23 +47,103 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Labels(Params):
-    """The two labels, as the data spells them."""
+    """The two labels of a binary task, as the data spells them."""
 
     negative: Name
     positive: Name
 
 
-class DataParams(Params):
-    """The column that holds the messages, and the labels."""
+class Ordinal(Params):
+    """A column of ordered categories, and its values from lowest to highest."""
+
+    column: Name
+    order: list[Name] = Field(min_length=2)
+
+
+class Schema(Params):
+    """The section ``schema`` of params.yaml: the task, and what each column is.
+
+    Every column of the data is in exactly one list or is the target. Lists instead of maps, because
+    DVC's ``-S`` cannot address keys with blanks or dots.
+    """
+
+    task: Literal["binary", "multiclass", "regression"]
+    target: Name
+    labels: list[Name]
+    positive: Name | None
+    text: list[Name]
+    number: list[Name]
+    category: list[Name]
+    ordinal: list[Ordinal]
+    date: list[Name]
+    id: list[Name]
+    drop: list[Name]
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The list of each column but the target, in the order of the lists."""
+        kinds = {column: kind for kind in ("text", "number", "category") for column in getattr(self, kind)}
+        kinds |= {each.column: "ordinal" for each in self.ordinal}
+        return kinds | {
+            column: kind for kind in ("date", "id", "drop") for column in getattr(self, kind)
+        }
+
+    @property
+    def features(self) -> list[str]:
+        """The columns that the model predicts from."""
+        return [column for column, kind in self.kinds.items() if kind in FEATURE_KINDS]
+
+    @property
+    def is_messages(self) -> bool:
+        """Whether the only feature is one column of text."""
+        return self.features == self.text and len(self.text) == 1
+
+    @property
+    def label_pair(self) -> Labels:
+        """The labels of a binary task."""
+        [negative] = [label for label in self.labels if label != self.positive]
+        return Labels(negative=negative, positive=self.positive)
+
+    @property
+    def classes(self) -> list[str]:
+        """The labels in the order of a stored target's categories: of a binary task, positive last."""
+        if self.task == "binary":
+            return list(self.label_pair.model_dump().values())
+        return list(self.labels)
+
+    @model_validator(mode="after")
+    def columns_agree(self) -> "Schema":
+        """Raise ``ValueError`` if a column is in two places, or its name is reserved."""
+        named = [self.target, *self.text, *self.number, *self.category]
+        named += [*(each.column for each in self.ordinal), *self.date, *self.id, *self.drop]
+        if repeated := find_repeated(named):
+            raise ValueError(f"column {repeated!r} is named twice: keep it in one list")
+        if not self.features:
+            raise ValueError("no column is a feature: add one to text, number, category or date")
+        taken = {*RESERVED, *(f"{column}{TOKENS_SUFFIX}" for column in self.text)}
+        if clash := next((name for name in named if name in taken and name not in self.drop), None):
+            raise ValueError(
+                f"column {clash!r} has a name that the pipeline uses: give it another one with "
+                "data_validation.rename"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def labels_agree(self) -> "Schema":
+        """Raise ``ValueError`` if task, labels and positive contradict each other."""
+        if repeated := find_repeated(self.labels):
+            raise ValueError(f"labels names {repeated!r} twice")
+        if self.task == "binary" and (len(self.labels) != 2 or self.positive not in self.labels):
+            raise ValueError("task binary needs two labels, and positive must be one of them")
+        if self.task == "regression" and self.labels:
+            raise ValueError("task regression has no labels: set labels: []")
+        return self
+
+
+class FileParams(Params):
+    """Properties that a file to predict shares with the training data."""
 
     model_config = ConfigDict(extra="ignore")
-
-    text_column: Name
-    labels: Labels
-
-
-class FileParams(DataParams):
-    """Properties that a file to predict shares with the training data."""
 
     encoding: Encoding
     max_rejected_share: Share
