@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-RAW = ROOT / "data" / "raw" / "messages.tsv"
+RAW = ROOT / "data" / "raw" / "source"
 
 
 def require_corpus(path: Path) -> None:

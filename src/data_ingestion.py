@@ -1,7 +1,7 @@
 """Fetch the raw data from the first source that works, and additions such as reviewed feedback.
 
-By hand: python src/data_ingestion.py --params params.yaml --output data/raw/messages.tsv \
-    --additions data/raw/additions.tsv
+By hand: python src/data_ingestion.py --params params.yaml --output data/raw/source \
+    --additions data/raw/additions
 """
 
 import core.startup  # noqa: F401  (first: see there)

@@ -3,8 +3,8 @@
 Additions are rows in the source's format without its header. Their row numbers continue after
 the source's last line.
 
-By hand: python src/data_validation.py --params params.yaml --input data/raw/messages.tsv \
-    --additions data/raw/additions.tsv --output data/interim/messages.parquet \
+By hand: python src/data_validation.py --params params.yaml --input data/raw/source \
+    --additions data/raw/additions --output data/interim/rows.parquet \
     --rejected data/interim/rejected.csv --report reports/validation.json
 """
 

@@ -3,7 +3,7 @@
 The split depends on the source's messages and their original labels alone, so corrections and
 other additions never move a message of the source to the other side.
 
-By hand: python src/preprocessing.py --params params.yaml --input data/interim/messages.parquet \
+By hand: python src/preprocessing.py --params params.yaml --input data/interim/rows.parquet \
     --train data/interim/train.parquet --test data/interim/test.parquet \
     --report reports/preprocessing.json
 """

@@ -118,7 +118,7 @@ def corpus() -> str:
 @pytest.fixture(scope="session")
 def real_corpus() -> Path:
     """Return the real corpus's file; skip the test where no source of it can be reached."""
-    fetched = ROOT / "data" / "raw" / "messages.tsv"
+    fetched = ROOT / "data" / "raw" / "source"
     if not fetched.is_file():
         fetched = ROOT / ".cache" / "messages.tsv"
     section = yaml.safe_load((ROOT / "params.yaml").read_text())["data_ingestion"]
@@ -127,7 +127,7 @@ def real_corpus() -> Path:
     with FileLock(ROOT / ".cache" / "messages.lock"):
         if not fetched.is_file():
             try:
-                params, additions = ROOT / "params.yaml", fetched.with_name("additions.tsv")
+                params, additions = ROOT / "params.yaml", fetched.with_name("additions")
                 argv = ["--params", str(params), "--output", str(fetched)]
                 data_ingestion.main([*argv, "--additions", str(additions)])
             except OSError as error:

@@ -3,7 +3,7 @@
 Stages get their paths as arguments from dvc.yaml. A test checks that these are outputs there.
 """
 
-RAW = "data/raw/messages.tsv"
+RAW = "data/raw/source"
 TRAINING_SET = "data/interim/train.parquet"
 TEST_SET = "data/interim/test.parquet"
 MODEL = "models/model.skops"

@@ -84,7 +84,7 @@ def test_the_artifact_is_the_one_that_has_the_models_path(tmp_path):
     path = tmp_path / "dvc.yaml"
     path.write_text(
         "artifacts:\n"
-        "  tickets: {path: data/raw/messages.tsv}\n"
+        "  tickets: {path: data/raw/source}\n"
         "  complaints: {path: models/model.skops}\n"
     )
     assert read_artifact(path) == "complaints"

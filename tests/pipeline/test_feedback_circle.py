@@ -59,8 +59,8 @@ def test_a_correction_that_is_accepted_changes_what_the_service_says(repository)
 
         raw = repository.path / "data" / "raw"
         added = "".join(f"{label}\t{' '.join(text.split())}\n" for text, label in said[:5])
-        assert read_added((raw / "additions.tsv").read_bytes()).decode() == added
-        assert (raw / "messages.tsv").read_bytes() == (repository.path / "source.tsv").read_bytes()
+        assert read_added((raw / "additions").read_bytes()).decode() == added
+        assert (raw / "source").read_bytes() == (repository.path / "source.tsv").read_bytes()
         new_train, new_test = read_sides(repository)
         pd.testing.assert_frame_equal(new_train[:-4], train)
         assert new_train["text"].tolist()[-4:] == [" ".join(text.split()) for text in VARIANTS]

@@ -37,7 +37,7 @@ def evaluated(finished):
 @pytest.fixture(scope="module")
 def raw(finished, evaluated):
     """Return the test set's messages as they were received, before they were normalised."""
-    messages = pd.read_parquet(finished.path / "data" / "interim" / "messages.parquet")
+    messages = pd.read_parquet(finished.path / "data" / "interim" / "rows.parquet")
     return messages.set_index("row").loc[evaluated["row"], ["text"]].reset_index()
 
 

@@ -23,8 +23,8 @@ def test_the_committed_results_can_be_reproduced(new_checkout, real_corpus):
     repository = new_checkout("repository")
     lock = repository.read_lock()
     (repository.path / "data" / "raw").mkdir(parents=True)
-    shutil.copy(real_corpus, repository.path / "data" / "raw" / "messages.tsv")
-    (repository.path / "data" / "raw" / "additions.tsv").write_bytes(FIRST_LINE)
+    shutil.copy(real_corpus, repository.path / "data" / "raw" / "source")
+    (repository.path / "data" / "raw" / "additions").write_bytes(FIRST_LINE)
     repository.run("dvc", "commit", "--force", "data_ingestion")
     output = repository.run("dvc", "repro")
     assert "Running stage 'data_ingestion'" not in output, "dvc.lock is not up to date"
