@@ -1,7 +1,7 @@
-"""Normalise, tokenise, deduplicate and split: accepted table -> train and test tables.
+"""Normalise, tokenise, group equal rows and split: accepted table -> train and test tables.
 
-The split depends on the source's messages and their original labels alone, so corrections and
-other additions never move a message of the source to the other side.
+The split depends on the source's rows and their original targets alone, so corrections and other
+additions never move a row of the source to the other side.
 
 By hand: python src/preprocessing.py --params params.yaml --input data/interim/rows.parquet \
     --train data/interim/train.parquet --test data/interim/test.parquet \
@@ -13,21 +13,24 @@ import core.startup  # noqa: F401  (first: see there)
 import argparse
 import logging
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import ConfigDict, Field, NonNegativeInt
+from pydantic import ConfigDict, Field, NonNegativeInt, model_validator
 
 from core.errors import UserError
 from core.files import write_json
 from core.log import run_stage, timed
 from core.params import read_params
-from core.tables import read_table, write_table
+from core.tables import write_table
+from records.schema import Name, Schema
+from records.tables import name_tokens, read_rows
+from records.tasks import TASKS
+from records.train_test_split import choose_groups, choose_latest, merge_groups
 from text.near_duplicates import group_near_duplicates
 from text.normalise import normalise_text
 from text.tokens import TextParams, build_tokeniser
-
-COLUMNS = ["label", "text", "tokens", "group", "row"]
 
 logger = logging.getLogger(__name__)
 
@@ -37,112 +40,160 @@ class PreprocessingParams(TextParams):
 
     model_config = ConfigDict(extra="forbid")
 
-    near_duplicate_similarity: float | None = Field(ge=0.3, le=1)
+    duplicates: Literal["near", "exact", "keep"]
+    near_duplicate_similarity: float = Field(ge=0.3, le=1)
+    split_method: Literal["stratified", "random", "group", "time"]
+    split_column: Name | None
     test_size: float = Field(gt=0, lt=1)
     random_state: NonNegativeInt
 
+    @model_validator(mode="after")
+    def split_has_its_column(self) -> "PreprocessingParams":
+        """Raise ``ValueError`` if the split needs a column, or names one that it does not use."""
+        if self.split_method in ("group", "time") and not self.split_column:
+            raise ValueError(f"split_method {self.split_method} needs a split_column")
+        if self.split_method in ("stratified", "random") and self.split_column:
+            raise ValueError(
+                f"split_method {self.split_method} uses no split_column: leave it empty"
+            )
+        return self
 
-def drop_duplicates(df: pd.DataFrame) -> pd.DataFrame:
-    """Normalise ``text``; keep the first row of each distinct text, with the label of the last.
+
+def check_split_column(params: PreprocessingParams, schema: Schema) -> None:
+    """Raise ``UserError`` if the column to split by is not in the table, or not a date."""
+    if params.split_column is None:
+        return
+    kind = schema.kinds.get(params.split_column)
+    if kind in (None, "drop"):
+        raise UserError(
+            f"preprocessing.split_column: {params.split_column!r} is not in the table",
+            "name a column in one of schema's lists other than drop",
+        )
+    if params.split_method == "time" and kind != "date":
+        raise UserError(
+            f"preprocessing.split_column: {params.split_column!r} is in schema.{kind}",
+            "move it to schema.date",
+        )
+
+
+def drop_duplicates(df: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Keep the first row of each distinct message, with the target of the last.
 
     A corrected label comes from a later row than the message that it corrects.
 
     Returns
     -------
-    DataFrame of shape (n_distinct, 5)
-        ``label``, ``text``, ``row``, ``added``, and the first row's label as ``first_label``.
+    DataFrame of shape (n_distinct, n_columns + 1)
+        The columns of ``df``, and the first row's target as ``first_target``.
     """
-    df = df.assign(text=df["text"].map(normalise_text).astype("str"))
-    first = df.drop_duplicates("text", ignore_index=True)
+    [text] = schema.text
+    first = df.drop_duplicates(text, ignore_index=True)
     # Both in the order of the first rows.
-    last = df.drop_duplicates("text", keep="last").set_index("text").loc[first["text"], "label"]
-    return first.assign(first_label=first["label"], label=last.reset_index(drop=True))
+    last = df.drop_duplicates(text, keep="last").set_index(text).loc[first[text], schema.target]
+    return first.assign(first_target=first[schema.target], **{schema.target: last.array})
 
 
-def number_groups(texts: pd.Series, similarity: float | None) -> pd.Series:
-    """Return the near-duplicate group of each text; without ``similarity`` no two share one."""
-    if similarity is None:
-        return pd.Series(np.arange(len(texts)), texts.index)
-    return pd.Series(group_near_duplicates(texts.tolist(), similarity), texts.index)
-
-
-def prepare(df: pd.DataFrame, params: PreprocessingParams) -> pd.DataFrame:
-    """Return the distinct messages with ``tokens`` and ``group``.
+def number_groups(df: pd.DataFrame, schema: Schema, params: PreprocessingParams) -> pd.Series:
+    """Return the group of each row: rows that are copies of each other.
 
     Parameters
     ----------
-    df : DataFrame of shape (n_messages, 4)
-        ``label``, ``text``, ``row`` and ``added``.
+    df : DataFrame of shape (n_rows, n_columns)
+        Rows with normalised texts.
+    schema : Schema
+        Which columns are features.
+    params : PreprocessingParams
+        With duplicates ``exact`` the rows of a group have equal features, with ``near`` texts that
+        are almost equal and other features that are equal; with ``keep`` each row is a group.
+    """
+    if params.duplicates == "keep":
+        return pd.Series(np.arange(len(df)), df.index)
+    compared = list(schema.features)
+    if params.duplicates == "near" and schema.text:
+        joined = df[schema.text[0]].str.cat([df[column] for column in schema.text[1:]], sep="\n")
+        near = group_near_duplicates(joined.tolist(), params.near_duplicate_similarity)
+        others = [column for column in compared if column not in schema.text]
+        if not others:
+            return pd.Series(near, df.index)
+        df, compared = df[others].assign(group=near), [*others, "group"]
+    return df.groupby(compared, dropna=False, sort=False, observed=True).ngroup()
+
+
+def prepare(df: pd.DataFrame, schema: Schema, params: PreprocessingParams) -> pd.DataFrame:
+    """Return the distinct rows with tokens and ``group``.
+
+    Parameters
+    ----------
+    df : DataFrame of shape (n_rows, n_columns)
+        Target, features, id columns, ``row`` and ``added``.
+    schema : Schema
+        What they are.
     params : PreprocessingParams
         How to make tokens and groups.
 
     Returns
     -------
-    DataFrame of shape (n_distinct, 7)
-        The columns that ``drop_duplicates`` returns, ``tokens`` and ``group``.
+    DataFrame of shape (n_distinct, n_columns + n_texts + 2)
+        Its texts are normalised. Equal messages are one row; rows of other tables all stay. Added
+        are the tokens of each text, ``first_target`` and ``group``.
     """
-    with timed(logger, "normalised and compared %d messages", len(df)):
-        distinct = drop_duplicates(df)
-    with timed(logger, "tokenised %d distinct messages", len(distinct)):
+    with timed(logger, "normalised and compared %d rows", len(df)):
+        df = df.assign(**{name: df[name].map(normalise_text).astype("str") for name in schema.text})
+        if schema.is_messages and params.duplicates != "keep":
+            df = drop_duplicates(df, schema)
+        else:
+            df = df.assign(first_target=df[schema.target])
+    with timed(logger, "tokenised %d distinct rows", len(df)):
         tokenise = build_tokeniser(params.lowercase, params.stemmer, params.stop_words)
-        distinct["tokens"] = distinct["text"].map(tokenise).astype("str")
-    with timed(logger, "searched near-duplicates"):
-        distinct["group"] = number_groups(distinct["text"], params.near_duplicate_similarity)
-    return distinct
+        for name in schema.text:
+            df[name_tokens(name)] = df[name].map(tokenise).astype("str")
+    with timed(logger, "searched duplicates"):
+        df["group"] = number_groups(df, schema, params)
+    return df
 
 
 def choose_test_rows(
-    labels: pd.Series, groups: pd.Series, test_size: float, random_state: int
+    df: pd.DataFrame, groups: pd.Series, schema: Schema, params: PreprocessingParams
 ) -> np.ndarray:
-    """Choose whole groups at random, so that the test set gets about ``test_size`` of each label.
+    """Choose the rows of the test set, shape (n_rows,), True for test rows.
 
     Parameters
     ----------
-    labels : Series of category, shape (n_rows,)
-        A group with both labels counts as positive, the second category.
+    df : DataFrame of shape (n_rows, n_columns)
+        The rows of the source, with ``first_target``.
     groups : Series of int, shape (n_rows,)
-        Group numbers.
-    test_size : float
-        Above 0 and below 1.
-    random_state : int
-        Seed of the choice.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_rows,)
-        True for the rows of the test set.
+        Groups that stay together. By time, copies can be on both sides.
+    schema, params
+        How to choose.
 
     Raises
     ------
     UserError
-        If a side would have no message with one of the labels.
+        If a side would have no row with one of the labels, or a date is missing.
     """
-    rng = np.random.default_rng(random_state)
-    summary = pd.DataFrame({"group": groups, "label": labels.cat.codes}).groupby("group")["label"]
-    sizes, is_positive = summary.size(), summary.max() == 1
-    chosen: list[int] = []
-    for stratum in (False, True):
-        members = sizes[is_positive == stratum]
-        room = round(test_size * members.sum())
-        for group in rng.permutation(members.index.to_numpy()):
-            # Skip a group that no longer fits: a later, smaller one may fit.
-            if members[group] <= room:
-                room -= members[group]
-                chosen.append(group)
-    is_test = groups.isin(chosen).to_numpy()
-    check_sides(labels, groups, is_test)
+    target = df["first_target"]
+    if params.split_method == "time":
+        is_test = choose_latest(df[params.split_column], params.test_size)
+    else:
+        if params.split_method == "group":
+            groups = merge_groups(groups, df[params.split_column])
+        is_random = params.split_method == "random"
+        strata = np.zeros(len(df), int) if is_random else TASKS[schema.task].stratify(target)
+        is_test = choose_groups(strata, groups, params.test_size, params.random_state)
+    check_sides(target, groups, is_test)
     return is_test
 
 
-def check_sides(labels: pd.Series, groups: pd.Series, is_test: np.ndarray) -> None:
-    """Raise ``UserError`` if a group is on both sides, or a side lacks a label."""
-    if not set(groups[is_test]).isdisjoint(groups[~is_test]):
-        raise UserError("a group of near-duplicates is on both sides of the split")
+def check_sides(target: pd.Series, groups: pd.Series, is_test: np.ndarray) -> None:
+    """Raise ``UserError`` if a side has no rows, or none with one of the labels."""
+    labels = getattr(target.dtype, "categories", [])
     for side, rows in (("test", is_test), ("training", ~is_test)):
-        for label in labels.cat.categories:
-            if not (labels[rows] == label).any():
+        if not rows.any():
+            raise UserError(f"the {side} set has no rows", suggest_fix(groups))
+        for label in labels:
+            if not (target[rows] == label).any():
                 raise UserError(
-                    f"the {side} set has no message labelled {label!r}", suggest_fix(groups)
+                    f"the {side} set has no row labelled {label!r}", suggest_fix(groups)
                 )
 
 
@@ -150,74 +201,82 @@ def suggest_fix(groups: pd.Series) -> str:
     """Return what the user can do about a side that lacks a label."""
     size = groups.value_counts().max()
     if size == 1:
-        return "add messages, or change preprocessing.test_size"
+        return "add rows, or change preprocessing.test_size"
     return (
-        f"the largest group of near-duplicates has {size} of the {len(groups)} messages and stays "
-        "on one side; raise preprocessing.near_duplicate_similarity, leave it empty if messages "
-        "that differ only in numbers should count as different, or add messages"
+        f"the largest group of duplicates has {size} of the {len(groups)} rows and stays on one "
+        "side; raise preprocessing.near_duplicate_similarity, set preprocessing.duplicates to exact "
+        "if texts that differ only in numbers should count as different, or add rows"
     )
 
 
-def split(df: pd.DataFrame, params: PreprocessingParams) -> tuple[pd.DataFrame, np.ndarray]:
-    """Choose the test set among the source's messages; add each addition to its group's side.
+def split(
+    df: pd.DataFrame, schema: Schema, params: PreprocessingParams
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Choose the test set among the source's rows; add each addition to its group's side.
 
-    An added message without a near-duplicate in the source is for training. One whose group has
-    messages on both sides is left out.
+    An added row without a copy in the source is for training. One whose group has rows on both
+    sides is left out. So is a test row whose copy is earlier, if the split is by time.
 
     Parameters
     ----------
-    df : DataFrame of shape (n_distinct, 7)
+    df : DataFrame of shape (n_distinct, n_columns)
         As ``prepare`` returns it.
-    params : PreprocessingParams
-        How to choose test rows, and how similar near-duplicates are.
+    schema, params
+        How to choose test rows, and what counts as a copy.
 
     Returns
     -------
-    kept : DataFrame of shape (n_kept, 7)
-        The messages that are not left out, with ``group`` computed from these messages alone.
+    kept : DataFrame of shape (n_kept, n_columns)
+        The rows that are not left out, with ``group`` computed from these rows alone.
     is_test : ndarray of bool, shape (n_kept,)
         True for the rows of the test set.
 
     Raises
     ------
     UserError
-        If a side would have no message with one of the labels.
+        If a side would have no row with one of the labels.
     """
     is_added = df["added"].to_numpy()
     source = df[~is_added]
     # Additions can connect groups of the source, so here groups are computed without them.
-    groups = source["group"]
-    if is_added.any():
-        groups = number_groups(source["text"], params.near_duplicate_similarity)
+    groups = number_groups(source, schema, params) if is_added.any() else source["group"]
     is_test = np.zeros(len(df), bool)
-    is_test[~is_added] = choose_test_rows(
-        source["first_label"], groups, params.test_size, params.random_state
-    )
+    is_test[~is_added] = choose_test_rows(source, groups, schema, params)
     is_like_test = df["group"].isin(df["group"][is_test]).to_numpy()
     is_like_training = df["group"].isin(df["group"][~is_test & ~is_added]).to_numpy()
     is_test |= is_added & is_like_test
-    is_kept = ~(is_added & is_like_test & is_like_training)
-    kept, is_test = df[is_kept], is_test[is_kept]
-    if not is_kept.all():
-        logger.warning(
-            "%d added messages left out: they have near-duplicates on both sides", (~is_kept).sum()
-        )
-        kept = kept.assign(group=number_groups(kept["text"], params.near_duplicate_similarity))
-    check_sides(kept["label"], kept["group"], is_test)
+    is_late_copy = is_test & (params.split_method == "time")
+    is_bridge = is_like_test & is_like_training & (is_added | is_late_copy)
+    kept, is_test = df[~is_bridge], is_test[~is_bridge]
+    if is_bridge.any():
+        logger.warning("%d rows left out: they have copies on both sides", is_bridge.sum())
+        kept = kept.assign(group=number_groups(kept, schema, params))
+    if params.split_method == "group":
+        kept = kept.assign(group=merge_groups(kept["group"], kept[params.split_column]))
+    check_sides(kept[schema.target], kept["group"], is_test)
+    if not set(kept["group"][is_test]).isdisjoint(kept["group"][~is_test]):
+        raise UserError("a group is on both sides of the split")
+    if params.split_method == "time":
+        # Cross-validation takes the order of the rows as that of time.
+        order = kept[params.split_column].argsort(kind="stable").to_numpy()
+        kept, is_test = kept.iloc[order], is_test[order]
     return kept, is_test
 
 
-def summarise(n_read: int, df: pd.DataFrame, kept: pd.DataFrame, is_test: np.ndarray) -> dict:
-    """Return the counts of rows, duplicates, additions, groups and labels.
+def summarise(
+    n_read: int, df: pd.DataFrame, kept: pd.DataFrame, is_test: np.ndarray, schema: Schema
+) -> dict:
+    """Return the counts of rows, duplicates, additions and groups, and a summary of the target.
 
-    ``df`` holds the distinct messages, ``kept`` those of them that are on one of the two sides.
+    ``df`` holds the distinct rows, ``kept`` those of them that are on one of the two sides.
     """
     sizes = kept["group"].value_counts()
     sides = {"train": kept[~is_test], "test": kept[is_test]}
+    describe = TASKS[schema.task].describe
     return {
         "read": n_read,
         "exact_duplicates": n_read - len(df),
-        "relabelled": int((df["label"] != df["first_label"]).sum()),
+        "relabelled": int((df[schema.target] != df["first_target"]).sum()),
         "distinct": len(df),
         "added": {
             **{side: int(rows["added"].sum()) for side, rows in sides.items()},
@@ -230,7 +289,7 @@ def summarise(n_read: int, df: pd.DataFrame, kept: pd.DataFrame, is_test: np.nda
             side: {
                 "rows": len(rows),
                 "groups": rows["group"].nunique(),
-                "labels": {k: int(n) for k, n in rows["label"].value_counts(sort=False).items()},
+                **describe(rows[schema.target]),
             }
             for side, rows in sides.items()
         },
@@ -239,7 +298,7 @@ def summarise(n_read: int, df: pd.DataFrame, kept: pd.DataFrame, is_test: np.nda
 
 def main(argv: list[str] | None = None) -> None:
     """Preprocess the table that ``argv`` names, and write both sides of the split."""
-    parser = argparse.ArgumentParser(description="Make tokens, drop duplicates, split by group.")
+    parser = argparse.ArgumentParser(description="Make tokens, group duplicates, split by group.")
     parser.add_argument("--params", type=Path, required=True, help="params.yaml")
     parser.add_argument("--input", type=Path, required=True, help="Parquet of the accepted rows")
     parser.add_argument("--train", type=Path, required=True, help="Parquet of the training rows")
@@ -247,14 +306,18 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--report", type=Path, required=True, help="JSON of counts")
     args = parser.parse_args(argv)
     params = read_params(args.params, "preprocessing", PreprocessingParams)
-    messages = read_table(args.input, ["label", "text", "row", "added"])
+    schema = read_params(args.params, "schema", Schema)
+    check_split_column(params, schema)
+    accepted = read_rows(args.input, schema, [*schema.features, *schema.id, "row", "added"])
 
-    df = prepare(messages, params)
-    kept, is_test = split(df, params)
-    report = summarise(len(messages), df, kept, is_test)
-    logger.info("%(distinct)d distinct messages in %(groups)d groups", report)
+    df = prepare(accepted, schema, params)
+    kept, is_test = split(df, schema, params)
+    report = summarise(len(accepted), df, kept, is_test, schema)
+    logger.info("%(distinct)d distinct rows in %(groups)d groups", report)
+    tokens = [name_tokens(name) for name in schema.text]
+    columns = [schema.target, *schema.features, *schema.id, *tokens, "group", "row"]
     for side, rows in (("train", ~is_test), ("test", is_test)):
-        write_table(kept.loc[rows, COLUMNS], getattr(args, side))
+        write_table(kept.loc[rows, columns], getattr(args, side))
         logger.info("%d rows written to %s", rows.sum(), getattr(args, side))
     write_json(report, args.report)
 

@@ -24,13 +24,10 @@ def write_csv(df: pd.DataFrame, path: Path) -> None:
 def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """Read the named columns of a Parquet table.
 
-    ``label``, if it is among them, is a category of two values: negative, positive.
-
     Raises
     ------
     UserError
-        If the file does not exist, is not Parquet, lacks a column, or its labels are not a
-        category of two values.
+        If the file does not exist, is not Parquet, or lacks a column.
     """
     if not path.is_file():
         raise UserError(f"{path} does not exist", "run 'dvc repro' to make it")
@@ -43,6 +40,4 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     missing = [column for column in columns if column not in df]
     if missing:
         raise UserError(f"{path} has no column {missing[0]!r}, only {', '.join(df.columns)}")
-    if "label" in columns and len(getattr(df["label"].dtype, "categories", ())) != 2:
-        raise UserError(f"{path}: column 'label' must be a category of two labels")
     return df[list(columns)]

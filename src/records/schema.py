@@ -82,7 +82,11 @@ class Schema(Params):
     @property
     def kinds(self) -> dict[str, str]:
         """The list of each column but the target, in the order of the lists."""
-        kinds = {column: kind for kind in ("text", "number", "category") for column in getattr(self, kind)}
+        kinds = {
+            column: kind
+            for kind in ("text", "number", "category")
+            for column in getattr(self, kind)
+        }
         kinds |= {each.column: "ordinal" for each in self.ordinal}
         return kinds | {
             column: kind for kind in ("date", "id", "drop") for column in getattr(self, kind)
@@ -106,7 +110,7 @@ class Schema(Params):
 
     @property
     def classes(self) -> list[str]:
-        """The labels in the order of a stored target's categories: of a binary task, positive last."""
+        """The labels in the order of a stored target's categories; of two, positive is last."""
         if self.task == "binary":
             return list(self.label_pair.model_dump().values())
         return list(self.labels)

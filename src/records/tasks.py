@@ -28,6 +28,8 @@ class Task:
         and the reason for which each is rejected, '' if it is not.
     stratify : callable
         Returns the number of each row's stratum, from typed target values, shape (n_rows,).
+    describe : callable
+        Returns a summary of typed target values, for reports.
     has_classes : bool
         Whether the target is a label; otherwise it is a number.
     scores : tuple of str
@@ -39,6 +41,7 @@ class Task:
     name: str
     check_target: Callable[[pd.Series, Schema], tuple[pd.Series, pd.Series]]
     stratify: Callable[[pd.Series], np.ndarray]
+    describe: Callable[[pd.Series], dict]
     has_classes: bool
     scores: tuple[str, ...]
     baseline: str
@@ -59,7 +62,7 @@ def check_labels(values: pd.Series, schema: Schema) -> tuple[pd.Series, pd.Serie
     return pd.Series(pd.Categorical(values, categories=classes), values.index), reasons
 
 
-def check_numbers(values: pd.Series, schema: Schema) -> tuple[pd.Series, pd.Series]:
+def check_numbers(values: pd.Series, _: Schema) -> tuple[pd.Series, pd.Series]:
     """Turn the target into float64; it must be finite."""
     numbers = pd.to_numeric(values, errors="coerce").astype("float64")
     reasons = pd.Series("", values.index)
@@ -79,6 +82,17 @@ def number_intervals(values: pd.Series) -> np.ndarray:
     return np.minimum((order * N_STRATA).astype(int), N_STRATA - 1)
 
 
+def count_labels(values: pd.Series) -> dict:
+    """Return how many rows have each label."""
+    return {"labels": {label: int(n) for label, n in values.value_counts(sort=False).items()}}
+
+
+def describe_numbers(values: pd.Series) -> dict:
+    """Return quantiles, mean and standard deviation."""
+    quantiles = {f"q{100 * q:g}": float(values.quantile(q)) for q in (0, 0.25, 0.5, 0.75, 1)}
+    return {"target": {**quantiles, "mean": float(values.mean()), "std": float(values.std(ddof=1))}}
+
+
 TASKS = {
     task.name: task
     for task in (
@@ -86,6 +100,7 @@ TASKS = {
             name="binary",
             check_target=check_labels,
             stratify=number_labels,
+            describe=count_labels,
             has_classes=True,
             scores=(
                 "matthews_corrcoef",
@@ -104,6 +119,7 @@ TASKS = {
             name="multiclass",
             check_target=check_labels,
             stratify=number_labels,
+            describe=count_labels,
             has_classes=True,
             scores=(
                 "matthews_corrcoef",
@@ -119,6 +135,7 @@ TASKS = {
             name="regression",
             check_target=check_numbers,
             stratify=number_intervals,
+            describe=describe_numbers,
             has_classes=False,
             scores=(
                 "r2",

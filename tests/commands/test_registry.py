@@ -83,9 +83,7 @@ def test_an_unknown_metric_is_refused_with_those_that_are_known():
 def test_the_artifact_is_the_one_that_has_the_models_path(tmp_path):
     path = tmp_path / "dvc.yaml"
     path.write_text(
-        "artifacts:\n"
-        "  tickets: {path: data/raw/source}\n"
-        "  complaints: {path: models/model.skops}\n"
+        "artifacts:\n  tickets: {path: data/raw/source}\n  complaints: {path: models/model.skops}\n"
     )
     assert read_artifact(path) == "complaints"
 

@@ -77,24 +77,6 @@ def test_names_a_file_of_another_kind(path):
         read_table(path, ["label"])
 
 
-@pytest.mark.parametrize("categories", [["spam"], ["ham", "spam", "other"]])
-def test_refuses_labels_that_are_not_two(path, categories):
-    write_table(make_messages(categories), path)
-    with pytest.raises(ValueError, match="'label' must be a category of two labels"):
-        read_table(path, ["label"])
-
-
-def test_refuses_labels_that_are_not_a_category(path):
-    write_table(make_messages().astype({"label": "str"}), path)
-    with pytest.raises(ValueError, match="'label' must be a category of two labels"):
-        read_table(path, ["label"])
-
-
-def test_does_not_check_labels_that_are_not_read(path):
-    write_table(make_messages(["spam"]), path)
-    assert list(read_table(path, ["text"])["text"]) == ["win £5", "hi, you"]
-
-
 def test_writes_csv_in_utf_8_with_unix_line_ends(tmp_path):
     write_csv(make_messages(), tmp_path / "messages.csv")
     expected = 'label,text,row\nspam,win £5,1\nham,"hi, you",2\n'
