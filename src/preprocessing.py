@@ -204,8 +204,8 @@ def suggest_fix(groups: pd.Series) -> str:
         return "add rows, or change preprocessing.test_size"
     return (
         f"the largest group of duplicates has {size} of the {len(groups)} rows and stays on one "
-        "side; raise preprocessing.near_duplicate_similarity, set preprocessing.duplicates to exact "
-        "if texts that differ only in numbers should count as different, or add rows"
+        "side; raise preprocessing.near_duplicate_similarity, set preprocessing.duplicates to "
+        "exact if texts that differ only in numbers should count as different, or add rows"
     )
 
 

@@ -33,7 +33,7 @@ from models.store import parse_model, read_model_file
 from models.threshold import check_share, choose_threshold
 from records.chunks import inspect_text
 from records.files import STREAM, SUFFIXES
-from records.schema import FileParams, Labels
+from records.schema import FileParams, Labels, read_message_schema
 
 INFLUENTIAL_WORDS = 8
 # Exit status of a program that a signal ended: this plus the number of the signal.
@@ -113,7 +113,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--encoding", help="input's encoding (params.yaml's encoding; JSON lines: utf-8)"
     )
     parser.add_argument(
-        "--text-column", help="column with the messages (params.yaml's text_column)"
+        "--text-column", help="column with the messages (default: that of schema.text)"
     )
     parser.add_argument("--prefix", default="", help="start of the added columns' names")
     point = parser.add_mutually_exclusive_group()
@@ -147,6 +147,7 @@ def main(argv: list[str] | None = None) -> None:
     check_share("--max-rejected", args.max_rejected)
     if not args.prefix.isprintable():
         raise UserError(f"--prefix is {args.prefix!r}", "give printable characters")
+    schema = read_message_schema(args.params)
     params = read_params(args.params, "data_validation", FileParams)
     content = read_model_file(args.model)
     model = parse_model(content, args.model)
@@ -154,11 +155,11 @@ def main(argv: list[str] | None = None) -> None:
     threshold = choose_threshold(
         args.threshold, args.max_fpr, args.points, args.model, digest, args.params
     )
-    check_labels(model, [params.labels.negative, params.labels.positive], args.model)
+    check_labels(model, schema.classes, args.model)
     check_code(model, args.model, args.allow_changed_code)
     with exit_on_closed_pipe():
         if args.text is not None:
-            predict_message(args.text, model, threshold, params.labels)
+            predict_message(args.text, model, threshold, schema.label_pair)
             return
         options = FileOptions(
             source=args.input,
@@ -171,7 +172,9 @@ def main(argv: list[str] | None = None) -> None:
             n_jobs=args.jobs,
         )
         start = time.perf_counter()
-        n_scored, reasons = score_file(options, model, content, args.model, threshold, params)
+        n_scored, reasons = score_file(
+            options, model, content, args.model, threshold, schema, params
+        )
     speed = n_scored / (time.perf_counter() - start)
     logger.info("%d rows scored, %d rejected, %.0f messages/s", n_scored, reasons.total(), speed)
     limit = params.max_rejected_share if args.max_rejected is None else args.max_rejected

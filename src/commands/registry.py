@@ -28,6 +28,8 @@ from core.processes import run, run_dvc
 from core.tables import read_table
 from evaluation.metrics import is_lower_better
 from evaluation.scores import EvaluationParams, compute_metrics
+from records.schema import Schema, read_message_schema
+from records.tables import read_rows
 
 # Prefix of the columns that predict adds to the test set.
 PREFIX = "given_"
@@ -149,14 +151,19 @@ def score_with_release(tag: str, model: Path, test_set: Path, folder: Path) -> P
     return scored
 
 
-def compute_scored_metrics(scored: Path, params: EvaluationParams) -> dict[str, Any]:
+def compute_scored_metrics(
+    scored: Path, schema: Schema, params: EvaluationParams
+) -> dict[str, Any]:
     """Return the metrics of a file that ``score_with_release`` wrote.
 
     The false-positive rate is also named ``fpr``, whatever the labels are.
     """
-    df = read_table(scored, ["label", "group", f"{PREFIX}probability"])
-    negative, positive = df["label"].cat.categories
-    scores = {"is_positive": df["label"] == positive, "probability": df[f"{PREFIX}probability"]}
+    df = read_rows(scored, schema, ["group", f"{PREFIX}probability"])
+    negative, positive = schema.classes
+    scores = {
+        "is_positive": df[schema.target] == positive,
+        "probability": df[f"{PREFIX}probability"],
+    }
     metrics, _ = compute_metrics(df.assign(**scores), params)
     return {**metrics, "fpr": metrics[f"{negative}_blocked"]}
 
@@ -215,6 +222,7 @@ def find_objections(
     current: str,
     stage: str,
     promotion: PromotionParams,
+    schema: Schema,
     params: EvaluationParams,
 ) -> list[str]:
     """Measure both versions on the candidate's test set; return the reasons not to promote it."""
@@ -227,12 +235,15 @@ def find_objections(
             try:
                 model = fetch(MODEL, tag, folder)
                 scored = score_with_release(tag, model, test_set, folder)
-                measured[name] = compute_scored_metrics(scored, params) | read_robustness(tag)
+                measured[name] = compute_scored_metrics(scored, schema, params) | read_robustness(
+                    tag
+                )
             except UserError as error:
                 return [f"{name} cannot be measured with the code of its release ({error})"]
         training_set = fetch(TRAINING_SET, tags[current], folder)
-        texts = read_table(test_set, ["text"])["text"]
-        n_known = texts.isin(read_table(training_set, ["text"])["text"]).sum()
+        [column] = schema.text
+        texts = read_table(test_set, [column])[column]
+        n_known = texts.isin(read_table(training_set, [column])[column]).sum()
     if n_known:
         logger.warning(
             "%s was trained on %d of the %d messages of this test set: its metrics are too good",
@@ -264,6 +275,7 @@ def promote(version: str, stage: str, params_file: Path, is_forced: bool) -> Non
     artifact = read_artifact()
     require_version(version, artifact)
     promotion = read_params(params_file, "promotion", PromotionParams)
+    schema = read_message_schema(params_file)
     params = read_params(params_file, "model_evaluation", EvaluationParams)
     try:
         holders = gto.api.find_versions_in_stage(".", artifact, stage) or []
@@ -277,7 +289,7 @@ def promote(version: str, stage: str, params_file: Path, is_forced: bool) -> Non
     elif current == version:
         raise UserError(f"{version} is in {stage} already")
     else:
-        objections = find_objections(artifact, version, current, stage, promotion, params)
+        objections = find_objections(artifact, version, current, stage, promotion, schema, params)
     if objections and not is_forced:
         raise UserError(
             f"{version} is not promoted: {'; '.join(objections)}", "--force promotes it anyway"

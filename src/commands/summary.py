@@ -26,6 +26,7 @@ from core.markdown import align_table
 from core.params import read_sections
 from evaluation.cv_scores import format_cv_scores
 from records.chunks import MAX_LENGTH
+from records.schema import read_message_schema
 from records.splitting import MAX_LINE
 from service.schemas import Limits
 from service.settings import Settings
@@ -82,8 +83,7 @@ def describe_results() -> str:
 def describe_key_results() -> str:
     """Return the metrics that say most, in words."""
     metrics, intervals = read_report("metrics"), read_report("intervals")["test"]
-    labels = read_sections(PARAMS)["data_validation"]["labels"]
-    negative, positive = labels["negative"], labels["positive"]
+    negative, positive = read_message_schema(PARAMS).classes
     words = {
         "mcc": "Matthews correlation (MCC)",
         "recall": f"recall: {positive} that is caught",

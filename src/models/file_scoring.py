@@ -25,7 +25,7 @@ from records.files import (
     open_target,
     unpacked_name,
 )
-from records.schema import FileParams, check_encoding
+from records.schema import FileParams, Schema, check_encoding
 
 ADDED = ("label", "probability", "model_version")
 BAR = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
@@ -125,6 +125,7 @@ def score_file(
     content: bytes,
     path: Path,
     threshold: float,
+    schema: Schema,
     params: FileParams,
 ) -> tuple[int, Counter[str]]:
     """Score the messages of a file; return the number of scored rows, and reasons of the others.
@@ -139,8 +140,10 @@ def score_file(
         The model's file, from which other processes load it.
     threshold : float
         Least probability of the positive label.
+    schema : Schema
+        The labels, and the column of the messages unless the options name one.
     params : FileParams
-        Labels, and defaults of the options.
+        Defaults of the options.
 
     Raises
     ------
@@ -152,11 +155,11 @@ def score_file(
     encoding = choose_encoding(kind, options.encoding, params.encoding)
     check_paths(source_path, target, rejected)
     added = [options.prefix + name for name in ADDED]
-    version, positive = name_version(content), params.labels.positive
+    version, labels = name_version(content), schema.label_pair
     n_scored, reasons = 0, Counter[str]()
     with ExitStack() as stack:
         enter = stack.enter_context
-        column = options.text_column or params.text_column
+        column = options.text_column or schema.text[0]
         source = enter(open_source(source_path, kind, column, added, encoding))
         rejects = enter(atomic_path(rejected.resolve())) if rejected else None
         # If nothing is scored, the old output stays, and only the rejected rows are written.
@@ -170,10 +173,10 @@ def score_file(
             tqdm(total=source.size, disable=None, bar_format=BAR if source.size else COUNTER)
         )
         for chunk, found in score_chunks(
-            source.chunks, model, content, path, positive, options.n_jobs
+            source.chunks, model, content, path, labels.positive, options.n_jobs
         ):
-            labels = np.where(found >= threshold, positive, params.labels.negative)
-            write(chunk.rows, [labels.tolist(), found.tolist(), [version] * len(found)])
+            predicted = np.where(found >= threshold, labels.positive, labels.negative)
+            write(chunk.rows, [predicted.tolist(), found.tolist(), [version] * len(found)])
             for row in chunk.rejected:
                 reject(row)
             n_scored += len(found)

@@ -41,7 +41,7 @@ def check_labels(model: Pipeline, labels: list[str], path: Path) -> None:
     if sorted(found) != sorted(labels):
         raise UserError(
             f"the labels of {path} are {' and '.join(found) or 'missing'}, but "
-            f"data_validation.labels are {' and '.join(labels)}",
+            f"schema.labels are {' and '.join(labels)}",
             "use the params.yaml that the model was built with",
         )
 

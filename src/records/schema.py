@@ -4,11 +4,13 @@ import codecs
 import json
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from core.params import Params
+from core.errors import UserError
+from core.params import Params, read_params
 
 # Columns that the pipeline adds to the tables between its stages.
 RESERVED = ("row", "added", "group")
@@ -142,6 +144,24 @@ class Schema(Params):
         if self.task == "regression" and self.labels:
             raise ValueError("task regression has no labels: set labels: []")
         return self
+
+
+def read_message_schema(path: Path) -> Schema:
+    """Read the schema of data whose only feature is one text, with two labels.
+
+    Raises
+    ------
+    UserError
+        If the schema in params.yaml is not valid, or describes other data.
+    """
+    schema = read_params(path, "schema", Schema)
+    if not schema.is_messages or schema.task != "binary":
+        raise UserError(
+            f"{path}: the schema has task {schema.task} and the features "
+            f"{', '.join(schema.features)}",
+            "messages are scored with task binary and one text column as the only feature",
+        )
+    return schema
 
 
 class FileParams(Params):

@@ -15,12 +15,11 @@ from sklearn.pipeline import Pipeline
 
 from core.errors import UserError
 from core.files import make_private_folder
-from core.params import read_params
 from models.scoring import DIGEST_LENGTH, check_labels, score_texts
 from models.self_test import check_code
 from models.store import parse_model, read_model_file
 from models.threshold import choose_threshold
-from records.schema import DataParams, Labels
+from records.schema import Labels, read_message_schema
 from service import telemetry
 from service.settings import Settings
 
@@ -122,7 +121,7 @@ def load_newest(settings: Settings) -> ServingModel:
         If the model or the parameters are missing or not valid.
     """
     content = read_model_file(settings.model)
-    labels = read_params(settings.params, "data_validation", DataParams).labels
+    labels = read_message_schema(settings.params).label_pair
     make_private_folder(settings.folder)
     loaded = load_serving_model(
         content,
