@@ -188,13 +188,13 @@ def check_sides(target: pd.Series, groups: pd.Series, is_test: np.ndarray) -> No
     """Raise ``UserError`` if a side has no rows, or none with one of the labels."""
     labels = getattr(target.dtype, "categories", [])
     for side, rows in (("test", is_test), ("training", ~is_test)):
-        if not rows.any():
-            raise UserError(f"the {side} set has no rows", suggest_fix(groups))
         for label in labels:
             if not (target[rows] == label).any():
                 raise UserError(
                     f"the {side} set has no row labelled {label!r}", suggest_fix(groups)
                 )
+        if not rows.any():
+            raise UserError(f"the {side} set has no rows", suggest_fix(groups))
 
 
 def suggest_fix(groups: pd.Series) -> str:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 import preprocessing
 from core.params import read_params
 from preprocessing import PreprocessingParams, choose_test_rows, drop_duplicates, prepare, split
+from records.train_test_split import choose_groups
+from tests.support.schemas import MESSAGES, make_schema
 from text.near_duplicates import group_near_duplicates
 
 
@@ -38,6 +40,17 @@ def preprocess(params_file, tmp_path):
 
 
 @pytest.fixture
+def params(params_file):
+    """Return a function that reads the parameters with some values changed."""
+
+    def read(**changes):
+        path = params_file({f"preprocessing.{key}": value for key, value in changes.items()})
+        return read_params(path, "preprocessing", PreprocessingParams)
+
+    return read
+
+
+@pytest.fixture
 def rows(corpus):
     return [line.split("\t") for line in corpus.splitlines()]
 
@@ -49,7 +62,7 @@ def test_every_distinct_message_is_in_train_or_test(preprocess, rows):
     assert report["relabelled"] == 0
     assert len(train) + len(test) == report["distinct"] == 180
     assert report["test"]["labels"] == {"ham": 24, "spam": 12}
-    assert list(train) == ["label", "text", "tokens", "group", "row"]
+    assert list(train) == ["label", "text", "text_tokens", "group", "row"]
 
 
 def test_keeps_near_duplicates_on_one_side(preprocess, rows):
@@ -62,8 +75,8 @@ def test_keeps_near_duplicates_on_one_side(preprocess, rows):
     assert sorted(urgent) == [0, 20]
 
 
-def test_null_disables_the_search_for_near_duplicates(preprocess, rows):
-    _, _, report = preprocess(rows, near_duplicate_similarity=None)
+def test_exact_disables_the_search_for_near_duplicates(preprocess, rows):
+    _, _, report = preprocess(rows, duplicates="exact")
     assert report["groups"] == report["distinct"]
     assert report["near_duplicates"] == 0
 
@@ -92,21 +105,21 @@ def test_tokens_follow_the_options(preprocess, rows):
             rows, stemmer=stemmer, stop_words=stop_words, lowercase=lowercase
         )
         df = pd.concat([train, test])
-        seen[stemmer] = df.loc[df["text"] == "The Running dogs", "tokens"].item()
+        seen[stemmer] = df.loc[df["text"] == "The Running dogs", "text_tokens"].item()
     assert seen == {"none": "The Running dogs", "snowball": "the run dog", "porter": "run dog"}
 
 
-def test_duplicates_are_found_after_normalising():
-    df = drop_duplicates(make_table([("ham", "a  b"), ("ham", "ａ b"), ("ham", "a c")]))
-    assert df["text"].tolist() == ["a b", "a c"]
-    assert df["row"].tolist() == [1, 3]
+def test_duplicates_are_found_after_normalising(preprocess, rows):
+    rows = [*rows, ("ham", "a  b"), ("ham", "ａ b"), ("ham", "a c")]
+    df = pd.concat(preprocess(rows)[:2]).set_index("text")["row"]
+    assert df[["a b", "a c"]].tolist() == [183, 185]
 
 
 def test_the_first_of_equal_messages_stays_with_the_label_of_the_last():
     rows = [("ham", "a"), ("spam", "b"), ("ham", "c")]
-    added = [("spam", "a"), ("ham", "B"), ("spam", " c "), ("ham", "c"), ("spam", "B")]
-    df = drop_duplicates(make_table(rows, added))
-    columns = ["row", "label", "first_label", "added", "text"]
+    added = [("spam", "a"), ("ham", "B"), ("spam", "c"), ("ham", "c"), ("spam", "B")]
+    df = drop_duplicates(make_table(rows, added), MESSAGES)
+    columns = ["row", "label", "first_target", "added", "text"]
     assert df[columns].to_numpy().tolist() == [
         [1, "spam", "ham", False, "a"],
         [2, "spam", "spam", False, "b"],
@@ -197,9 +210,9 @@ def test_added_messages_move_none_of_the_source_and_split_no_group(params_file):
     counts = np.zeros(3, int)
     for _ in range(30):
         rows, added = draw(30), draw(rng.randint(0, 30))
-        before, was_test = split(prepare(make_table(rows), params), params)
-        df = prepare(make_table(rows, added), params)
-        kept, is_test = split(df, params)
+        before, was_test = split(prepare(make_table(rows), MESSAGES, params), MESSAGES, params)
+        df = prepare(make_table(rows, added), MESSAGES, params)
+        kept, is_test = split(df, MESSAGES, params)
         is_source = ~kept["added"].to_numpy()
         assert kept.loc[is_source, "row"].tolist() == before["row"].tolist()
         assert is_test[is_source].tolist() == was_test.tolist()
@@ -214,7 +227,7 @@ def test_added_messages_move_none_of_the_source_and_split_no_group(params_file):
 
 def test_refuses_corrections_that_leave_a_side_without_a_label(preprocess, rows):
     added = [("ham", text) for label, text in rows if label == "spam"]
-    with pytest.raises(ValueError, match="the test set has no message labelled 'spam'"):
+    with pytest.raises(ValueError, match="the test set has no row labelled 'spam'"):
         preprocess(rows, added)
 
 
@@ -227,6 +240,8 @@ def test_refuses_corrections_that_leave_a_side_without_a_label(preprocess, rows)
         ("stemmer", "lancaster"),
         ("stop_words", "german"),
         ("near_duplicate_similarity", 0.1),
+        ("duplicates", "fuzzy"),
+        ("split_method", "by hand"),
         ("random_state", -1),
     ],
 )
@@ -240,14 +255,15 @@ def test_refuses_a_parameter_out_of_range(preprocess, rows, key, value):
 )
 def test_refuses_a_label_with_too_few_groups(preprocess, rows, spam, side):
     ham = [row for row in rows if row[0] == "ham"]
-    with pytest.raises(ValueError, match=f"the {side} set has no message labelled 'spam'"):
+    with pytest.raises(ValueError, match=f"the {side} set has no row labelled 'spam'"):
         preprocess([*ham, *(["spam", text] for text in spam)])
 
 
-def test_refuses_a_split_that_takes_every_training_row():
+def test_refuses_a_split_that_takes_every_training_row(params):
     labels = pd.Series(pd.Categorical(["ham", "ham", "spam"], categories=["ham", "spam"]))
-    with pytest.raises(ValueError, match="the training set has no message labelled 'spam'"):
-        choose_test_rows(labels, pd.Series([0, 1, 2]), test_size=0.6, random_state=0)
+    df = pd.DataFrame({"first_target": labels})
+    with pytest.raises(ValueError, match="the training set has no row labelled 'spam'"):
+        choose_test_rows(df, pd.Series([0, 1, 2]), MESSAGES, params(test_size=0.6))
 
 
 @given(
@@ -261,7 +277,7 @@ def test_no_group_is_on_both_sides_and_both_labels_on_each(sizes, test_size, see
     groups = pd.Series(np.repeat(np.arange(len(sizes)), [n for n, _ in sizes]))
     is_spam = np.repeat([spam for _, spam in sizes], [n for n, _ in sizes])
     labels = pd.Series(pd.Categorical(np.where(is_spam, "spam", "ham"), ["ham", "spam"]))
-    is_test = choose_test_rows(labels, groups, test_size, seed)
+    is_test = choose_groups(labels.cat.codes.to_numpy(), groups, test_size, seed)
     assert set(groups[is_test]).isdisjoint(groups[~is_test])
     for label in ("ham", "spam"):
         n_test, n = (labels[is_test] == label).sum(), (labels == label).sum()
@@ -275,9 +291,137 @@ def test_no_group_is_on_both_sides_and_both_labels_on_each(sizes, test_size, see
 def test_names_the_largest_group_and_the_parameter_that_makes_it(preprocess, template):
     rows = [["ham", template.format(i)] for i in range(300)]
     rows += [["spam", f"WIN {i} pounds now, call {i}"] for i in range(200)]
-    with pytest.raises(ValueError, match="the test set has no message labelled 'ham': ") as caught:
+    with pytest.raises(ValueError, match="the test set has no row labelled 'ham': ") as caught:
         preprocess(rows)
-    assert "group of near-duplicates has 300 of the 500 messages" in str(caught.value)
-    assert "raise preprocessing.near_duplicate_similarity, leave it empty" in str(caught.value)
-    train, test, _ = preprocess(rows, near_duplicate_similarity=None)
+    assert "group of duplicates has 300 of the 500 rows" in str(caught.value)
+    assert (
+        "raise preprocessing.near_duplicate_similarity, set preprocessing.duplicates to exact"
+        in str(caught.value)
+    )
+    train, test, _ = preprocess(rows, duplicates="exact")
     assert set(test["label"]) == set(train["label"]) == {"ham", "spam"}
+
+
+def make_sales(n=40):
+    """Return a table of numbers, categories and dates, each row twice."""
+    numbers = np.arange(n, dtype=float)
+    df = pd.DataFrame(
+        {
+            "price": 3 * numbers,
+            "size": numbers % 7,
+            "shop": [f"shop {i % 5}" for i in range(n)],
+            "sold": pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(n) % 20, "D"),
+            "row": np.arange(2, n + 2),
+            "added": False,
+        }
+    )
+    return df.astype({"shop": "str"})
+
+
+SALES = make_schema(
+    task="regression",
+    target="price",
+    labels=[],
+    positive=None,
+    text=[],
+    number=["size"],
+    category=["shop"],
+    date=["sold"],
+)
+
+
+def divide(df, schema, params):
+    kept, is_test = split(prepare(df, schema, params), schema, params)
+    return kept[~is_test], kept[is_test]
+
+
+def test_equal_rows_stay_on_one_side_and_are_kept(params):
+    df = pd.concat([make_sales(), make_sales()], ignore_index=True)
+    train, test = divide(df, SALES, params(duplicates="exact"))
+    assert len(train) + len(test) == 80
+    assert set(train["group"]).isdisjoint(test["group"])
+    assert pd.concat([train, test])["group"].value_counts().tolist() == [2] * 40
+
+
+def test_rows_that_differ_in_another_feature_are_no_copies(params):
+    schema = make_schema(category=["shop"])
+    df = make_table([("ham", "see you at the station at noon today")] * 4)
+    df["shop"] = pd.Series(["a", "a", "b", None], dtype="str")
+    groups = prepare(df, schema, params())["group"]
+    assert groups.tolist() == [0, 0, 1, 2]
+
+
+def test_keep_makes_each_row_a_group(params):
+    df = pd.concat([make_sales(), make_sales()], ignore_index=True)
+    assert prepare(df, SALES, params(duplicates="keep"))["group"].is_unique
+    messages = make_table([("ham", "a"), ("ham", "a")])
+    assert len(prepare(messages, MESSAGES, params(duplicates="keep"))) == 2
+
+
+def test_regression_spreads_the_target_over_both_sides(params):
+    train, test = divide(make_sales(200), SALES, params(duplicates="exact"))
+    assert len(test) == 40
+    assert abs(train["price"].mean() - test["price"].mean()) < 30
+
+
+def test_a_split_by_group_keeps_equal_values_together(params):
+    changes = {"split_method": "group", "split_column": "shop", "duplicates": "exact"}
+    train, test = divide(make_sales(), SALES, params(**changes))
+    assert len(test) == 8
+    assert set(train["shop"]).isdisjoint(test["shop"])
+    assert train["group"].nunique() == 4
+
+
+def test_a_split_by_time_tests_on_the_latest_rows(params):
+    changes = {"split_method": "time", "split_column": "sold", "duplicates": "exact"}
+    train, test = divide(make_sales(), SALES, params(**changes))
+    assert len(test) == 8
+    assert train["sold"].max() < test["sold"].min()
+    assert train["sold"].is_monotonic_increasing
+
+
+def test_later_copies_of_training_rows_are_not_tested_on(params):
+    # The date orders the rows and is no feature, so that rows can be copies.
+    df = make_sales().assign(shop="a", sold=pd.Timestamp("2024-01-01"))
+    df["size"] = [*range(38), 5, 6]
+    df["day"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(40), "D")
+    schema = SALES.model_copy(update={"date": ["sold"], "id": ["day"]})
+    kept = prepare(df, schema, params(duplicates="exact"))
+    split_params = params(split_method="time", split_column="day", duplicates="exact")
+    kept, is_test = split(kept, schema, split_params)
+    assert kept.loc[is_test, "row"].tolist() == [34, 35, 36, 37, 38, 39]
+    assert len(kept) == 38
+
+
+def test_a_split_by_time_names_missing_dates(params):
+    df = make_sales()
+    df.loc[3, "sold"] = pd.NaT
+    with pytest.raises(ValueError, match=r"1 rows have no 'sold': add .*required: true"):
+        divide(df, SALES, params(split_method="time", split_column="sold"))
+
+
+def test_a_split_by_time_needs_two_times(params):
+    df = make_sales().assign(sold=pd.Timestamp("2024-01-01"))
+    with pytest.raises(ValueError, match="every row has the same 'sold'"):
+        divide(df, SALES, params(split_method="time", split_column="sold"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"split_method": "time"}, "split_method time needs a split_column"),
+        ({"split_column": "shop"}, "split_method stratified uses no split_column"),
+    ],
+)
+def test_a_split_has_the_column_that_it_needs(params, changes, message):
+    with pytest.raises(ValueError, match=message):
+        params(**changes)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [("colour", "'colour' is not in the table"), ("text", "'text' is in schema.text: move it")],
+)
+def test_refuses_a_column_that_cannot_split(preprocess, rows, column, message):
+    with pytest.raises(ValueError, match=message):
+        preprocess(rows, split_method="time", split_column=column)
