@@ -42,7 +42,7 @@ PEERS := benchmarks/peers benchmarks/serve_peers
 
 .DEFAULT_GOAL := help
 .PHONY: push pull s3 s3-stop remote doctor sweep compare
-.PHONY: help setup repro test lint format lock readme plots study predict serve screenshot feedback release promote bench bench-models bench-peers hooks clean
+.PHONY: help setup repro test lint format lock readme example plots study predict serve screenshot feedback release promote bench bench-models bench-peers hooks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -98,6 +98,9 @@ sweep: setup ## Run a grid of experiments, as in make sweep ARGS="-S 'section.ke
 
 compare: setup ## Print a table of the experiments, best first
 	@python src compare $(ARGS)
+
+example: setup ## Run the pipeline on an example, as in make example NAME=diamonds
+	@python src example $(if $(NAME),$(NAME),--all) $(ARGS)
 
 plots: $(VENV)/.development ## Draw curves on a page that works offline, as in make plots ARGS='main HEAD'
 	@python src plots $(ARGS)
