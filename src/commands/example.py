@@ -2,7 +2,7 @@
 
 By hand: python src example diamonds
 
-The clone is made again each time, in .cache/examples/. Changes that are not committed are not in it,
+The clone is made again each time, in .cache/examples/. It lacks changes that are not committed,
 except those of the example itself.
 """
 
