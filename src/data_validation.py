@@ -13,7 +13,8 @@ import core.startup  # noqa: F401  (first: see there)
 import argparse
 import logging
 from collections import Counter, defaultdict
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,157 +26,139 @@ from core.files import write_json
 from core.log import run_stage, timed
 from core.params import read_params
 from core.tables import write_csv, write_table
-from records.additions import read_added
-from records.raw import Record, ValidationParams, check_record, decode, split_records
-from records.schema import find_repeated
+from records.checks import CheckedTable, check_names, check_rows
+from records.leakage import check_leakage
+from records.reading import RawTable, read_raw
+from records.schema import Schema
+from records.tasks import TASKS
+from records.validation_params import ValidationParams
 from text.normalise import normalise_text
 
 QUANTILES = (0, 0.25, 0.5, 0.75, 0.95, 1)
 # How many unknown labels an error shows, and how many characters of each.
 SHOWN_LABELS = 3
 SHOWN_LENGTH = 40
+# What to add about unknown labels, by the task.
+OTHER_TASKS = {"binary": " (task binary has two labels, task multiclass more)"}
 
 logger = logging.getLogger(__name__)
 
 
-def parse_source(text: str, params: ValidationParams) -> tuple[list[str], list[Record]]:
-    """Split the decoded source into column names and records.
+def find_contradictions(table: RawTable, checked: CheckedTable, schema: Schema) -> np.ndarray:
+    """Return which messages of the source have the same text as others with another label.
 
-    Raises
-    ------
-    UserError
-        If there is no record, or the header lacks a column or repeats one.
+    An added row is a correction of earlier ones, not a contradiction.
     """
-    records = list(split_records(text, params))
-    columns = params.columns
-    if columns is None:
-        columns = list(records.pop(0).fields)
-        for column in (params.label_column, params.text_column):
-            if column not in columns:
-                raise UserError(
-                    f"its header {columns} has no column {column!r}",
-                    "fix columns, label_column, text_column or separator of data_validation",
-                )
-        if repeated := find_repeated(columns):
-            raise UserError(
-                f"its header has the column {repeated!r} more than once", "rename or remove one"
-            )
-    if not records:
-        raise UserError("the file has a header but no rows", "fetch it again")
-    return columns, records
+    is_compared = (checked.reasons == "") & ~table.is_added
+    if not schema.is_messages or not TASKS[schema.task].has_classes:
+        return np.zeros(len(is_compared), bool)
+    places = np.flatnonzero(is_compared)
+    keys = [normalise_text(text) for text in checked.columns[schema.text[0]].iloc[places]]
+    labels_of = defaultdict(set)
+    for key, label in zip(keys, checked.columns[schema.target].iloc[places], strict=True):
+        if key:
+            labels_of[key].add(label)
+    contradicts = np.zeros(len(is_compared), bool)
+    contradicts[places] = [len(labels_of[key]) > 1 if key else False for key in keys]
+    return contradicts
 
 
-def parse_additions(text: str, last: Record, params: ValidationParams) -> list[Record]:
-    """Split the decoded additions into records, numbered after the source's last record."""
-    n_lines = last.row + last.line.count("\n")
-    return [
-        replace(record, row=n_lines + record.row, is_added=True)
-        for record in split_records(text, params)
-    ]
-
-
-def read_records(
-    source: Path, additions: Path, params: ValidationParams
-) -> tuple[list[str], list[Record]]:
-    """Return the source's column names, and its records followed by those of the additions.
-
-    Raises
-    ------
-    UserError
-        If a file does not have the format that the parameters give; the message names the file.
-    """
-    path = source
-    try:
-        columns, records = parse_source(decode(path.read_bytes(), params.encoding), params)
-        path = additions
-        if raw := read_added(path.read_bytes()):
-            records += parse_additions(decode(raw, params.encoding), records[-1], params)
-    except ValueError as error:
-        raise UserError(f"{path}: {error}") from error
-    return columns, records
-
-
-def strip_labels(
-    columns: list[str], records: list[Record], params: ValidationParams
-) -> tuple[list[Record], int]:
-    """Strip blanks around labels; return the records, and how many were changed."""
-    place = columns.index(params.label_column)
-    labels = (params.labels.negative, params.labels.positive)
-    stripped, n_stripped = [], 0
-    for record in records:
-        label = record.fields[place] if place < len(record.fields) else ""
-        if label not in labels and label.strip() in labels:
-            fields = (*record.fields[:place], label.strip(), *record.fields[place + 1 :])
-            record = replace(record, fields=fields)
-            n_stripped += 1
-        stripped.append(record)
-    return stripped, n_stripped
-
-
-def partition_records(
-    columns: list[str], records: list[Record], params: ValidationParams
+def partition_rows(
+    table: RawTable, checked: CheckedTable, schema: Schema
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Separate valid from rejected records, each rejected one with its reason.
+    """Separate valid from rejected rows, each rejected one with its reason.
 
-    Records of the source with the same text but different labels contradict each other, and all
-    of them are rejected. An added record is a correction of earlier ones, not a contradiction.
+    Messages of the source with the same text but different labels contradict each other, and all of
+    them are rejected.
 
     Returns
     -------
-    accepted : DataFrame of shape (n_accepted, 4)
-        ``label`` (category, negative first), ``text`` as received, ``row``, ``added`` (bool).
+    accepted : DataFrame of shape (n_accepted, n_columns + 2)
+        The target, the features and the ids as ``schema`` describes them, ``row``, ``added``
+        (bool).
     rejected : DataFrame of shape (n_rejected, 4)
         ``row``, ``reason``, ``detail``, ``line``.
     """
-    label, text = columns.index(params.label_column), columns.index(params.text_column)
-    checked = [check_record(record, label, text, len(columns), params) for record in records]
-    labels_of = defaultdict(set)
-    keys = [
-        "" if reason or record.is_added else normalise_text(record.fields[text])
-        for record, (reason, _) in zip(records, checked, strict=True)
+    reasons = checked.reasons.copy()
+    n_labels = "both" if len(schema.classes) == 2 else "different"
+    reasons[find_contradictions(table, checked, schema)] = f"same text with {n_labels} labels"
+    is_accepted = reasons == ""
+    rejected = [
+        *table.unread,
+        *(
+            (int(table.rows[place]), reasons[place], checked.details[place], table.show(place))
+            for place in np.flatnonzero(~is_accepted).tolist()
+        ),
     ]
-    for record, key in zip(records, keys, strict=True):
-        if key:
-            labels_of[key].add(record.fields[label])
-    accepted, rejected = [], []
-    for record, (reason, detail), key in zip(records, checked, keys, strict=True):
-        if key and len(labels_of[key]) > 1:
-            reason = "same text with both labels"
-        if reason:
-            line = record.line.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
-            rejected.append((record.row, reason, detail, line))
-        else:
-            fields = record.fields
-            accepted.append((fields[label], fields[text], record.row, record.is_added))
-    accepted_df = pd.DataFrame(accepted, columns=["label", "text", "row", "added"])
-    categories = [params.labels.negative, params.labels.positive]
-    accepted_df["label"] = pd.Categorical(accepted_df["label"], categories=categories)
-    accepted_df = accepted_df.astype({"text": "str", "row": "int64", "added": "bool"})
-    return accepted_df, pd.DataFrame(rejected, columns=["row", "reason", "detail", "line"])
+    accepted = checked.columns.assign(row=table.rows, added=table.is_added)
+    rejected_df = pd.DataFrame(
+        [(*values, escape(line)) for *values, line in sorted(rejected)],
+        columns=["row", "reason", "detail", "line"],
+    )
+    return accepted[is_accepted].reset_index(drop=True), rejected_df
 
 
-def summarise(accepted: pd.DataFrame, rejected: pd.DataFrame, n_stripped: int) -> dict:
-    """Return counts, label shares, quantiles of text length in characters, and reasons.
+def escape(line: str) -> str:
+    """Return a line with escapes for undecodable bytes and NUL characters."""
+    return line.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+def summarise(
+    accepted: pd.DataFrame, rejected: pd.DataFrame, n_stripped: int, schema: Schema
+) -> dict:
+    """Return counts, the target's labels or quantiles, what each column has, and reasons.
 
     ``added`` counts the accepted rows that come from the additions, ``stripped_labels`` the rows
-    whose label had blanks around it (``n_stripped``).
+    whose label had blanks around it (``n_stripped``). ``length`` is that of the texts, if these are
+    the only feature, in characters.
     """
-    lengths = accepted["text"].str.len()
-    counts = accepted["label"].value_counts(sort=False)
-    return {
+    target = accepted[schema.target]
+    report = {
         "read": len(accepted) + len(rejected),
         "accepted": len(accepted),
         "added": int(accepted["added"].sum()),
         "rejected": len(rejected),
         "stripped_labels": n_stripped,
         "reasons": dict(sorted(Counter(rejected["reason"]).items())),
-        "labels": {
+    }
+    if TASKS[schema.task].has_classes:
+        report["labels"] = {
             label: {"count": int(count), "share": round(count / max(1, len(accepted)), 6)}
-            for label, count in counts.items()
-        },
-        "length": {
-            f"q{100 * q:g}": float(np.quantile(lengths, q)) for q in QUANTILES if len(accepted)
-        },
+            for label, count in target.value_counts(sort=False).items()
+        }
+    else:
+        report["target"] = describe_column(target)
+    if schema.is_messages:
+        report["length"] = count_lengths(accepted[schema.text[0]])
+    columns = [column for column in schema.features if not schema.is_messages]
+    if columns:
+        report["columns"] = {
+            column: {"kind": schema.kinds[column], **describe_column(accepted[column])}
+            for column in columns
+        }
+    return report
+
+
+def count_lengths(texts: pd.Series) -> dict[str, float]:
+    """Return quantiles of the length of texts in characters."""
+    lengths = texts.str.len()
+    return {f"q{100 * q:g}": float(np.quantile(lengths, q)) for q in QUANTILES if len(texts)}
+
+
+def describe_column(values: pd.Series) -> dict:
+    """Return how many values are missing, and minimum, median and maximum, or the distinct ones."""
+    present = values[values != ""] if values.dtype == "str" else values
+    present = present.dropna()
+    described: dict = {"missing": len(values) - len(present)}
+    if values.dtype == "str":
+        return {**described, "distinct": int(present.nunique())}
+    if not len(present):
+        return described
+    shown = {"minimum": present.min(), "median": present.median(), "maximum": present.max()}
+    is_number = values.dtype == "float64"
+    return {
+        **described,
+        **{name: float(value) if is_number else str(value) for name, value in shown.items()},
     }
 
 
@@ -188,9 +171,12 @@ def list_unknown_labels(rejected: pd.DataFrame) -> str:
     return f"; the most frequent unknown labels: {shown}" if shown else ""
 
 
-def check_limits(report: dict, rejected: pd.DataFrame, params: ValidationParams) -> None:
-    """Raise ``UserError`` if too many rows are rejected or a label has too few."""
+def check_limits(
+    report: dict, rejected: pd.DataFrame, schema: Schema, params: ValidationParams
+) -> None:
+    """Raise ``UserError`` if too many rows are rejected, or the rest cannot be learned from."""
     unknown = list_unknown_labels(rejected)
+    unknown += OTHER_TASKS.get(schema.task, "") if unknown else ""
     share = report["rejected"] / report["read"]
     if share > params.max_rejected_share:
         reasons = ", ".join(f"{count} with {reason}" for reason, count in report["reasons"].items())
@@ -199,30 +185,60 @@ def check_limits(report: dict, rejected: pd.DataFrame, params: ValidationParams)
             f"data_validation.max_rejected_share ({params.max_rejected_share:.1%}): {reasons}",
             f"fix the rows or the parameters of data_validation{unknown}",
         )
-    for label, counted in report["labels"].items():
+    for label, counted in report.get("labels", {}).items():
         if counted["count"] < params.min_rows_per_label:
             raise UserError(
                 f"{counted['count']} rows have the label {label!r}, fewer than "
                 f"data_validation.min_rows_per_label ({params.min_rows_per_label})",
-                f"add such rows or check data_validation.labels{unknown}",
+                f"add such rows or check schema.labels{unknown}",
+            )
+    target = report.get("target", {"minimum": 0, "maximum": 1})
+    if len(report.get("labels", "01")) < 2 or target.get("minimum") == target.get("maximum"):
+        raise UserError(
+            f"every row has the same value of the target {schema.target!r}",
+            "add rows with other values, or correct schema.target",
+        )
+    for column, described in report.get("columns", {}).items():
+        if described["missing"] == report["accepted"]:
+            raise UserError(
+                f"all values of the column {column!r} are missing",
+                "move it to schema.drop, or correct null_markers of data_validation",
             )
 
 
-def check_schema(accepted: pd.DataFrame, params: ValidationParams) -> pd.DataFrame:
+def check_table(accepted: pd.DataFrame, schema: Schema, params: ValidationParams) -> pd.DataFrame:
     """Return the accepted table, or raise ``SchemaError`` if a later stage could not use it."""
-    labels = pd.CategoricalDtype([params.labels.negative, params.labels.positive])
-    text = pa.Check.str_length(params.min_length, params.max_length)
-    schema = pa.DataFrameSchema(
+    shortest = params.min_length if schema.is_messages else 0
+    length = pa.Check.str_length(shortest, params.max_length)
+    columns = {
+        "text": lambda: pa.Column("str", length),
+        "number": lambda: pa.Column("float64", nullable=True),
+        "category": lambda: pa.Column("str", nullable=True),
+        "ordinal": lambda: pa.Column("str", nullable=True),
+        "date": lambda: pa.Column("datetime64[us]", nullable=True),
+        "id": lambda: pa.Column("str", nullable=True),
+    }
+    target = accepted[schema.target].dtype
+    expected = pa.DataFrameSchema(
         {
-            "label": pa.Column(labels),
-            "text": pa.Column("str", text),
+            schema.target: pa.Column(target),
+            **{name: columns[kind]() for name, kind in schema.kinds.items() if kind in columns},
             "row": pa.Column("int64", pa.Check.ge(1), unique=True),
             "added": pa.Column("bool"),
         },
         strict=True,
         ordered=True,
     )
-    return schema.validate(accepted)
+    return expected.validate(accepted)
+
+
+@contextmanager
+def naming(files: str, more: str = "") -> Iterator[None]:
+    """Add the names of the files, and ``more`` after the fix, to an error of the block."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{files}: {error.message}", f"{error.fix}{more}") from error
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -240,26 +256,28 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Validate the files that ``argv`` names."""
     args = build_parser().parse_args(argv)
+    schema = read_params(args.params, "schema", Schema)
     params = read_params(args.params, "data_validation", ValidationParams)
+    check_names(schema, params)
 
     with timed(logger, "parsed %s and %s", args.input, args.additions):
-        columns, records = read_records(args.input, args.additions, params)
-    with timed(logger, "checked %d rows", len(records)):
-        records, n_stripped = strip_labels(columns, records, params)
-        accepted, rejected = partition_records(columns, records, params)
-    report = summarise(accepted, rejected, n_stripped)
+        table = read_raw(args.input, args.additions, schema, params)
+    files = f"{args.input} and {args.additions}" if table.has_additions else f"{args.input}"
+    with timed(logger, "checked %d rows", len(table.rows)), naming(files):
+        checked = check_rows(table, schema, params)
+        accepted, rejected = partition_rows(table, checked, schema)
+    report = summarise(accepted, rejected, checked.n_stripped, schema)
     write_csv(rejected, args.rejected)
     write_json(report, args.report)
     logger.info(
         "%d rows accepted, %d rejected: see %s", len(accepted), len(rejected), args.rejected
     )
-    try:
-        check_limits(report, rejected, params)
-    except UserError as error:
-        files = f"{args.input} and {args.additions}" if records[-1].is_added else args.input
-        listed = f"; every rejected row is in {args.rejected}" if len(rejected) else ""
-        raise UserError(f"{files}: {error.message}", f"{error.fix}{listed}") from error
-    write_table(check_schema(accepted, params), args.output)
+    listed = f"; every rejected row is in {args.rejected}" if len(rejected) else ""
+    with naming(files, listed):
+        check_limits(report, rejected, schema, params)
+    with naming(files), timed(logger, "searched columns that give the target away"):
+        check_leakage(accepted, schema, params.leakage)
+    write_table(check_table(accepted, schema, params), args.output)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from core.errors import UserError
 from records.schema import Schema
 
+# More labels than this, and than half of the rows, are no labels.
+MANY_CLASSES = 50
 # By how many intervals of equal frequency a number is stratified.
 N_STRATA = 10
+
+# Returns the numbers that the target's values are, and which rows have a reason for rejection.
+ParseNumbers = Callable[[], tuple[pd.Series, list[tuple[str, np.ndarray]]]]
 
 
 @dataclass(frozen=True)
@@ -24,8 +30,9 @@ class Task:
     name : str
         Its name in ``schema.task``.
     check_target : callable
-        Takes target values as text (missing ones are NaN) and the schema; returns the typed values
-        and the reason for which each is rejected, '' if it is not.
+        Takes target values as text (missing ones are NaN), the schema and a function that parses
+        them as numbers; returns the typed values and the reason for which each is rejected, '' if
+        it is not.
     stratify : callable
         Returns the number of each row's stratum, from typed target values, shape (n_rows,).
     describe : callable
@@ -39,7 +46,7 @@ class Task:
     """
 
     name: str
-    check_target: Callable[[pd.Series, Schema], tuple[pd.Series, pd.Series]]
+    check_target: Callable[[pd.Series, Schema, ParseNumbers], tuple[pd.Series, pd.Series]]
     stratify: Callable[[pd.Series], np.ndarray]
     describe: Callable[[pd.Series], dict]
     has_classes: bool
@@ -47,13 +54,19 @@ class Task:
     baseline: str
 
 
-def check_labels(values: pd.Series, schema: Schema) -> tuple[pd.Series, pd.Series]:
+def check_labels(values: pd.Series, schema: Schema, _: ParseNumbers) -> tuple[pd.Series, pd.Series]:
     """Turn labels into a category; blanks around a label do not count.
 
     Without ``schema.labels`` every label is allowed, and the categories are sorted.
     """
     stripped = values.str.strip()
     classes = schema.classes or sorted(stripped[stripped != ""].dropna().unique())
+    if len(classes) > max(MANY_CLASSES, len(values) // 2):
+        raise UserError(
+            f"task {schema.task} does not fit the target {schema.target!r}: it has "
+            f"{len(classes)} different values in {len(values)} rows",
+            "name another target, or set schema.task to regression if it is a number",
+        )
     # A label that really has blanks around it stays as it is.
     values = values.where(values.isin(classes), stripped)
     reasons = pd.Series("", values.index)
@@ -62,12 +75,25 @@ def check_labels(values: pd.Series, schema: Schema) -> tuple[pd.Series, pd.Serie
     return pd.Series(pd.Categorical(values, categories=classes), values.index), reasons
 
 
-def check_numbers(values: pd.Series, _: Schema) -> tuple[pd.Series, pd.Series]:
+def check_numbers(
+    values: pd.Series, schema: Schema, parse: ParseNumbers
+) -> tuple[pd.Series, pd.Series]:
     """Turn the target into float64; it must be finite."""
-    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+    is_missing = values.isna().to_numpy()
+    numbers, problems = parse()
     reasons = pd.Series("", values.index)
-    reasons[~np.isfinite(numbers)] = "target is not a finite number"
-    reasons[values.isna() | (values.astype("str").str.strip() == "")] = "missing target"
+    for reason, has_it in problems:
+        reasons[has_it] = reason
+    reasons[is_missing] = "missing target"
+    is_other = numbers.isna().to_numpy() & ~is_missing
+    if is_other.sum() > 0.5 * (~is_missing).sum():
+        shown = repr(values[is_other].iloc[0])
+        raise UserError(
+            f"task {schema.task} does not fit the target {schema.target!r}: it is not a finite "
+            f"number in {is_other.sum()} of {len(values)} rows, such as {shown}",
+            "set schema.task to binary or multiclass, or correct decimal, thousands and "
+            "number_signs of data_validation",
+        )
     return numbers, reasons
 
 
