@@ -14,7 +14,7 @@ from records.validation_params import Leakage
 
 # Fewer rows are too few to measure how well a column predicts.
 MIN_ROWS = 50
-MIN_LABEL_ROWS = 5
+MIN_LABEL_ROWS = 10
 # From this share of different values on, a category is almost unique.
 ALMOST_UNIQUE = 0.9
 # Numbers are divided into intervals of at least this many rows, at most so many intervals.
@@ -157,33 +157,29 @@ def find_sums(
 def score_column(values: pd.Series, target: pd.Series) -> tuple[str, float]:
     """Return how well a column alone predicts the target, and the name of that score.
 
-    On a half of the rows the mean target of each value, or of each interval of numbers, is
-    computed; the score is measured on the other half. Missing values count as a value.
+    Each half of the rows is predicted from the other one: by the mean target of each value, of each
+    interval of numbers, or between the nearest two numbers. Missing values count as a value.
     """
     order = np.random.default_rng(0).permutation(len(target))
-    fitted, measured = order[::2], order[1::2]
+    halves = order[::2], order[1::2]
     numbers = None if values.dtype == "str" else to_numbers(values)
-    codes = values.factorize()[0] if numbers is None else number_intervals(numbers, fitted)
-    codes = np.where(codes < 0, codes.max() + 1, codes)
-    if not isinstance(target.dtype, pd.CategoricalDtype):
-        y = target.to_numpy()
-        score = score_means(codes, y, fitted, measured)
+    has_classes = isinstance(target.dtype, pd.CategoricalDtype)
+    y = np.eye(len(target.cat.categories))[target.cat.codes] if has_classes else target.to_numpy()
+    y = y.reshape(len(target), -1)
+    # Labels count alike, frequent or rare, as in balanced accuracy.
+    weights = 1 / np.maximum(y.sum(axis=0), 1) if has_classes else np.ones(1)
+    by_value, between = np.empty_like(y), np.empty_like(y)
+    for fitted, measured in (halves, halves[::-1]):
+        codes = values.factorize()[0] if numbers is None else number_intervals(numbers, fitted)
+        codes = np.where(codes < 0, codes.max() + 1, codes)
+        by_value[measured] = average(codes, y, fitted)[codes[measured]]
         if numbers is not None:
-            score = max(score, score_line(numbers, y, fitted, measured))
-        return "R2", score
-    y = target.cat.codes.to_numpy(int)
-    counts = np.bincount(y[measured], minlength=len(target.cat.categories))
-    frequent = np.flatnonzero(counts >= MIN_LABEL_ROWS)
-    if len(frequent) < 2:
-        return "", 0.0
-    shares = average(codes, np.eye(len(target.cat.categories))[y], fitted)
-    if len(target.cat.categories) == 2:
-        return "ROC AUC", measure_auc(shares[codes[measured], 1], y[measured] == 1)
-    # With frequent and rare labels alike, as in balanced accuracy.
-    weights = np.bincount(y[fitted], minlength=shares.shape[1])
-    predicted = (shares / np.maximum(weights, 1)).argmax(axis=1)[codes[measured]]
-    hits = [mean(predicted[y[measured] == label] == label) for label in frequent]
-    return "balanced accuracy", float(np.mean(hits))
+            between[measured] = interpolate(numbers, y, fitted, measured)
+    predictions = [by_value] if numbers is None else [by_value, between]
+    measure = measure_r2
+    if has_classes:
+        measure = measure_auc if y.shape[1] == 2 else measure_balanced_accuracy
+    return NAMES[measure], max(measure(predicted * weights, y) for predicted in predictions)
 
 
 def to_numbers(values: pd.Series) -> np.ndarray:
@@ -208,11 +204,25 @@ def average(codes: np.ndarray, y: np.ndarray, fitted: np.ndarray) -> np.ndarray:
     """Return the mean target of each value in the fitted rows; of values without rows, of all."""
     n_codes = codes.max() + 1
     counts = np.bincount(codes[fitted], minlength=n_codes)
-    columns = y[fitted].reshape(len(fitted), -1)
-    sums = [np.bincount(codes[fitted], column, minlength=n_codes) for column in columns.T]
+    sums = [np.bincount(codes[fitted], column, minlength=n_codes) for column in y[fitted].T]
     means = np.column_stack(sums) / np.maximum(counts, 1)[:, None]
-    means[counts == 0] = columns.mean(axis=0)
+    means[counts == 0] = y[fitted].mean(axis=0)
     return means
+
+
+def interpolate(
+    numbers: np.ndarray, y: np.ndarray, fitted: np.ndarray, measured: np.ndarray
+) -> np.ndarray:
+    """Return the target between the nearest fitted numbers; where they are missing, the mean."""
+    is_known = ~np.isnan(numbers[fitted])
+    if not is_known.any():
+        return np.broadcast_to(y[fitted].mean(axis=0), (len(measured), y.shape[1]))
+    known, places = np.unique(numbers[fitted][is_known], return_inverse=True)
+    means = average(places, y[fitted][is_known], np.arange(len(places)))
+    columns = [np.interp(numbers[measured], known, column) for column in means.T]
+    is_missing = np.isnan(numbers)
+    absent = y[fitted][~is_known] if not is_known.all() else y[fitted]
+    return np.where(is_missing[measured, None], absent.mean(axis=0), np.column_stack(columns))
 
 
 def measure_r2(predicted: np.ndarray, y: np.ndarray) -> float:
@@ -221,30 +231,26 @@ def measure_r2(predicted: np.ndarray, y: np.ndarray) -> float:
     return float(1 - ((y - predicted) ** 2).sum() / total) if total > 0 else 0.0
 
 
-def score_means(
-    codes: np.ndarray, y: np.ndarray, fitted: np.ndarray, measured: np.ndarray
-) -> float:
-    """Return the R2 of the mean of each value."""
-    return measure_r2(average(codes, y, fitted)[codes[measured], 0], y[measured])
+def measure_balanced_accuracy(predicted: np.ndarray, y: np.ndarray) -> float:
+    """Return the mean share of correct predictions over the labels that are not rare."""
+    is_right = predicted.argmax(axis=1) == y.argmax(axis=1)
+    hits = [mean(is_right[column > 0]) for column in y.T if column.sum() >= MIN_LABEL_ROWS]
+    return float(np.mean(hits)) if len(hits) > 1 else 0.0
 
 
-def score_line(
-    numbers: np.ndarray, y: np.ndarray, fitted: np.ndarray, measured: np.ndarray
-) -> float:
-    """Return the R2 of a straight line, which finds copies in other units; the mean if missing."""
-    known = fitted[~np.isnan(numbers[fitted])]
-    if len(known) < MIN_ROWS // 2 or np.ptp(numbers[known]) == 0:
-        return 0.0
-    centre = numbers[known].mean()
-    deviation = numbers[known] - centre
-    slope = (deviation * (y[known] - y[known].mean())).sum() / (deviation**2).sum()
-    line = y[known].mean() + slope * (numbers[measured] - centre)
-    return measure_r2(np.where(np.isnan(line), y[fitted].mean(), line), y[measured])
-
-
-def measure_auc(scores: np.ndarray, is_positive: np.ndarray) -> float:
-    """Return the area under the ROC curve."""
+def measure_auc(predicted: np.ndarray, y: np.ndarray) -> float:
+    """Return the area under the ROC curve of the second label, 0 if a label is rare."""
+    is_positive = y[:, 1] > 0
     n_positive = int(is_positive.sum())
-    n_negative = len(scores) - n_positive
-    ranks = pd.Series(scores).rank().to_numpy()[is_positive].sum()
+    n_negative = len(y) - n_positive
+    if min(n_positive, n_negative) < MIN_LABEL_ROWS:
+        return 0.0
+    ranks = pd.Series(predicted[:, 1]).rank().to_numpy()[is_positive].sum()
     return float((ranks - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+
+
+NAMES = {
+    measure_r2: "R2",
+    measure_balanced_accuracy: "balanced accuracy",
+    measure_auc: "ROC AUC",
+}
