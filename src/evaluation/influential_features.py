@@ -1,10 +1,10 @@
-"""Find the features with the largest weights, and give them readable names."""
+"""Find the features with the largest weights."""
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.pipeline import Pipeline
 
+from features.names import name_features
 from models.weights import find_weights
 
 INFLUENTIAL_FEATURES = 15
@@ -35,22 +35,4 @@ def find_influential_features(
     order = order[weights[order] != 0]
     if len(order) > 2 * INFLUENTIAL_FEATURES:
         order = np.concatenate([order[:INFLUENTIAL_FEATURES], order[-INFLUENTIAL_FEATURES:]])
-    return name_features(model, order), weights[order]
-
-
-def name_features(model: Pipeline, chosen: np.ndarray) -> np.ndarray:
-    """Return readable names, shape (n_chosen,), of the features in columns ``chosen``."""
-    columns = model.named_steps["columns"]
-    names = np.empty(len(chosen), object)
-    for branch, place in columns.output_indices_.items():
-        is_here = (place.start <= chosen) & (chosen < place.stop)
-        if not is_here.any():
-            continue
-        numbers = chosen[is_here] - place.start
-        transformer = columns.named_transformers_[branch]
-        if isinstance(transformer[0], HashingVectorizer):
-            terms = numbers.astype(str)
-        else:
-            terms = transformer.get_feature_names_out([branch])[numbers]
-        names[is_here] = [f"{branch}: {term.replace(' ', '␣')}" for term in terms]
-    return names
+    return name_features(model["columns"], order), weights[order]

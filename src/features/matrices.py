@@ -8,10 +8,18 @@ import scipy.sparse as sp
 from core.errors import UserError
 from core.files import atomic_path
 
+LARGEST = np.finfo(np.float32).max
+
 
 def as_float32(X: sp.spmatrix | np.ndarray) -> sp.csr_matrix:
-    """Return features, shape (n_samples, n_features), as a float32 CSR matrix."""
-    X = sp.csr_matrix(X, dtype=np.float32)
+    """Return features, shape (n_samples, n_features), as a float32 CSR matrix.
+
+    Larger numbers than float32 holds become the largest that it does, so that no row is refused.
+    """
+    with np.errstate(over="ignore"):
+        X = sp.csr_matrix(X, dtype=np.float32)
+    if np.isinf(X.data).any():
+        X.data = np.clip(X.data, -LARGEST, LARGEST)
     X.sort_indices()
     return X
 

@@ -164,7 +164,7 @@ class LinearScorer:
     def __call__(self, messages: Sequence[str]) -> np.ndarray:
         """Return the probability of the second label, shape (n_messages,)."""
         texts = [normalise_text(message) for message in messages]
-        read = {"text": texts, "tokens": [self.tokenise(text) for text in texts]}
+        read = {"text": texts, "text_tokens": [self.tokenise(text) for text in texts]}
         score = np.full(len(texts), self.intercept)
         for column, branch in self.branches:
             score += branch.score(read[column])

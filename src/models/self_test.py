@@ -129,7 +129,7 @@ def digest_features(pipeline: Pipeline) -> str:
     prepared = pipeline["messages"].transform(list(PROBES))
     X = pipeline[1:-1].transform(prepared).tocsr()
     X.sort_indices()
-    digest = hashlib.sha256("\n".join([*prepared["text"], *prepared["tokens"]]).encode())
+    digest = hashlib.sha256("\n".join([*prepared["text"], *prepared["text_tokens"]]).encode())
     # Without the values of features, whose last digits depend on the processor.
     digest.update(X.indptr.astype("<i8").tobytes() + X.indices.astype("<i8").tobytes())
     return digest.hexdigest()

@@ -18,7 +18,13 @@ from core.files import atomic_path
 # Types in our models that skops does not trust by default.
 TRUSTED_TYPES = [
     "features.matrices.as_float32",
+    "features.tables.CategoryEncoder",
+    "features.tables.DateEncoder",
+    "features.tables.MissingFlags",
+    "features.tables.prepare_rows",
+    "features.tables.rank_values",
     "models.ensemble.BranchEnsemble",
+    "numpy.dtype",
     "text.statistics.count_patterns",
     "text.statistics.name_patterns",
     "text.tokens.prepare_messages",

@@ -149,8 +149,8 @@ def prepare_messages(
     Returns
     -------
     DataFrame of shape (n_messages, 2)
-        ``text``, normalised, and ``tokens``, joined by one blank.
+        ``text``, normalised, and ``text_tokens``, joined by one blank.
     """
     tokenise = build_tokeniser(lowercase, stemmer, stop_words)
     text = [normalise_text(message) for message in messages]
-    return pd.DataFrame({"text": text, "tokens": [tokenise(t) for t in text]}, dtype="str")
+    return pd.DataFrame({"text": text, "text_tokens": [tokenise(t) for t in text]}, dtype="str")

@@ -157,7 +157,7 @@ def test_prepares_normalised_messages_as_those_received(messages, options):
 
 def test_prepares_text_and_tokens():
     df = prepare_messages([" ＷＩＮ\tnow ", "see you"], True, "none", "none")
-    assert df.to_dict("list") == {"text": ["WIN now", "see you"], "tokens": ["win now", "see you"]}
+    assert df.to_dict("list") == {"text": ["WIN now", "see you"], "text_tokens": ["win now", "see you"]}
 
 
 def test_prepares_no_messages():
@@ -249,4 +249,4 @@ def test_long_chunks_are_not_cached():
 def test_drops_entities_of_surrogates(entity, lowercase):
     options = {"lowercase": lowercase, "stemmer": "snowball", "stop_words": "none"}
     found = prepare_messages([f"hello {entity} x{entity}y"], **options)
-    assert found["tokens"].tolist() == ["hello x y"]
+    assert found["text_tokens"].tolist() == ["hello x y"]
