@@ -36,6 +36,7 @@ from models.estimators import ModelParams  # noqa: E402
 from models.probability import predict_positive  # noqa: E402
 from models.threshold import ThresholdParams  # noqa: E402
 from models.training import fit_classifier  # noqa: E402
+from records.schema import Schema  # noqa: E402
 from text.tokens import TextParams, prepare_messages  # noqa: E402
 
 N_SEEDS = 10
@@ -59,7 +60,10 @@ def fit(
     messages: pd.DataFrame, is_spam: np.ndarray, groups: np.ndarray, params: Path
 ) -> tuple[ColumnTransformer, ClassifierMixin]:
     """Return the features and the calibrated classifier of the parameters, fitted on messages."""
-    columns = build_columns(read_params(params, "feature_engineering", FeatureParams))
+    columns = build_columns(
+        read_params(params, "schema", Schema),
+        read_params(params, "feature_engineering", FeatureParams),
+    )
     model = read_params(params, "model_building", ModelParams)
     X = as_float32(columns.fit_transform(messages))
     labels = np.where(is_spam, "spam", "ham").astype(object)

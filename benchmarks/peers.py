@@ -66,6 +66,7 @@ from models.scoring import score_texts  # noqa: E402
 from models.store import load_model  # noqa: E402
 from models.threshold import ThresholdParams  # noqa: E402
 from models.training import cross_calibrate, score_folds, score_rows  # noqa: E402
+from records.schema import Schema  # noqa: E402
 from text.tokens import TextParams, prepare_messages  # noqa: E402
 
 ENVIRONMENT = ROOT / ".cache" / "peers-models"
@@ -121,7 +122,10 @@ class Ours:
 
     def fit(self, texts: Sequence[str], is_spam: np.ndarray) -> None:
         """Fit on texts, which are spam or not."""
-        self.columns = build_columns(read_params(PARAMS, "feature_engineering", FeatureParams))
+        self.columns = build_columns(
+            read_params(PARAMS, "schema", Schema),
+            read_params(PARAMS, "feature_engineering", FeatureParams),
+        )
         X = self.columns.fit_transform(prepare(texts))
         params = read_params(PARAMS, "model_building", ModelParams)
         if params.augmentation.enabled:

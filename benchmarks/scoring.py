@@ -34,6 +34,7 @@ from features.matrices import as_float32  # noqa: E402
 from models.probability import predict_positive  # noqa: E402
 from models.scoring import score_texts  # noqa: E402
 from models.store import load_model  # noqa: E402
+from records.schema import Schema  # noqa: E402
 
 REPEATS = 5
 CHUNK = 1000
@@ -54,9 +55,11 @@ def measure(function: Callable[[], object]) -> float:
     return median(seconds)
 
 
-def fit_features(params: FeatureParams, train: pd.DataFrame, test: pd.DataFrame, ours: bool) -> int:
+def fit_features(
+    schema: Schema, params: FeatureParams, train: pd.DataFrame, test: pd.DataFrame, ours: bool
+) -> int:
     """Fit features on one table and apply them to the other; return how many there are."""
-    columns = build_columns(params)
+    columns = build_columns(schema, params)
     if not ours:
         for name, branch, _ in columns.transformers:
             if name != "statistics":
@@ -84,6 +87,7 @@ def main() -> None:
         for start in range(0, n, chunk):
             way(model, positive, texts[start : start + chunk])
 
+    schema = read_params(args.params, "schema", Schema)
     params = read_params(args.params, "feature_engineering", FeatureParams)
     train, test = (
         pd.read_parquet(ROOT / "data" / "interim" / f"{name}.parquet") for name in ("train", "test")
@@ -92,7 +96,7 @@ def main() -> None:
         name: (
             measure(partial(score_in_chunks, way, 1, N_ALONE)) / N_ALONE,
             measure(partial(score_in_chunks, way, CHUNK, len(texts))) / len(texts),
-            measure(partial(fit_features, params, train, test, name == "ours")),
+            measure(partial(fit_features, schema, params, train, test, name == "ours")),
         )
         for name, way in ways.items()
     }

@@ -46,6 +46,7 @@ from models.training import (
     score_folds,
     score_rows,
 )
+from records.schema import Schema
 from text.tokens import TextParams, build_tokeniser, prepare_messages
 
 CHOSEN = "params.yaml"
@@ -154,6 +155,7 @@ def score_configuration(
     DataFrame of shape (repeats * n_folds, 4)
         The scores, and the seconds that fitting features and classifier took.
     """
+    schema = check_section(sections, "schema", Schema, path)
     features = check_section(sections, "feature_engineering", FeatureParams, path)
     model = check_section(sections, "model_building", ModelParams, path)
     df, y, positive = prepare(train, sections, path)
@@ -166,7 +168,7 @@ def score_configuration(
         for fold in np.unique(folds):
             is_held_out = folds == fold
             start = time.perf_counter()
-            columns = build_columns(features)
+            columns = build_columns(schema, features)
             X, labels = columns.fit_transform(df[~is_held_out]), y[~is_held_out]
             if len(copies):
                 is_used = ~is_held_out[origins]
@@ -210,7 +212,7 @@ def prepare(
     """Return a table with the tokens of its texts, its labels, and the positive label."""
     text = check_section(sections, "preprocessing", TextParams, path)
     tokenise = build_tokeniser(text.lowercase, text.stemmer, text.stop_words)
-    df = table.assign(tokens=table["text"].map(tokenise).astype("str"))
+    df = table.assign(text_tokens=table["text"].map(tokenise).astype("str"))
     y = table["label"].astype("str").to_numpy(object)
     return df, y, table["label"].cat.categories[1]
 
@@ -239,6 +241,7 @@ def measure_deals(
     DataFrame of shape (n_deals, 3)
         Matthews correlation, recall and false-positive rate on the messages not fitted on.
     """
+    schema = check_section(sections, "schema", Schema, path)
     features = check_section(sections, "feature_engineering", FeatureParams, path)
     model = check_section(sections, "model_building", ModelParams, path)
     threshold = check_section(sections, "model_evaluation", ThresholdParams, path).threshold
@@ -247,7 +250,7 @@ def measure_deals(
     groups, rows = table["group"].to_numpy(), []
     for deal in tqdm(range(n_deals), desc="deals"):
         is_test = assign_folds(y == positive, groups, N_PARTS, deal) == 0
-        columns = build_columns(features)
+        columns = build_columns(schema, features)
         X = as_float32(columns.fit_transform(df[~is_test]))
         branches = locate_branches(columns)
         copier = build_copier(

@@ -15,7 +15,6 @@ from pydantic import NonNegativeInt, PositiveInt, model_validator
 from sklearn.base import TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardScaler
 
@@ -152,6 +151,8 @@ def build_number_branch(
     """
     fill: TransformerMixin | str = "passthrough"
     if params.imputation != "none":
+        from sklearn.impute import SimpleImputer  # imports much that messages do not need
+
         # A fold may have no value of a column, which must stay where it is in the features.
         fill = SimpleImputer(strategy=params.imputation, keep_empty_features=True)
     scale = StandardScaler() if params.scaling == "standard" else "passthrough"
@@ -166,21 +167,25 @@ def build_table_branches(
     schema: Schema, params: FeatureParams
 ) -> list[tuple[str, TransformerMixin, list[str]]]:
     """Return name, unfitted transformer and columns of the branches that are not of texts."""
-    orders = {each.column: each.order for each in schema.ordinal}
-    ranks = FunctionTransformer(
-        rank_values, kw_args={"orders": orders}, feature_names_out="one-to-one"
-    )
-    encoder = CategoryEncoder(
-        params.categories.max_one_hot, params.categories.min_count, TARGET_TYPES[schema.task]
-    )
-    dates = DateEncoder(params.dates.cyclic)
-    branches: list[tuple[str, TransformerMixin, list[str]]] = [
-        ("numbers", build_number_branch(params.numbers), schema.number),
-        ("ordinals", build_number_branch(params.numbers, ("ranks", ranks)), list(orders)),
-        ("dates", build_number_branch(params.numbers, ("parts", dates)), schema.date),
-        ("categories", encoder, schema.category),
-    ]
-    return [(name, transformer, columns) for name, transformer, columns in branches if columns]
+    branches: list[tuple[str, TransformerMixin, list[str]]] = []
+    if schema.number:
+        branches.append(("numbers", build_number_branch(params.numbers), schema.number))
+    if schema.ordinal:
+        orders = {each.column: each.order for each in schema.ordinal}
+        ranks = FunctionTransformer(
+            rank_values, kw_args={"orders": orders}, feature_names_out="one-to-one"
+        )
+        ordinals = build_number_branch(params.numbers, ("ranks", ranks))
+        branches.append(("ordinals", ordinals, list(orders)))
+    if schema.date:
+        dates = build_number_branch(params.numbers, ("parts", DateEncoder(params.dates.cyclic)))
+        branches.append(("dates", dates, schema.date))
+    if schema.category:
+        encoder = CategoryEncoder(
+            params.categories.max_one_hot, params.categories.min_count, TARGET_TYPES[schema.task]
+        )
+        branches.append(("categories", encoder, schema.category))
+    return branches
 
 
 def build_columns(schema: Schema, params: FeatureParams) -> ColumnTransformer:
@@ -220,7 +225,7 @@ def select_columns(df: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     return df.set_axis([TEXT, name_tokens(TEXT)], axis=1) if schema.is_messages else df
 
 
-def is_supervised(columns: ColumnTransformer) -> bool:
+def has_supervised(columns: ColumnTransformer) -> bool:
     """Return whether fitted features depend on the target, as target encoding does.
 
     Such features must be fitted again inside each fold of a cross-validation.

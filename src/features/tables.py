@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import TargetEncoder
 
 from records.tables import name_tokens
@@ -22,7 +21,7 @@ N_PARTS = 5
 DATE_PARTS = {
     "year": ("year", None),
     "month": ("month", (1, 12)),
-    "weekday": ("dayofweek", (0, 7)),
+    "weekday": ("day_of_week", (0, 7)),
     "day": ("day", (1, 31)),
     "hour": ("hour", (0, 24)),
 }
@@ -225,6 +224,9 @@ class CategoryEncoder(TransformerMixin, BaseEstimator):
         if y is None:
             names = ", ".join(map(str, X.columns[self.is_wide_]))
             raise ValueError(f"encoding {names} by the target needs the target")
+        # Imported here, since most tables do without.
+        from sklearn.model_selection import KFold, StratifiedKFold
+
         splitter = KFold if self.target_type == "continuous" else StratifiedKFold
         parts = splitter(N_PARTS, shuffle=True, random_state=0)
         encoder = TargetEncoder(target_type=self.target_type, cv=parts)

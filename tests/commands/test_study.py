@@ -45,7 +45,8 @@ def test_every_configuration_is_valid(name, params_file):
     features = study.check_section(
         changed, "feature_engineering", study.FeatureParams, params_file()
     )
-    study.build_columns(features)
+    schema = study.check_section(changed, "schema", study.Schema, params_file())
+    study.build_columns(schema, features)
 
 
 def test_the_parameters_themselves_stay_as_they_are():

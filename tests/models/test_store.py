@@ -29,13 +29,15 @@ from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler
 from sklearn.svm import LinearSVC
 
 from core.errors import UserError
-from features.branches import FeatureParams, assemble, build_columns, freeze_vocabularies
+from features.branches import assemble, build_columns, freeze_vocabularies
 from features.matrices import as_float32
 from models import store as models
 from models.ensemble import BranchEnsemble
 from models.estimators import ESTIMATORS
 from models.store import TRUSTED_TYPES, load_model, save_model
-from text.tokens import TextParams, prepare_messages
+from tests.support.schemas import MESSAGES as SCHEMA
+from tests.support.small_table import TARGETS, TEXT, fit_pipeline, make_feature_params, make_rows
+from text.tokens import prepare_messages
 
 SOURCE = Path(models.__file__).parents[1]
 
@@ -68,28 +70,18 @@ MODELS = {name: ("tfidf", classifier) for name, classifier in CLASSIFIERS.items(
 def fit_model(name):
     """Return a fitted model with every kind of step that our models can have."""
     vectorizer, classifier = MODELS[name]
-    n_features = 64 if vectorizer == "hashing" else None
-    branch = {
-        "enabled": True,
-        "vectorizer": vectorizer,
-        "min_ngram": 1,
-        "max_ngram": 2,
-        "min_df": 1,
-        "max_features": n_features,
-        "sublinear_tf": True,
-    }
-    params = FeatureParams(words=branch, characters=branch, statistics={"enabled": True})
-    text = TextParams(lowercase=True, stemmer="snowball", stop_words="none")
-    columns = build_columns(params)
-    X = as_float32(columns.fit_transform(prepare_messages(MESSAGES, **text.model_dump())))
+    columns = build_columns(SCHEMA, make_feature_params(vectorizer))
+    X = as_float32(columns.fit_transform(prepare_messages(MESSAGES, **TEXT.model_dump())))
     freeze_vocabularies(columns)
     fitted = clone(classifier).fit(X, LABELS)
-    return Pipeline([*assemble(columns, text).steps, ("classifier", fitted)])
+    return Pipeline([*assemble(SCHEMA, columns, TEXT).steps, ("classifier", fitted)])
 
 
 def save_every_model(folder):
     for name in MODELS:
         save_model(fit_model(name), folder / name)
+    for task in TARGETS:
+        save_model(fit_pipeline(task), folder / task)
 
 
 class Payload:
@@ -125,7 +117,7 @@ def folders_of_two_processes(tmp_path_factory):
             "import pathlib, sys, test_store\n"
             "test_store.save_every_model(pathlib.Path(sys.argv[1]))\n"
         )
-        search_path = os.pathsep.join([str(SOURCE), str(Path(__file__).parent)])
+        search_path = os.pathsep.join([str(SOURCE), str(SOURCE.parent), str(Path(__file__).parent)])
         subprocess.run(
             [sys.executable, "-c", script, str(folder)],
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": search_path},
@@ -149,7 +141,16 @@ def test_a_model_read_back_predicts_the_same(path, name):
     assert found.classes_.tolist() == ["ham", "spam"]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("task", TARGETS)
+def test_features_of_a_table_read_back_are_the_same(path, task):
+    pipeline, rows = fit_pipeline(task), make_rows(task=task, seed=1)
+    save_model(pipeline, path)
+    found, expected = load_model(path).transform(rows), pipeline.transform(rows)
+    assert found.shape == expected.shape
+    assert (found != expected).nnz == 0
+
+
+@pytest.mark.parametrize("name", [*MODELS, *TARGETS])
 def test_equal_models_of_two_processes_give_equal_bytes(folders_of_two_processes, name):
     first, second = (folder / name for folder in folders_of_two_processes)
     assert first.read_bytes() == second.read_bytes()
@@ -186,7 +187,7 @@ def test_keeps_the_columns_of_a_table_apart(path):
 
 
 def test_trusts_no_type_that_no_model_needs():
-    dumps = [sio.dumps(fit_model(name)) for name in MODELS]
+    dumps = [sio.dumps(model) for model in (*map(fit_model, MODELS), *map(fit_pipeline, TARGETS))]
     needed = {name for dump in dumps for name in sio.get_untrusted_types(data=dump)}
     assert needed == set(TRUSTED_TYPES)
 

@@ -7,10 +7,12 @@ from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from features.branches import FeatureParams, assemble, build_columns, freeze_vocabularies
+from features.branches import assemble, build_columns, freeze_vocabularies
 from features.matrices import as_float32
 from models.scoring import name_version
-from text.tokens import TextParams, prepare_messages
+from tests.support.schemas import MESSAGES
+from tests.support.small_table import TEXT, make_feature_params
+from text.tokens import prepare_messages
 
 HAM = ["see you at home", "lunch today?", "ok thanks a lot", "how are you mum", "home by 6"]
 SPAM = ["WIN cash now", "free prize, call 08001234567", "claim your PRIZE", "£500 cash", "txt WIN"]
@@ -20,19 +22,8 @@ def fit_model(
     classifier: ClassifierMixin | None = None, vectorizer: str = "tfidf", statistics: bool = True
 ) -> Pipeline:
     """Return a model of both kinds of n-grams, and of message statistics if asked for."""
-    branch = {
-        "enabled": True,
-        "vectorizer": vectorizer,
-        "min_ngram": 1,
-        "max_ngram": 3,
-        "min_df": 1,
-        "max_features": 64 if vectorizer == "hashing" else None,
-        "sublinear_tf": True,
-    }
-    params = FeatureParams(words=branch, characters=branch, statistics={"enabled": statistics})
-    text = TextParams(lowercase=True, stemmer="snowball", stop_words="none")
-    columns = build_columns(params)
-    X = as_float32(columns.fit_transform(prepare_messages(HAM + SPAM, **text.model_dump())))
+    columns = build_columns(MESSAGES, make_feature_params(vectorizer, statistics))
+    X = as_float32(columns.fit_transform(prepare_messages(HAM + SPAM, **TEXT.model_dump())))
     freeze_vocabularies(columns)
     y = np.array(["ham"] * len(HAM) + ["spam"] * len(SPAM), object)
     if classifier is None:
@@ -40,7 +31,9 @@ def fit_model(
         classifier = LogisticRegression(
             C=100, solver="liblinear", dual=True, max_iter=1000, random_state=0
         )
-    return Pipeline([*assemble(columns, text).steps, ("classifier", classifier.fit(X, y))])
+    return Pipeline(
+        [*assemble(MESSAGES, columns, TEXT).steps, ("classifier", classifier.fit(X, y))]
+    )
 
 
 def read_version(path: Path) -> str:

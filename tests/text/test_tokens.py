@@ -157,7 +157,10 @@ def test_prepares_normalised_messages_as_those_received(messages, options):
 
 def test_prepares_text_and_tokens():
     df = prepare_messages([" ＷＩＮ\tnow ", "see you"], True, "none", "none")
-    assert df.to_dict("list") == {"text": ["WIN now", "see you"], "text_tokens": ["win now", "see you"]}
+    assert df.to_dict("list") == {
+        "text": ["WIN now", "see you"],
+        "text_tokens": ["win now", "see you"],
+    }
 
 
 def test_prepares_no_messages():
