@@ -285,7 +285,7 @@ def assemble(schema: Schema, columns: ColumnTransformer, text: TextParams) -> Pi
 
     Messages are a sequence of str as received; rows are a table of typed feature columns.
     """
-    options = {
+    options: dict[str, object] = {
         "lowercase": text.lowercase,
         "stemmer": text.stemmer,
         "stop_words": text.stop_words,
@@ -293,8 +293,8 @@ def assemble(schema: Schema, columns: ColumnTransformer, text: TextParams) -> Pi
     if schema.is_messages:
         first = ("messages", FunctionTransformer(prepare_messages, kw_args=options))
     else:
-        options = {"texts": schema.text, **options}
-        first = ("rows", FunctionTransformer(prepare_rows, kw_args=options))
+        rows = FunctionTransformer(prepare_rows, kw_args={"texts": schema.text, **options})
+        first = ("rows", rows)
     return Pipeline([first, ("columns", columns), ("float32", FunctionTransformer(as_float32))])
 
 

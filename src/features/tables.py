@@ -65,11 +65,13 @@ def rank_values(df: pd.DataFrame, orders: Mapping[str, Sequence[str]]) -> np.nda
     ndarray of float64, shape (n_rows, n_columns)
         NaN where the value is missing, or not in the order.
     """
-    ranks = np.empty(df.shape)
-    for number, column in enumerate(df):
-        found = pd.Index(orders[column], dtype="str").get_indexer(df[column])
-        ranks[:, number] = np.where(found < 0, np.nan, found)
-    return ranks
+    places = [find_places(df[column], order) for column, order in orders.items()]
+    return np.where(np.array(places) < 0, np.nan, places).T
+
+
+def find_places(values: pd.Series, known: Sequence[str]) -> np.ndarray:
+    """Return the place of each value among those known, -1 if it is missing or not known."""
+    return pd.Index(list(known), dtype="str").get_indexer(pd.Index(values))
 
 
 class DateEncoder(TransformerMixin, BaseEstimator):
@@ -169,8 +171,8 @@ class CategoryEncoder(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     values_ : str
-        For each column the values of training rows, those that are not rare first, as JSON: skops
-        would store a list of strings in a hundred times the space.
+        For each column the values of training rows, those that are not rare first, as JSON. A list
+        would make large files, because skops stores each string as an object of its own.
     n_frequent_ : list of int
         How many values of each column are not rare.
     slots_ : list of ndarray of bool, shape (n_frequent + 2,)
@@ -247,7 +249,7 @@ class CategoryEncoder(TransformerMixin, BaseEstimator):
     def find_values(self, X: pd.DataFrame) -> np.ndarray:
         """Return the place of each value in its column of ``values_``, -1 if it has none."""
         places = [
-            pd.Index(values, dtype="str").get_indexer(X[column])
+            find_places(X[column], values)
             for column, values in zip(X, json.loads(self.values_), strict=True)
         ]
         return np.column_stack(places)
