@@ -120,16 +120,16 @@ def real_corpus() -> Path:
     """Return the real corpus's file; skip the test where no source of it can be reached."""
     fetched = ROOT / "data" / "raw" / "source"
     if not fetched.is_file():
-        fetched = ROOT / ".cache" / "messages.tsv"
+        fetched = ROOT / ".cache" / "corpus" / "source"
     section = yaml.safe_load((ROOT / "params.yaml").read_text())["data_ingestion"]
     # Test processes run side by side: one of them fetches.
     fetched.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(ROOT / ".cache" / "messages.lock"):
+    with FileLock(ROOT / ".cache" / "corpus.lock"):
         if not fetched.is_file():
             try:
-                params, additions = ROOT / "params.yaml", fetched.with_name("additions")
-                argv = ["--params", str(params), "--output", str(fetched)]
-                data_ingestion.main([*argv, "--additions", str(additions)])
+                names = {"output": "source", "additions": "additions", "origin": "source.json"}
+                paths = [f"--{name}={fetched.with_name(file)}" for name, file in names.items()]
+                data_ingestion.main([f"--params={ROOT / 'params.yaml'}", *paths])
             except OSError as error:
                 pytest.skip(f"the real corpus cannot be fetched: {error}")
     digest = hashlib.sha256(fetched.read_bytes()).hexdigest()

@@ -1,11 +1,14 @@
 """Tests of fetching the raw data."""
 
+import gzip
 import hashlib
+import json
 import random
 import shutil
 import socket
 import threading
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
@@ -28,10 +31,10 @@ def ingest(params_file, tmp_path):
         changes |= {"max_megabytes": max_megabytes, "timeout": timeout}
         params = params_file({f"data_ingestion.{key}": value for key, value in changes.items()})
         folder = tmp_path / "raw"
-        paths = {"output": folder / "messages.tsv", "additions": folder / "additions.tsv"}
-        argv = [f"--{name}={path}" for name, path in paths.items()]
+        paths = {"output": "source", "additions": "additions", "origin": "source.json"}
+        argv = [f"--{name}={folder / path}" for name, path in paths.items()]
         data_ingestion.main(["--params", str(params), *argv])
-        return paths["output"].read_bytes()
+        return (folder / "source").read_bytes()
 
     return run
 
@@ -150,10 +153,9 @@ def test_leaves_what_was_there_when_all_sources_fail(ingest, local_file, tmp_pat
     ingest(str(local_file))
     with pytest.raises(UserError, match="no source"):
         ingest(str(tmp_path / "missing.tsv"))
-    assert {path.name: path.read_bytes() for path in (tmp_path / "raw").iterdir()} == {
-        "messages.tsv": CONTENT,
-        "additions.tsv": FIRST_LINE,
-    }
+    left = {path.name: path.read_bytes() for path in (tmp_path / "raw").iterdir()}
+    assert json.loads(left.pop("source.json"))["sha256"] == DIGEST
+    assert left == {"source": CONTENT, "additions": FIRST_LINE}
 
 
 @pytest.mark.parametrize("scheme", ["local", "http", "zip"])
@@ -240,7 +242,8 @@ def test_tries_the_next_source_after_a_damaged_archive(tmp_path, name, method):
         archive.write_bytes(damaged)
         folder = tmp_path / str(i)
         folder.mkdir()
-        assert data_ingestion.fetch_verified(params, folder).read_bytes() == CONTENT
+        path, _ = data_ingestion.fetch_verified(params, folder)
+        assert path.read_bytes() == CONTENT
 
 
 def test_tries_the_next_source_after_a_damaged_wheel(ingest, local_file, wheel):
@@ -289,11 +292,75 @@ def test_takes_a_digest_in_upper_case(ingest, local_file, add_file):
 
 
 @pytest.mark.parametrize("sha256", [None, ""])
-def test_prints_the_line_to_add_if_no_digest_is_pinned(ingest, local_file, tmp_path, sha256):
-    with pytest.raises(ValueError, match=r"^data_ingestion\.sha256 is missing: inspect ") as caught:
-        ingest(str(tmp_path / "missing.tsv"), str(local_file), sha256=sha256)
-    assert str(caught.value).endswith(f"add this line to params.yaml: 'sha256: {DIGEST}'")
-    assert list((tmp_path / "raw").iterdir()) == []
+def test_a_source_without_a_pinned_digest_is_recorded(ingest, local_file, tmp_path, caplog, sha256):
+    caplog.set_level("INFO")
+    start = datetime.now(UTC).replace(microsecond=0)
+    assert ingest(str(tmp_path / "missing.tsv"), str(local_file), sha256=sha256) == CONTENT
+    origin = json.loads((tmp_path / "raw" / "source.json").read_text())
+    assert start <= datetime.fromisoformat(origin.pop("fetched")) <= datetime.now(UTC)
+    assert origin == {"sha256": DIGEST, "pinned": False, "source": str(local_file)}
+    assert f"to pin it, write 'sha256: {DIGEST}' into params.yaml" in caplog.text
+
+
+def test_the_record_of_a_pinned_source_does_not_depend_on_where_it_came_from(
+    ingest, local_file, tmp_path
+):
+    record = tmp_path / "raw" / "source.json"
+    ingest(str(local_file))
+    first = record.read_bytes()
+    ingest(str(tmp_path / "missing.tsv"), local_file.as_uri())
+    assert record.read_bytes() == first
+    assert json.loads(first) == {"sha256": DIGEST, "pinned": True, "source": None, "fetched": None}
+
+
+def test_no_message_or_record_shows_a_password_of_an_address(
+    ingest, web_folder, tmp_path, caplog, local_file
+):
+    caplog.set_level("DEBUG")
+    folder, url = web_folder
+    (folder / "data.tsv").write_bytes(CONTENT)
+    address = url.replace("//", "//someone:s3cr3t@")
+    ingest(f"{address}/missing.tsv", f"{address}/data.tsv", sha256="")
+    with pytest.raises(UserError, match="404") as caught:
+        ingest(f"{address}/missing.tsv")
+    entry = {"source": f"{address}/missing.tsv", "sha256": DIGEST}
+    with pytest.raises(UserError, match="404") as added:
+        ingest(str(local_file), additions=[entry])
+    record = (tmp_path / "raw" / "source.json").read_text()
+    for text in (caplog.text, str(caught.value), str(added.value), record):
+        assert "s3cr3t" not in text
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        (5, "0: a source is a text, or a mapping with the key database or api, got 5"),
+        ({"query": "select 1"}, "0: a source is a text, or a mapping with the key database or api"),
+        ({"database": "A"}, "0.query is missing"),
+        ({"database": "A", "query": "x order by y", "b": 1}, "0.b is not a parameter"),
+        ({"api": "ftp://host/x"}, "0.api: an address must start with http:// or https://"),
+        ({"api": "http://h", "headers": [{"name": "A"}]}, "0.headers.0.variable is missing"),
+    ],
+)
+def test_refuses_a_source_with_wrong_keys_or_values(ingest, source, problem):
+    with pytest.raises(UserError, match=r"params\.yaml: data_ingestion\.sources") as caught:
+        ingest(source)
+    assert f"data_ingestion.sources.{problem}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"database": "postgresql://me:s3cr3t@host/db", "query": "select 1 order by 1"},
+        {"api": "https://me:s3cr3t@host/x"},
+        {"api": "https://host", "headers": [{"name": "Token", "variable": "Bearer s3cr3t"}]},
+        {"api": "https://host", "headers": [{"name": "Token: s3cr3t", "variable": "TOKEN"}]},
+    ],
+)
+def test_does_not_show_a_secret_that_stands_in_the_parameters(ingest, source):
+    with pytest.raises(UserError, match="hidden") as caught:
+        ingest(source)
+    assert "s3cr3t" not in str(caught.value)
 
 
 def test_prints_the_line_to_add_for_an_addition(ingest, local_file):
@@ -343,7 +410,7 @@ def add(ingest, local_file, tmp_path):
 
     def run(additions, source=local_file):
         assert ingest(str(source), additions=additions) == CONTENT
-        return read_added((tmp_path / "raw" / "additions.tsv").read_bytes())
+        return read_added((tmp_path / "raw" / "additions").read_bytes())
 
     return run
 
@@ -357,7 +424,7 @@ def test_additions_are_in_a_separate_file_in_order(add, add_file):
 def test_without_additions_their_file_has_its_first_line(add, add_file, tmp_path):
     add([add_file(b"ham\ta\n")])
     assert add([]) == b""
-    assert (tmp_path / "raw" / "additions.tsv").read_bytes() == FIRST_LINE
+    assert (tmp_path / "raw" / "additions").read_bytes() == FIRST_LINE
 
 
 def test_a_missing_line_end_is_added(add, add_file):
@@ -435,12 +502,26 @@ def test_refuses_an_addition_with_a_byte_order_mark(ingest, local_file, add_file
         ingest(str(local_file), additions=[add_file("ham\ta\n".encode(encoding))])
 
 
-def test_refuses_to_add_to_a_source_in_utf_16(ingest, tmp_path, add_file):
+@pytest.mark.parametrize("content", [gzip.compress(b"ham\ta\n"), b"PAR1 and so on", b"PK\3\4 zip"])
+def test_refuses_an_addition_that_is_not_plain_text(ingest, local_file, add_file, content):
+    with pytest.raises(UserError, match=r"additions\[0\], .* is not plain text: save"):
+        ingest(str(local_file), additions=[add_file(content)])
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (CONTENT.decode().encode("utf-16"), "UTF-16"),
+        (b"PAR1 and so on", "Parquet"),
+        (b"PK\3\4 and so on", "Excel"),
+    ],
+)
+def test_takes_any_format_but_adds_only_to_lines_of_text(ingest, tmp_path, add_file, content, name):
     source = tmp_path / "source.tsv"
-    source.write_bytes(CONTENT.decode().encode("utf-16"))
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    assert ingest(str(source), sha256=digest) == source.read_bytes()
-    with pytest.raises(UserError, match="nothing can be added to a source in UTF-16: convert"):
+    source.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    assert ingest(str(source), sha256=digest) == content
+    with pytest.raises(UserError, match=f"nothing can be added to a source in {name}: convert"):
         ingest(str(source), sha256=digest, additions=[add_file(b"ham\ta\n")])
 
 
@@ -464,6 +545,6 @@ def test_shows_progress_on_a_terminal(local_file, tmp_path, params_file, monkeyp
         {"data_ingestion.sources": [str(local_file)], "data_ingestion.sha256": DIGEST}
     )
     shutil.rmtree(tmp_path / "raw", ignore_errors=True)
-    argv = [f"--{name}={tmp_path / 'raw' / name}" for name in ("output", "additions")]
+    argv = [f"--{name}={tmp_path / 'raw' / name}" for name in ("output", "additions", "origin")]
     data_ingestion.main(["--params", str(params), *argv])
     assert "source.tsv" in capsys.readouterr().err

@@ -197,7 +197,8 @@ def test_prints_what_params_needs_and_the_stages_take_it(run, add, params_file, 
     params = params_file({**data, "data_ingestion.additions": entry["additions"]})
 
     raw, additions = tmp_path / "raw.csv", ["--additions", str(tmp_path / "additions.csv")]
-    data_ingestion.main(["--params", str(params), "--output", str(raw), *additions])
+    origin = f"--origin={tmp_path / 'raw.json'}"
+    data_ingestion.main(["--params", str(params), "--output", str(raw), *additions, origin])
     assert raw.read_bytes() == source.read_bytes()
     paths = [f"--{name}={tmp_path / name}" for name in ("output", "rejected", "report")]
     data_validation.main(["--params", str(params), "--input", str(raw), *additions, *paths])

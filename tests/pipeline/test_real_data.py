@@ -23,7 +23,8 @@ def test_the_committed_results_can_be_reproduced(new_checkout, real_corpus):
     repository = new_checkout("repository")
     lock = repository.read_lock()
     (repository.path / "data" / "raw").mkdir(parents=True)
-    shutil.copy(real_corpus, repository.path / "data" / "raw" / "source")
+    for path in real_corpus.parent.glob(f"{real_corpus.name}*"):
+        shutil.copy(path, repository.path / "data" / "raw")
     (repository.path / "data" / "raw" / "additions").write_bytes(FIRST_LINE)
     repository.run("dvc", "commit", "--force", "data_ingestion")
     output = repository.run("dvc", "repro")
