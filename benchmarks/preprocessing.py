@@ -33,6 +33,7 @@ from benchmarks.nltk_stand_in import write_nltk_data  # noqa: E402
 from benchmarks.tutorial.src.data_preprocessing import transform_text  # noqa: E402
 from core.params import read_params  # noqa: E402
 from preprocessing import PreprocessingParams, prepare  # noqa: E402
+from records.schema import Schema  # noqa: E402
 from text.tokens import build_tokeniser  # noqa: E402
 
 SEED = 0
@@ -76,17 +77,18 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=400, help="of these, for ordinary")
     args = parser.parse_args()
     params = read_params(args.params, "preprocessing", PreprocessingParams)
+    schema = read_params(args.params, "schema", Schema)
     df = swap_words(*read_corpus(args.corpus), args.messages).assign(added=False)
     sample = df["text"].tolist()[: args.sample]
 
     with tempfile.TemporaryDirectory() as folder:
         write_nltk_data(Path(folder))
         nltk.data.path.insert(0, folder)
-        prepare(df[:N_WARM], params)
+        prepare(df[:N_WARM], schema, params)
         for text in sample[:N_WARM]:
             transform_text(text)
         seconds = {
-            "ours": measure(lambda: prepare(df, params), REPEATS["ours"]),
+            "ours": measure(lambda: prepare(df, schema, params), REPEATS["ours"]),
             "ordinary": measure(lambda: list(map(transform_text, sample)), REPEATS["ordinary"]),
         }
     print(f"NLTK {nltk.__version__}\n")

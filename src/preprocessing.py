@@ -110,8 +110,8 @@ def number_groups(df: pd.DataFrame, schema: Schema, params: PreprocessingParams)
         return pd.Series(np.arange(len(df)), df.index)
     compared = list(schema.features)
     if params.duplicates == "near" and schema.text:
-        joined = df[schema.text[0]].str.cat([df[column] for column in schema.text[1:]], sep="\n")
-        near = group_near_duplicates(joined.tolist(), params.near_duplicate_similarity)
+        texts = ["\n".join(row) for row in zip(*(df[name] for name in schema.text), strict=True)]
+        near = group_near_duplicates(texts, params.near_duplicate_similarity)
         others = [column for column in compared if column not in schema.text]
         if not others:
             return pd.Series(near, df.index)

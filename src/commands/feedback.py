@@ -20,7 +20,8 @@ from core.paths import RAW
 from core.terminal import escape_unprintable, exit_on_closed_pipe
 from feedback.export import check_encoding, read_columns, render_corrections, write_export
 from feedback.store import EXAMPLE, STATUSES, Correction, list_feedback, open_store, review
-from records.raw import ValidationParams
+from records.schema import read_message_schema
+from records.validation_params import ValidationParams
 
 logger = logging.getLogger(__name__)
 
@@ -79,10 +80,11 @@ def main(argv: list[str] | None = None) -> None:
     if args.command == "list":
         print_corrections(list_feedback(engine, args.status))
     elif args.command == "export":
+        schema = read_message_schema(args.params)
         params = check_encoding(read_params(args.params, "data_validation", ValidationParams))
-        columns = read_columns(args.raw, params)
+        columns = read_columns(args.raw, schema, params)
         accepted = list_feedback(engine, "accepted")
-        write_export(*render_corrections(accepted, columns, params), args.output)
+        write_export(*render_corrections(accepted, columns, schema, params), args.output)
     else:
         status = {"accept": "accepted", "refuse": "refused"}[args.command]
         ids = choose_ids(args.ids, args.up_to, list_feedback(engine, "pending"))

@@ -13,23 +13,31 @@ from core.errors import UserError
 from core.files import atomic_path
 from core.terminal import escape_unprintable
 from feedback.store import Correction
-from records.raw import ValidationParams, check_record, decode, split_records
+from records.checks import check_rows
+from records.raw import decode, split_records
+from records.reading import check_columns, read_delimited, rename, select_columns
+from records.schema import Schema
+from records.validation_params import ValidationParams
 from text.normalise import normalise_text
 
 logger = logging.getLogger(__name__)
 
 
-def read_columns(raw: Path, params: ValidationParams) -> list[str]:
+def read_columns(raw: Path, schema: Schema, params: ValidationParams) -> list[str]:
     """Return the names of the source's columns: the parameters', or else the header's.
 
     Raises
     ------
     UserError
-        If the header is needed and the file does not exist.
-    UserError
-        If the header lacks a column.
+        If the source is not delimited text, or has no header where one is needed, or the header
+        does not fit the schema.
     """
-    if params.columns is not None:
+    if params.format != "delimited":
+        raise UserError(
+            f"corrections cannot be exported as rows of data_validation.format {params.format}",
+            "use a source of delimited text, such as CSV",
+        )
+    if params.columns:
         return params.columns
     if not raw.is_file():
         raise UserError(
@@ -38,11 +46,9 @@ def read_columns(raw: Path, params: ValidationParams) -> list[str]:
         )
     try:
         columns = next(split_records(decode(raw.read_bytes(), params.encoding), params)).fields
+        check_columns(rename(columns, params), schema)
     except ValueError as error:
         raise UserError(f"{raw}: {error}") from error
-    for column in (params.label_column, params.text_column):
-        if column not in columns:
-            raise UserError(f"{raw}: its header {list(columns)} has no column {column!r}")
     return list(columns)
 
 
@@ -62,29 +68,32 @@ def write_row(fields: list[str], params: ValidationParams) -> str:
 
 
 def render(
-    correction: Correction, columns: list[str], params: ValidationParams
+    correction: Correction, columns: list[str], schema: Schema, params: ValidationParams
 ) -> tuple[bytes, str]:
     """Return a correction as a row of the source, and why validation would reject it, or ''.
 
     White space becomes single blanks, as in preprocessing.
     """
-    label, text = columns.index(params.label_column), columns.index(params.text_column)
-    fields = [""] * len(columns)
-    fields[label] = correction.label
-    fields[text] = " ".join(correction.text.split())
-    line = write_row(fields, params)
-    record = next(split_records(line, params))
-    reason, detail = check_record(record, label, text, len(columns), params)
-    if not reason and record.fields != tuple(fields):
-        reason = "cannot be written in this format"
+    text = " ".join(correction.text.split())
+    values = {schema.target: correction.label, schema.text[0]: text}
+    fields = [values.get(name, "") for name in rename(columns, params)]
     try:
-        return line.encode(params.encoding), f"{reason} {detail}".strip()
+        line = write_row(fields, params).encode(params.encoding)
+        table = read_delimited(line, columns, schema, params)
     except UnicodeEncodeError:
         return b"", f"not in {params.encoding}"
+    except UserError as error:
+        return b"", str(error)
+    for _, reason, detail, _ in table.unread:
+        return line, f"{reason} {detail}".strip()
+    if table.columns.fillna("").to_numpy().tolist() != [fields]:
+        return line, "cannot be written in this format"
+    checked = check_rows(select_columns(table, schema, params), schema, params)
+    return line, f"{checked.reasons[0]} {checked.details[0]}".strip()
 
 
 def render_corrections(
-    corrections: list[Correction], columns: list[str], params: ValidationParams
+    corrections: list[Correction], columns: list[str], schema: Schema, params: ValidationParams
 ) -> tuple[bytes, int]:
     """Return corrections as rows of the source, without a header, and the number of rows.
 
@@ -101,7 +110,7 @@ def render_corrections(
         logger.info("%d older corrections of the same texts left out", n_older)
     rows = []
     for correction in newest:
-        row, reason = render(correction, columns, params)
+        row, reason = render(correction, columns, schema, params)
         if reason:
             logger.warning("correction %d left out: %s", correction.id, escape_unprintable(reason))
         else:

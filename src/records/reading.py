@@ -91,6 +91,12 @@ def read_raw(source: Path, additions: Path, schema: Schema, params: ValidationPa
             table = append(table, read_table(added, names, schema, params))
     except ValueError as error:
         raise UserError(f"{path}: {error}") from error
+    return select_columns(table, schema, params)
+
+
+def select_columns(table: RawTable, schema: Schema, params: ValidationParams) -> RawTable:
+    """Return a table with its columns renamed, and without those that are not used."""
+    names = [str(name) for name in table.columns]
     values = table.columns.set_axis(rename(names, params), axis="columns")
     used = [schema.target, *(name for name, kind in schema.kinds.items() if kind != "drop")]
     return replace(table, columns=values[used])

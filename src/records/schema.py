@@ -108,7 +108,7 @@ class Schema(Params):
     def label_pair(self) -> Labels:
         """The labels of a binary task."""
         [negative] = [label for label in self.labels if label != self.positive]
-        return Labels(negative=negative, positive=self.positive)
+        return Labels(negative=negative, positive=str(self.positive))
 
     @property
     def classes(self) -> list[str]:

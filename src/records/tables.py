@@ -31,10 +31,10 @@ def read_rows(path: Path, schema: Schema, columns: Sequence[str]) -> pd.DataFram
     """
     df = read_table(path, [schema.target, *columns])
     dtype = df[schema.target].dtype
-    is_category = isinstance(dtype, pd.CategoricalDtype)
-    is_known = not schema.classes or (is_category and list(dtype.categories) == schema.classes)
-    if is_category != TASKS[schema.task].has_classes or not is_known:
-        found = ", ".join(dtype.categories) if is_category else dtype
+    labels = list(dtype.categories) if isinstance(dtype, pd.CategoricalDtype) else []
+    is_known = not schema.classes or labels == schema.classes
+    if bool(labels) != TASKS[schema.task].has_classes or not is_known:
+        found = ", ".join(labels) or dtype
         raise UserError(
             f"{path}: column {schema.target!r} has {found}, which section schema of params.yaml "
             "does not describe",

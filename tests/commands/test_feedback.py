@@ -61,8 +61,8 @@ def run(url, capsys):
 def export(run, params_file, tmp_path):
     """Return a function that accepts all there is and exports it; it returns the bytes."""
 
-    def call(raw=None, accepts_all=True, **changes):
-        params = params_file({f"data_validation.{key}": value for key, value in changes.items()})
+    def call(raw=None, accepts_all=True, changes=None):
+        params = params_file(changes)
         output = tmp_path / "feedback" / "reviewed.tsv"
         if accepts_all:
             run("accept", "--up-to", 1000)
@@ -72,7 +72,13 @@ def export(run, params_file, tmp_path):
     return call
 
 
-CSV = {"separator": ",", "quoting": True, "columns": None, "text_column": "body"}
+CSV = {
+    "data_validation.separator": ",",
+    "data_validation.quoting": True,
+    "data_validation.columns": None,
+    "schema.text": ["body"],
+    "schema.drop": ["id"],
+}
 
 
 def test_lists_what_was_said_and_what_was_predicted(run, add):
@@ -183,8 +189,7 @@ def test_prints_what_params_needs_and_the_stages_take_it(run, add, params_file, 
     run("accept", 1)
     source, output = tmp_path / "source.csv", tmp_path / "my: reviewed.csv"
     source.write_bytes(b"id,body,label\n1,hello,ham\n2,cash,spam")
-    data = {f"data_validation.{key}": value for key, value in CSV.items()}
-    data |= {"data_validation.min_rows_per_label": 1, "data_validation.max_rejected_share": 0}
+    data = {**CSV, "data_validation.min_rows_per_label": 1, "data_validation.max_rejected_share": 0}
     data |= {"data_ingestion.sources": [str(source)]}
     data |= {"data_ingestion.sha256": hashlib.sha256(source.read_bytes()).hexdigest()}
     params = params_file(data)
@@ -203,7 +208,7 @@ def test_prints_what_params_needs_and_the_stages_take_it(run, add, params_file, 
     paths = [f"--{name}={tmp_path / name}" for name in ("output", "rejected", "report")]
     data_validation.main(["--params", str(params), "--input", str(raw), *additions, *paths])
     accepted = pd.read_parquet(tmp_path / "output")
-    assert accepted["text"].tolist() == ["hello", "cash", 'WIN, "win" win now']
+    assert accepted["body"].tolist() == ["hello", "cash", 'WIN, "win" win now']
     assert accepted["row"].tolist() == [2, 3, 4]
     assert accepted["added"].tolist() == [False, False, True]
 
