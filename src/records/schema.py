@@ -139,6 +139,9 @@ class Schema(Params):
         """Raise ``ValueError`` if task, labels and positive contradict each other."""
         if repeated := find_repeated(self.labels):
             raise ValueError(f"labels names {repeated!r} twice")
+        for each in self.ordinal:
+            if repeated := find_repeated(each.order):
+                raise ValueError(f"the order of {each.column!r} names {repeated!r} twice")
         if self.task == "binary" and (len(self.labels) != 2 or self.positive not in self.labels):
             raise ValueError("task binary needs two labels, and positive must be one of them")
         if self.task == "regression" and self.labels:

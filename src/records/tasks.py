@@ -72,7 +72,9 @@ def check_labels(values: pd.Series, schema: Schema, _: ParseNumbers) -> tuple[pd
     reasons = pd.Series("", values.index)
     reasons[~values.isin(classes)] = "unknown label"
     reasons[values.isna() | (stripped == "")] = "missing target"
-    return pd.Series(pd.Categorical(values.where(values.isin(classes)), categories=classes), values.index), reasons
+    return pd.Series(
+        pd.Categorical(values.where(values.isin(classes)), categories=classes), values.index
+    ), reasons
 
 
 def check_numbers(

@@ -377,8 +377,14 @@ def test_refuses_a_pickle(run, tmp_path):
 
 
 def test_refuses_a_model_of_other_labels(params_file, model_file):
-    params = params_file({"data_validation.labels": {"negative": "no", "positive": "yes"}})
+    params = params_file({"schema.labels": ["no", "yes"], "schema.positive": "yes"})
     with pytest.raises(ValueError, match="are ham and spam, but"):
+        predict.main(["--params", str(params), "--model", str(model_file), "hello"])
+
+
+def test_refuses_a_schema_of_other_data(params_file, model_file):
+    params = params_file({"schema.number": ["length"]})
+    with pytest.raises(ValueError, match="has task binary and the features text, length: messages"):
         predict.main(["--params", str(params), "--model", str(model_file), "hello"])
 
 

@@ -17,6 +17,7 @@ from commands.registry import (
 from core.params import read_params
 from core.tables import write_table
 from evaluation.scores import EvaluationParams
+from tests.support.schemas import make_schema
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,7 +56,8 @@ def test_the_guards_hold_for_any_labels(tmp_path):
     )
     write_table(df, tmp_path / "scored.parquet")
     params = EvaluationParams(threshold=0.5, max_fpr=0.1, bootstrap_samples=100, random_state=0)
-    metrics = compute_scored_metrics(tmp_path / "scored.parquet", params)
+    schema = make_schema(labels=["question", "complaint"], positive="complaint")
+    metrics = compute_scored_metrics(tmp_path / "scored.parquet", schema, params)
     assert (metrics["recall"], metrics["fpr"]) == (0.8, 0.2)
     guards = read_params(ROOT / "params.yaml", "promotion", PromotionParams).guards
     assert {"mcc", "recall", "fpr", "robustness.worst"} == {guard.metric for guard in guards}
