@@ -9,7 +9,9 @@ import pytest
 
 import feature_engineering
 from core.errors import UserError
+from features.branches import count_unseen
 from features.matrices import load_matrix
+from features.names import name_features
 from features.tables import prepare_rows
 from models.store import load_model
 from tests.support.small_table import (
@@ -126,8 +128,11 @@ def test_the_stored_transformer_makes_the_same_features_of_a_table(build_table, 
     X_train, X_test, transformer = build_table(make_rows(task=task), test, make_table_schema(task))
     assert list(transformer.named_steps) == ["rows", "columns", "float32"]
     assert X_train.shape[1] == X_test.shape[1]
-    X = transformer.transform(test.drop(columns="target"))
-    np.testing.assert_array_equal(X.toarray(), X_test.toarray())
+    rows = test.drop(columns="target")
+    np.testing.assert_array_equal(transformer.transform(rows).toarray(), X_test.toarray())
+    assert len(name_features(transformer["columns"])) == X_test.shape[1]
+    unseen = count_unseen(transformer["columns"], rows.assign(colour="pink"))
+    assert unseen == {"colour": 20, "town": 0}
 
 
 def test_training_features_do_not_depend_on_the_test_rows(build_table):

@@ -199,6 +199,16 @@ def test_stored_features_can_be_fitted_again_on_other_rows(task):
     assert name_features(again).tolist() == name_features(expected).tolist()
 
 
+@pytest.mark.parametrize("column", ["price", "town", "colour", "size", "sold"])
+def test_a_fold_may_have_no_value_of_a_column(column):
+    df, schema = make_rows(), make_table_schema()
+    fold = df.assign(**{column: df[column].where(df.index < 0)})
+    columns = fit_table(fold, schema)
+    X = as_float32(columns.transform(prepare_table(df, schema)))
+    assert np.isfinite(X.data).all()
+    assert len(name_features(columns)) == X.shape[1]
+
+
 def test_unseen_values_are_counted_by_column():
     columns = fit_table(make_rows(), make_table_schema())
     df = make_rows(10, seed=1).assign(town="elsewhere")
