@@ -52,7 +52,7 @@ def test_labels_of_more_than_two_keep_their_order():
             {"ordinal": [{"column": "cut", "order": ["Fair", "Fair"]}]},
             "the order of 'cut' names 'Fair' twice",
         ),
-        ({"labels": [0, "spam"]}, r"schema\.labels\.0: YAML does not read this as text: quote it"),
+        ({"labels": [0, "spam"]}, r"schema\.labels\.0: .AML does not read this as text: quote it"),
         ({"task": "ranking"}, "schema.task: "),
     ],
 )
