@@ -23,14 +23,20 @@ import yaml
 from core.errors import UserError, exit_on_user_error
 from core.files import write_text
 from core.markdown import align_table
-from core.params import read_sections
+from core.params import read_params, read_sections
 from evaluation.cv_scores import format_cv_scores
 from records.chunks import MAX_LENGTH
-from records.schema import read_message_schema
+from records.schema import Schema, read_message_schema
 from records.splitting import MAX_LINE
 from service.schemas import Limits
 from service.settings import Settings
 
+# What the table of examples shows of each task.
+EXAMPLE_METRICS = {
+    "binary": ["roc_auc", "average_precision"],
+    "multiclass": ["accuracy", "mcc"],
+    "regression": ["mae", "r2"],
+}
 PARAMS, PIPELINE = Path("params.yaml"), Path("dvc.yaml")
 # "#" hides a comment from YAML, at the top of a document.
 BLOCK = re.compile(r"(<!-- ([a-z][a-z_ ]*) -->\n)(.*?)((?:# )?<!-- /\2 -->)", re.DOTALL)
@@ -231,6 +237,19 @@ def describe_robustness() -> str:
     return f"{align_table(rows)}\n\n{summary}"
 
 
+def tabulate_examples() -> str:
+    """Return the metrics of each example beside those of its baseline."""
+    rows = [["example", "task", "metric", "test set", "baseline", "cross-validation"]]
+    for path in sorted(Path("examples").glob("*/metrics.json")):
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        schema = read_params(path.with_name("params.yaml"), "schema", Schema)
+        for name in EXAMPLE_METRICS[schema.task]:
+            found = (f"{metrics[part][name]:,.4g}" for part in ("test", "baseline"))
+            scores = format_cv_scores(metrics["cv"])
+            rows.append([path.parent.name, schema.task, name.replace("_", " "), *found, scores])
+    return align_table(rows)
+
+
 def read_deals() -> str:
     """Return the table of repeated splits that ``make study`` wrote."""
     return Path("reports/deals.md").read_text(encoding="utf-8").rstrip()
@@ -309,6 +328,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "study": read_study,
     "deals": read_deals,
     "robustness": describe_robustness,
+    "examples": tabulate_examples,
 }
 RUNNERS = {"output": run_commands, "output of the service": ask_service}
 

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from commands import summary
 from core.errors import UserError
+from tests.support.schemas import make_schema
 
 PIPELINE = """
 stages:
@@ -110,3 +112,20 @@ def test_a_report_with_the_marks_of_a_merge_is_named(tmp_path, monkeypatch):
     Path("reports/metrics.json").write_text("<<<<<<< HEAD\n")
     with pytest.raises(UserError, match=r"reports/metrics\.json is not JSON .*: run 'make repro'"):
         summary.read_report("metrics")
+
+
+def test_tabulates_the_examples_by_their_task(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = Path("examples", "prices")
+    folder.mkdir(parents=True)
+    schema = make_schema(task="regression", target="price", labels=[], number=["carat"])
+    (folder / "params.yaml").write_text(yaml.safe_dump({"schema": schema.model_dump()}))
+    found = {"mae": 276.125, "r2": 0.9812345}
+    metrics = {"cv": {"r2": 0.98, "r2_std": 0.001}, "test": found, "baseline": found}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in summary.tabulate_examples().splitlines()[2:]
+    ]
+    assert rows[0][:5] == ["prices", "regression", "mae", "276.1", "276.1"]
+    assert rows[1][2:4] == ["r2", "0.9812"]
