@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from text.look_alikes import LOOK_ALIKES
 
@@ -66,12 +66,26 @@ def compose(text: str) -> str:
     return text
 
 
+def join_letters(spaced: str) -> str:
+    """Join spaced letters, except before a letter or mark that NFKC would compose or reorder."""
+    joined = "".join(spaced.split())
+    if joined.isascii():
+        return joined
+    pieces = [
+        f" {after}"
+        if unicodedata.combining(after) or not unicodedata.is_normalized("NFKC", before + after)
+        else after
+        for before, after in pairwise(joined)
+    ]
+    return "".join([joined[0], *pieces])
+
+
 def join_run(run: re.Match[str]) -> str:
     """Join spaced letters; where gaps differ, the wider ones separate words."""
     words = WIDE_GAP.split(run[0])
     if max(map(len, words)) == 1:
-        return "".join(words)
-    return " ".join("".join(word.split()) for word in words)
+        return join_letters(run[0])
+    return " ".join(map(join_letters, words))
 
 
 def separate_words(text: str) -> str:
@@ -81,11 +95,6 @@ def separate_words(text: str) -> str:
         # The second time for one-letter words that were left between wide gaps.
         words = SPACED.sub(join_run, " ".join(SPACED.sub(join_run, text).split()))
     return words
-
-
-def fold_word(word: re.Match[str]) -> str:
-    """Replace the look-alikes of a word that has ASCII letters as well."""
-    return word[0].translate(LOOK_ALIKES) if ASCII_LETTER.search(word[0]) else word[0]
 
 
 def is_disguised(text: str) -> bool:
@@ -106,13 +115,16 @@ def fold_look_alikes(text: str) -> str:
     if not LOOK_ALIKE.search(text):
         return text
     is_everywhere = is_disguised(text)
-    words = text.split(" ")
-    for i, word in enumerate(words):
-        folded = word.translate(LOOK_ALIKES) if is_everywhere else WORD.sub(fold_word, word)
+
+    def fold(word: re.Match[str]) -> str:
+        if not is_everywhere and not ASCII_LETTER.search(word[0]):
+            return word[0]
         # NFKC would compose an ASCII letter with an accent that follows.
-        if folded.isascii() or unicodedata.is_normalized("NFKC", folded):
-            words[i] = folded
-    return " ".join(words)
+        after = text[word.end() : word.end() + 1]
+        end = len(word[0]) - (after != "" and unicodedata.combining(after) > 0)
+        return word[0][:end].translate(LOOK_ALIKES) + word[0][end:]
+
+    return WORD.sub(fold, text)
 
 
 def normalise_text(text: str) -> str:
