@@ -43,6 +43,8 @@ from text.normalise import IGNORABLE, count_normalised, normalise_text, pair_wor
         ("сlаim, раураl!", "claim, paypal!"),
         ("уоu hаvе wоn а рrizе", "you have won a prize"),
         ("соре now", "cope now"),
+        ("WÏÑÑÉR! Çláïm ýöür fréé prïžé", "WINNER! Claim your free prize"),
+        ("f\u0301 ŕ é é  çöñgŕáťüłáťíöñś", "free congratułations"),
         ("r a o y \u0301 a", "raoy \u0301a"),
         ("f \u0301 r e e", "f \u0301ree"),
         ("ᄀ ᅡ ᄀ ᅡ", "ᄀ ᅡᄀ ᅡ"),
@@ -122,6 +124,9 @@ def test_keeps_marks_that_are_in_order():
         "მე შენ მიყვარხარ ძალიან",
         "ısı sıcak İstanbul",
         "naïve café Zürich þorn",
+        "Él préféra été à la forêt où l'élève rêvé",
+        "Příliš žluťoučký kůň úpěl ďábelské ódy",
+        "Đường phố ở Hà Nội rất đẹp và tôi yêu thành phố này",
         "สวัสดีครับ พรุ่งนี้เจอกัน",
     ],
 )
@@ -167,7 +172,9 @@ DISGUISED = st.text(
     max_size=50,
 ) | st.lists(
     # Spaced letters that compose, and words with look-alikes of which not all can be replaced.
-    st.sampled_from(["a ", "\u0301 ", "\u0316 ", "ᄀ ", "ᅡ ", " ", "xа,е\u0301 ", "оае ", "ж "]),
+    st.sampled_from(
+        ["a ", "é", "ñ\u0316 ", "\u0301 ", "\u0316 ", "ᄀ ", "ᅡ ", " ", "xа,е\u0301 ", "оае ", "ж "]
+    ),
     max_size=50,
 ).map("".join)
 
@@ -218,6 +225,8 @@ def test_words_that_become_one_stand_together(text, pairs):
         "е\u0301",
         "a.",
         "a.b-c",
+        "é",
+        "é ",
     ],
 )
 def test_the_time_grows_with_the_length(piece):
