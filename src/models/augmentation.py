@@ -68,7 +68,9 @@ def append_good_words(
         negative = [texts[row] for row in rows if not is_positive[row]]
         positive = [texts[row] for row in rows if is_positive[row]]
         typical = rank_good_words(negative, positive)[: params.most_typical]
-        for words in (np.array(" ".join(negative).split()), np.array(typical)):
+        words_of_fold = " ".join(negative).split()
+        # Without a word of letters alone, none is typical.
+        for words in (np.array(words_of_fold), np.array(typical or words_of_fold)):
             for row in rows:
                 n_words = rng.integers(params.min_words, params.max_words, endpoint=True)
                 copies.append(" ".join([texts[row], *rng.choice(words, n_words).tolist()]))

@@ -49,3 +49,9 @@ def test_the_least_number_of_words_is_not_above_the_largest():
     section = {"enabled": True, "min_words": 3, "max_words": 2, "most_typical": 1}
     with pytest.raises(UserError, match="min_words is above max_words"):
         check_section({"augmentation": section}, "augmentation", AugmentationParams, "params.yaml")
+
+
+def test_without_words_of_letters_both_copies_get_any_words():
+    copies, origins = append_good_words(["#1 2u", "win"], IS_POSITIVE[1:3], FOLDS[:2], PARAMS, 0)
+    assert sorted(origins) == [0, 0, 1, 1]
+    assert {word for copy in copies for word in copy.split()} == {"#1", "2u", "win"}
