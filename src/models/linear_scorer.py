@@ -175,11 +175,12 @@ def derive_scorer(pipeline: Pipeline) -> LinearScorer | None:
     """Return a scorer that gives the same probabilities as a pipeline; None if there is none."""
     try:
         scorer = LinearScorer(pipeline)
-    except TypeError as error:
+        found = scorer(PROBES)
+    except (TypeError, ValueError) as error:
         logger.debug("scikit-learn scores: %s", error)
         return None
     expected = pipeline.predict_proba(list(PROBES))[:, 1]
-    if not np.allclose(scorer(PROBES), expected, rtol=0, atol=TOLERANCE):
+    if not np.allclose(found, expected, rtol=0, atol=TOLERANCE):
         logger.warning("scikit-learn scores, which is slow: the fast way gives other results")
         return None
     return scorer

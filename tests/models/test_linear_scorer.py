@@ -67,6 +67,16 @@ def test_a_scorer_that_gives_other_results_is_not_used(monkeypatch, caplog):
     assert "scikit-learn scores" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "changes", [{"ngram_range": (1, 1)}, {"analyzer": "char"}], ids=["longer n-grams", "analyzer"]
+)
+def test_scikit_learn_scores_with_vectorisers_that_the_scorer_cannot_read(changes):
+    model = fit_model()
+    model["columns"].named_transformers_["words"][0].set_params(**changes)
+    expected = model.predict_proba(SPAM)[:, 1].round(9)
+    assert score_texts(model, "spam", SPAM).tolist() == expected.tolist()
+
+
 def test_the_scorer_of_a_model_is_derived_once(monkeypatch):
     model, calls = fit_model(), []
     monkeypatch.setattr("models.scoring.derive_scorer", calls.append)
