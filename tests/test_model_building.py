@@ -67,7 +67,9 @@ CLEAR = np.array([[1.0, 0.5, 0.5, 0.5, 0.5, 0.5], [0.0, 0.5, 0.5, 0.5, 0.5, 0.5]
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-@pytest.mark.parametrize("class_weight", [None, "balanced", {"ham": 1.0, "spam": 2.0}])
+@pytest.mark.parametrize(
+    "class_weight", [None, "balanced", {"ham": 1.0, "spam": 2.0}, {"spam": 2.0}]
+)
 def test_every_estimator_gives_probabilities(build, estimator, class_weight):
     model, results = build(estimator=estimator, class_weight=class_weight)
     probability = model.predict_proba(CLEAR)

@@ -210,9 +210,11 @@ def calibrate(
     class_weight = uncalibrated.get_params().get("class_weight")
     if isinstance(class_weight, dict):
         # CalibratedClassifierCV fits on label numbers while it cross-validates, and on the labels
-        # themselves at the end, so the weights need both as keys.
-        numbered = {n: class_weight[label] for n, label in enumerate(classifier.classes_)}
-        uncalibrated.set_params(class_weight={**class_weight, **numbered})
+        # themselves at the end, so the weights need both as keys. A label without one counts once.
+        for number, label in enumerate(classifier.classes_):
+            class_weight = {label: 1, **class_weight}
+            class_weight[number] = class_weight[label]
+        uncalibrated.set_params(class_weight=class_weight)
     calibrated = CalibratedClassifierCV(uncalibrated, cv=PredefinedSplit(folds), ensemble=False)
     calibrated.fit(X, y)
     # Otherwise the model file would contain the fold of every row.
