@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from text.look_alikes import LOOK_ALIKES
 from text.normalise import IGNORABLE, count_normalised, normalise_text, pair_words
 
 
@@ -151,14 +150,6 @@ def test_composing_makes_nothing_invisible():
     for character in map(chr, range(sys.maxunicode + 1)):
         if not IGNORABLE.match(character):
             assert not IGNORABLE.search(unicodedata.normalize("NFKC", character))
-
-
-def test_look_alikes_are_letters_that_composing_leaves():
-    for code, likeness in LOOK_ALIKES.items():
-        assert unicodedata.is_normalized("NFKC", chr(code))
-        assert chr(code).isalpha()
-        assert likeness.isascii()
-        assert likeness.isalpha()
 
 
 def test_a_look_alike_with_an_accent_stays():
