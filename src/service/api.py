@@ -26,7 +26,7 @@ from service.batching import (
     OverloadError,
     never,
 )
-from service.lineage import Lineage, read_lineage
+from service.lineage import PLOTS, Lineage, read_lineage
 from service.problems import describe_problems
 from service.schemas import (
     REQUEST_CHARACTERS,
@@ -43,6 +43,7 @@ from service.schemas import (
     Prediction,
     Predictions,
     Readiness,
+    Robustness,
     Stored,
     Word,
 )
@@ -247,9 +248,7 @@ def list_words(model: ServingModel, text: str) -> list[Word] | None:
 
 def find_lineage(model: ServingModel, settings: Settings) -> Lineage:
     """Return what dvc.lock records about a model."""
-    return read_lineage(
-        model.md5, settings.lock, settings.metrics, settings.intervals, settings.plots
-    )
+    return read_lineage(model.md5, settings.lock, settings.reports)
 
 
 @guarded.get("/v1/model", tags=["Model"], summary="Describe the model")
@@ -268,6 +267,7 @@ def describe_model(request: Request) -> ModelCard:
         training=lineage.training,
         metrics=lineage.metrics,
         intervals=lineage.intervals,
+        robustness=Robustness(**lineage.robustness) if lineage.robustness else None,
         plots=list(lineage.plots),
         limits=Limits(),
         feedback=service.feedback is not None,
@@ -287,7 +287,7 @@ def show_plot(request: Request, name: str) -> FileResponse:
     # Only listed names are accepted, so a name with dots or slashes cannot leave the folder.
     if name not in find_lineage(service.models.current, service.settings).plots:
         raise HTTPException(404, "this plot does not exist: GET /v1/model lists the plots")
-    return FileResponse(service.settings.plots / f"{name}.png", media_type="image/png")
+    return FileResponse(service.settings.reports / PLOTS / f"{name}.png", media_type="image/png")
 
 
 @guarded.post(

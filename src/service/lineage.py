@@ -1,8 +1,8 @@
-"""Read what dvc.lock records about a model: the data it was made from, and its metrics."""
+"""Read what dvc.lock records about a model: the data it was made from, and its results."""
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,18 @@ from typing import Any
 from core.params import read_sections
 from core.paths import TRAINING_SET
 
+# The folder of images in the folder of reports.
+PLOTS = "plots/images"
+
 
 @dataclass(frozen=True)
 class Lineage:
-    """Digests of the data that a model was made from, and its metrics; None if unknown."""
+    """Digests of the data that a model was made from, and its results; None if unknown."""
 
     training: dict[str, str] | None = None
     metrics: dict[str, Any] | None = None
     intervals: dict[str, Any] | None = None
+    robustness: dict[str, Any] | None = None
     plots: tuple[str, ...] = ()
 
 
@@ -61,10 +65,11 @@ def list_plots(folder: Path, md5: str) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in folder.glob("*.png")))
 
 
-def read_lineage(md5: str, lock: Path, metrics: Path, intervals: Path, plots: Path) -> Lineage:
+def read_lineage(md5: str, lock: Path, reports: Path) -> Lineage:
     """Return what dvc.lock records about a model.
 
-    Digests, metrics and plots are returned only if dvc.lock ties them to this model file.
+    Digests, metrics, robustness and plots are returned only if dvc.lock ties them to this model
+    file.
 
     Parameters
     ----------
@@ -72,31 +77,32 @@ def read_lineage(md5: str, lock: Path, metrics: Path, intervals: Path, plots: Pa
         MD5 of the model file.
     lock : Path
         dvc.lock, whose paths are those of the pipeline.
-    metrics, intervals : Path
-        JSON files that the evaluation wrote.
-    plots : Path
-        Folder of its images, inside the folder of all plots.
+    reports : Path
+        The folder of what the stages robustness and model_evaluation wrote.
     """
     try:
         stages = read_sections(lock)["stages"]
-        built, measured = (
-            {key: collect_digests(stages[stage].get(key, [])) for key in ("deps", "outs")}
-            for stage in ("model_building", "model_evaluation")
+        built, measured, disguised = (
+            {key: collect_digests(stages.get(stage, {}).get(key, [])) for key in ("deps", "outs")}
+            for stage in ("model_building", "model_evaluation", "robustness")
         )
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return Lineage()
-    training = None
+    found = Lineage()
     if md5 in built["outs"].values():
-        training = {"training_set_md5": built["deps"].get(TRAINING_SET, "")}
-    if md5 not in measured["deps"].values():
-        return Lineage(training)
-    outs = {Path(path).name: digest for path, digest in measured["outs"].items()}
-    found = read_json(metrics, outs.get(metrics.name, ""))
-    if found is None:
-        return Lineage(training)
-    return Lineage(
-        training,
-        found,
-        read_json(intervals, outs.get(intervals.name, "")),
-        list_plots(plots, outs.get(plots.parent.name, "")),
+        found = replace(found, training={"training_set_md5": built["deps"].get(TRAINING_SET, "")})
+    outs = {
+        Path(path).name: digest
+        for stage in (measured, disguised)
+        if md5 in stage["deps"].values()
+        for path, digest in stage["outs"].items()
+    }
+    metrics, intervals, robustness = (
+        read_json(reports / name, outs.get(name, ""))
+        for name in ("metrics.json", "intervals.json", "robustness.json")
     )
+    found = replace(found, robustness=robustness)
+    if metrics is None:
+        return found
+    plots = list_plots(reports / PLOTS, outs.get("plots", ""))
+    return replace(found, metrics=metrics, intervals=intervals, plots=plots)

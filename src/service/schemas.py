@@ -131,6 +131,31 @@ class Limits(BaseModel):
     body_bytes: int = Field(default=BODY_BYTES, description="Bytes of a request's body")
 
 
+class Rate(BaseModel):
+    """A share of messages, and its 95% interval."""
+
+    rate: float
+    low: float
+    high: float
+
+
+class Disguised(BaseModel):
+    """How the model does on messages that are disguised in one way."""
+
+    caught: Rate = Field(description="The share of positive messages that gets the positive label")
+    blocked: Rate = Field(description="The share of negative messages that gets it")
+
+
+class Robustness(BaseModel):
+    """How the model does on messages that are disguised from it."""
+
+    worst: float = Field(description="The lowest share caught")
+    worst_attack: str = Field(description="The disguise that this is of")
+    mean: float = Field(description="The mean share caught")
+    most_blocked: float = Field(description="The highest share blocked")
+    attacks: dict[str, Disguised] = Field(description="By disguise")
+
+
 class ModelCard(BaseModel):
     """The model that is served."""
 
@@ -148,6 +173,9 @@ class ModelCard(BaseModel):
     )
     intervals: dict[str, dict[str, dict[str, float]]] | None = Field(
         description="95% intervals of the metrics"
+    )
+    robustness: Robustness | None = Field(
+        description="Of disguised messages; null unless dvc.lock ties it to this model"
     )
     plots: list[str]
     limits: Limits

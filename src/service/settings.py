@@ -10,9 +10,9 @@ class Settings:
 
     Attributes
     ----------
-    model, points, params, metrics, intervals, plots, lock : Path
-        The model, its operating points, the parameters, the results of the evaluation, and
-        dvc.lock, which records whether these belong together.
+    model, points, params, reports, lock : Path
+        The model, its operating points, the parameters, the folder of the results, and dvc.lock,
+        which records whether these belong together.
     folder : Path
         Private and writable, for the last model that could be loaded.
     threshold, max_fpr : float or None
@@ -34,9 +34,7 @@ class Settings:
     model: Path
     points: Path
     params: Path
-    metrics: Path
-    intervals: Path
-    plots: Path
+    reports: Path
     lock: Path
     folder: Path
     threshold: float | None = None

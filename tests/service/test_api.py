@@ -262,6 +262,11 @@ def test_the_card_has_version_metrics_and_digests(get, model_folder):
     assert card["labels"] == {"negative": "ham", "positive": "spam"}
     assert card["metrics"] == MEASURED
     assert card["intervals"]["test"]["f1"] == {"low": 0.89, "high": 0.91}
+    assert card["robustness"]["worst_attack"] == "no_contacts"
+    assert card["robustness"]["attacks"]["typos"] == {
+        "caught": {"rate": 0.875, "low": 0.8, "high": 0.9},
+        "blocked": {"rate": 0.03, "low": 0.02, "high": 0.05},
+    }
     assert card["training"] == {"training_set_md5": "b" * 32}
     assert card["plots"] == ["confusion_matrix", "roc"]
     assert card["estimator"] == "LogisticRegression"
@@ -282,6 +287,7 @@ def test_the_card_has_no_metrics_of_another_model(get, tmp_path):
     card = get("GET", "/v1/model", make_settings(folder, tmp_path)).json()
     assert card["metrics"] is None
     assert card["intervals"] is None
+    assert card["robustness"] is None
     assert card["training"] is None
     assert card["plots"] == []
 

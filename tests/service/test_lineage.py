@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from service.lineage import Lineage, compute_folder_digest, read_lineage
-from tests.support.running_service import MEASURED, make_folder, measure
+from tests.support.running_service import MEASURED, ROBUSTNESS, make_folder, measure
 
 
 @pytest.fixture
@@ -13,21 +13,15 @@ def folder(tmp_path):
 
 
 def read(folder):
-    reports = folder / "reports"
     md5 = measure(folder / "models/model.skops")["md5"]
-    return read_lineage(
-        md5,
-        folder / "dvc.lock",
-        reports / "metrics.json",
-        reports / "intervals.json",
-        reports / "plots/images",
-    )
+    return read_lineage(md5, folder / "dvc.lock", folder / "reports")
 
 
 def test_the_measured_model_has_everything(folder):
     found = read(folder)
     assert found.metrics == MEASURED
     assert found.intervals is not None
+    assert found.robustness == ROBUSTNESS
     assert found.training == {"training_set_md5": "b" * 32}
     assert found.plots == ("confusion_matrix", "roc")
 
@@ -57,6 +51,25 @@ def test_plots_are_left_out_if_one_of_them_was_changed(folder, name):
     assert read(folder).metrics is not None
 
 
+def test_the_robustness_of_another_model_is_left_out(folder):
+    lock = yaml.safe_load((folder / "dvc.lock").read_text())
+    lock["stages"]["robustness"]["deps"][0]["md5"] = "c" * 32
+    (folder / "dvc.lock").write_text(yaml.safe_dump(lock))
+    found = read(folder)
+    assert found.robustness is None
+    assert found.metrics is not None
+    assert found.plots != ()
+
+
+def test_a_lock_without_robustness_still_has_the_rest(folder):
+    lock = yaml.safe_load((folder / "dvc.lock").read_text())
+    del lock["stages"]["robustness"]
+    (folder / "dvc.lock").write_text(yaml.safe_dump(lock))
+    found = read(folder)
+    assert found.robustness is None
+    assert found.metrics == MEASURED
+
+
 def test_plots_that_the_lock_does_not_name_are_left_out(folder):
     lock = yaml.safe_load((folder / "dvc.lock").read_text())
     del lock["stages"]["model_evaluation"]["outs"][2]
@@ -74,7 +87,8 @@ def test_the_digest_of_a_folder_is_that_of_dvc(tmp_path):
 
 def test_a_new_model_does_not_have_the_metrics_of_the_previous_one(folder):
     lock = yaml.safe_load((folder / "dvc.lock").read_text())
-    lock["stages"]["model_evaluation"]["deps"][0]["md5"] = "c" * 32
+    for stage in ("model_evaluation", "robustness"):
+        lock["stages"][stage]["deps"][0]["md5"] = "c" * 32
     (folder / "dvc.lock").write_text(yaml.safe_dump(lock))
     assert read(folder) == Lineage({"training_set_md5": "b" * 32})
 

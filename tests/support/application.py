@@ -15,15 +15,12 @@ Result = TypeVar("Result")
 
 def make_settings(folder: Path, private: Path, **changes: object) -> Settings:
     """Return settings for what ``make_folder`` makes."""
-    reports = folder / "reports"
     return Settings(
         **{
             "model": folder / "models/model.skops",
             "params": folder / "params.yaml",
             "points": folder / "models/model.points.json",
-            "metrics": reports / "metrics.json",
-            "intervals": reports / "intervals.json",
-            "plots": reports / "plots/images",
+            "reports": folder / "reports",
             "lock": folder / "dvc.lock",
             "folder": private,
             **changes,

@@ -34,6 +34,25 @@ CV_SCORES = {"matthews_corrcoef": 0.95, "matthews_corrcoef_std": 0.01}
 METRICS = {"accuracy": 0.98765, "f1": 0.9, "mcc": 0.8, "spam_caught": 0.875, "ham_blocked": 0.0}
 MEASURED = {"cv": CV_SCORES, "test": METRICS, "train": METRICS}
 
+ROBUSTNESS = {
+    "worst": 0.625,
+    "worst_attack": "no_contacts",
+    "mean": 0.75,
+    "most_blocked": 0.03,
+    "attacks": {
+        "no_contacts": {
+            "caught": {"rate": 0.625, "low": 0.5, "high": 0.7},
+            "blocked": {"rate": 0.01, "low": 0.0, "high": 0.04},
+            "example": "WINNER! Claim your prize",
+        },
+        "typos": {
+            "caught": {"rate": 0.875, "low": 0.8, "high": 0.9},
+            "blocked": {"rate": 0.03, "low": 0.02, "high": 0.05},
+            "example": "WINENR! Calim yuor prize",
+        },
+    },
+}
+
 
 @dataclass(frozen=True)
 class RunningService:
@@ -106,6 +125,8 @@ def make_folder(folder: Path) -> Path:
     metrics.write_text(json.dumps(MEASURED))
     spread = {name: {"low": value - 0.01, "high": value + 0.01} for name, value in METRICS.items()}
     intervals.write_text(json.dumps({"test": spread, "train": spread}))
+    robustness = folder / "reports" / "robustness.json"
+    robustness.write_text(json.dumps(ROBUSTNESS))
     train = {"path": "data/interim/train.parquet", "md5": "b" * 32}
     stages = {
         "model_building": {"deps": [train], "outs": [measure(model)]},
@@ -113,6 +134,7 @@ def make_folder(folder: Path) -> Path:
             "deps": [measure(model)],
             "outs": [measure(metrics), measure(intervals), measure_folder(plots.parent)],
         },
+        "robustness": {"deps": [measure(model)], "outs": [measure(robustness)]},
     }
     (folder / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
     return folder
