@@ -625,11 +625,23 @@ def test_the_model_page_shows_each_metric_once_with_its_meaning_and_interval(ser
     row = page.get_by_role("row", name="F1 score")
     expect(row.get_by_role("cell")).to_have_text(["0.9000 0.8900 to 0.9100", "0.9000"])
     expect(row).to_contain_text("1 is best")
-    expect(page.get_by_role("row")).to_have_count(3)
+    expect(page.get_by_role("table", name="Metrics").get_by_role("row")).to_have_count(3)
     expect(page.locator("main")).to_contain_text("matthews corrcoef 0.9500 ± 0.0100")
     for value in (model["version"], model["sha256"], *model["training"].values()):
         expect(page.locator("code", has_text=value).first).to_be_visible()
     expect(page.locator("figure")).to_have_count(len(model["plots"]))
+
+
+def test_the_model_page_shows_how_many_disguised_messages_are_caught(service, open_page):
+    table = open_page(service, "/model").get_by_role("table", name="Shares of disguised messages")
+    cells = {
+        "Spam caught in the worst disguise No contacts: ": "62.50% 50.00% to 70.00%",
+        "Spam caught on average The mean ": "75.00%",
+        "Most ham blocked Typos: ": "3.00% 2.00% to 5.00%",
+    }
+    for name, cell in cells.items():
+        row = table.get_by_role("row", name=name)
+        expect(row.get_by_role("cell")).to_have_text([cell])
 
 
 def test_a_plot_opens_in_full_size_and_closes(service, open_page):
@@ -649,7 +661,7 @@ def test_a_plot_opens_in_full_size_and_closes(service, open_page):
 
 def test_the_model_page_says_that_metrics_are_not_known(service, open_page):
     page = open_page(service, "/model")
-    nothing = {"metrics": None, "intervals": None, "training": None, "plots": []}
+    nothing = dict.fromkeys(["metrics", "intervals", "robustness", "training"]) | {"plots": []}
     change_answer(page, "**/v1/model", lambda answer, _: answer.update(nothing))
     page.reload()
     expect(page.get_by_text("The metrics of this model are not known")).to_be_visible()

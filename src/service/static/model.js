@@ -1,7 +1,7 @@
 // The page at `/model`: what the model is, and how well it performs.
 
 import { find, ignoreHeldEnter, make, makeProblem } from "./elements.js";
-import { capitalise, formatThreshold } from "./numbers.js";
+import { capitalise, countOf, formatThreshold } from "./numbers.js";
 import { readModel, request } from "./service.js";
 
 // Metrics that are not shares, so they are not shown as a percentage.
@@ -128,18 +128,35 @@ function describeCrossValidation(scores = {}) {
   return ` Cross-validation on the training messages: ${named.join(", ")} (mean and deviation over the folds).`;
 }
 
-/** Return a metric's row: its meaning, its test value with interval, its training value. */
-function makeMetric(name, { test, train, intervals }, described) {
-  const [title, meaning] = described[name] ?? [spell(name), ""];
+/** Return a row of a table: a title with its meaning, and values of the test with an interval. */
+function makeRow(title, meaning, name, value, interval, ...others) {
   const head = make("th", { scope: "row" }, capitalise(title));
   if (meaning) head.append(" ", make("span", { className: "meaning" }, meaning));
-  const cell = make("td", { className: "number", "data-set": "Test" }, formatMetric(name, test.get(name)));
-  const interval = intervals.get(name);
+  const cell = make("td", { className: "number", "data-set": "Test" }, formatMetric(name, value));
   if (interval) {
     cell.append(" ", make("span", { className: "interval" }, formatInterval(name, interval)));
   }
+  return make("tr", {}, head, cell, ...others);
+}
+
+/** Return a table of rows; columns are pairs of name and class. */
+function makeTable(caption, columns, rows) {
+  const head = columns.map(([name, className]) => make("th", { scope: "col", className }, name));
+  return make(
+    "table",
+    { className: "metrics" },
+    make("caption", { className: "unseen" }, caption),
+    make("thead", {}, make("tr", {}, ...head)),
+    make("tbody", {}, ...rows),
+  );
+}
+
+/** Return a metric's row: its meaning, its test value with interval, its training value. */
+function makeMetric(name, { test, train, intervals }, described) {
+  const [title, meaning] = described[name] ?? [spell(name), ""];
   const known = formatMetric(name, train.get(name));
-  return make("tr", {}, head, cell, make("td", { className: "number", "data-set": "Training" }, known));
+  const cell = make("td", { className: "number", "data-set": "Training" }, known);
+  return makeRow(title, meaning, name, test.get(name), intervals.get(name), cell);
 }
 
 /** Return the table of the metrics that are not in the headline. */
@@ -148,17 +165,56 @@ function makeMetrics(measured, described) {
   const order = Object.keys(described);
   const rank = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
   others.sort((a, b) => rank(a) - rank(b));
-  const head = [
-    ["Metric", ""],
+  return makeTable(
+    "Metrics, those of the test with their 95% intervals",
+    [
+      ["Metric", ""],
+      ["Test", "number"],
+      ["Training", "number"],
+    ],
+    others.map((name) => makeMetric(name, measured, described)),
+  );
+}
+
+/** Return the section on disguised messages. */
+function makeDisguised({ robustness, labels: { positive, negative } }) {
+  const { attacks, worst, worst_attack: worstAttack, mean } = robustness;
+  const [blockedAttack, { blocked }] = Object.entries(attacks).reduce((most, one) =>
+    one[1].blocked.rate > most[1].blocked.rate ? one : most,
+  );
+  const note =
+    `The test messages again, disguised in ${countOf(Object.keys(attacks).length, "way")} that ` +
+    "people can still read, such as spaced letters or typing errors.";
+  const rows = [
+    makeRow(
+      `${positive} caught in the worst disguise`,
+      `${capitalise(spell(worstAttack))}: the disguise in which the least ${positive} is caught.`,
+      "",
+      worst,
+      attacks[worstAttack].caught,
+    ),
+    makeRow(
+      `${positive} caught on average`,
+      `The mean of the shares of ${positive} that are caught in each disguise.`,
+      "",
+      mean,
+    ),
+    makeRow(
+      `Most ${negative} blocked`,
+      `${capitalise(spell(blockedAttack))}: the disguise in which the most ${negative} is blocked by mistake.`,
+      "",
+      blocked.rate,
+      blocked,
+    ),
+  ];
+  const columns = [
+    ["Measure", ""],
     ["Test", "number"],
-    ["Training", "number"],
-  ].map(([name, className]) => make("th", { scope: "col", className }, name));
-  return make(
-    "table",
-    { className: "metrics" },
-    make("caption", { className: "unseen" }, "Metrics, those of the test with their 95% intervals"),
-    make("thead", {}, make("tr", {}, ...head)),
-    make("tbody", {}, ...others.map((name) => makeMetric(name, measured, described))),
+  ];
+  return makeSection(
+    "In disguise",
+    make("p", { className: "hint" }, note),
+    makeTable("Shares of disguised messages, with their 95% intervals", columns, rows),
   );
 }
 
@@ -257,6 +313,7 @@ function makeMeasured({ metrics, intervals, labels }) {
 function show(model) {
   const { labels, training, plots } = model;
   const sections = makeMeasured(model);
+  if (model.robustness) sections.push(makeDisguised(model));
   if (plots.length) {
     const order = Object.keys(PLOTS);
     const rank = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
