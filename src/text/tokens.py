@@ -25,8 +25,9 @@ MAX_CACHED_LENGTH = 40
 MAX_CHUNK_LENGTH = 64
 # Longer tokens are links and encoded data, whose ends hardly occur twice.
 MAX_TOKEN_LENGTH = 40
-# The tokenizer turns entities such as &#55296; into surrogates, which cannot be stored as UTF-8.
-SURROGATES = re.compile("[\ud800-\udfff]")
+# The tokenizer turns entities such as &#55296; into surrogates, which cannot be stored as UTF-8,
+# and &#0; into NUL, which numpy removes from the end of a term of the vocabulary.
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 # The tokenizer shortens runs of three or more equal characters.
 TRIPLE = re.compile(r"(.)\1\1")
 
@@ -111,7 +112,7 @@ def build_tokeniser(
 
     def split_chunk(chunk: str) -> list[str]:
         if "&" in chunk or TRIPLE.search(chunk):
-            words = (SURROGATES.sub("", word) for word in tokenizer.tokenize(chunk))
+            words = (UNSTORABLE.sub("", word) for word in tokenizer.tokenize(chunk))
             return list(filter(None, words))
         # This is all that the tokenizer does if there is no character entity and nothing to
         # shorten. It returns a word of letters alone, as most chunks are, unchanged.

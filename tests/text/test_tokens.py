@@ -134,7 +134,8 @@ def test_cuts_a_very_long_token():
 @settings(deadline=None, max_examples=300)
 @given(MESSAGES | st.text(st.characters(categories=["L"]) | st.sampled_from("aA "), max_size=12))
 def test_splits_each_chunk_as_nltk_does(message):
-    text = normalise_text(message)
+    # NLTK keeps NUL, which the data cannot have.
+    text = normalise_text(message.replace("\0", ""))
     words = [word for chunk in text.split(" ") for word in CASUAL.tokenize(chunk)]
     expected = " ".join(word[:40] for word in words)
     assert tokenise(text, lowercase=False) == " ".join(expected.split())
@@ -247,9 +248,9 @@ def test_long_chunks_are_not_cached():
     assert kept < 1_000_000
 
 
-@pytest.mark.parametrize("entity", ["&#55296;", "&#xD800;", "&#57343;", "&#xdfff;"])
+@pytest.mark.parametrize("entity", ["&#55296;", "&#xD800;", "&#57343;", "&#xdfff;", "&#0;"])
 @pytest.mark.parametrize("lowercase", [True, False])
-def test_drops_entities_of_surrogates(entity, lowercase):
+def test_drops_entities_that_cannot_be_stored(entity, lowercase):
     options = {"lowercase": lowercase, "stemmer": "snowball", "stop_words": "none"}
     found = prepare_messages([f"hello {entity} x{entity}y"], **options)
     assert found["text_tokens"].tolist() == ["hello x y"]
