@@ -10,7 +10,7 @@ import core.startup  # noqa: F401  (first: see there)
 import argparse
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 class RobustnessParams(Params):
     """What ``params.yaml`` says of measuring robustness."""
 
-    attacks: dict[str, float] = Field(min_length=1)
+    attacks: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(min_length=1)
     bootstrap_samples: int = Field(ge=100)
     random_state: NonNegativeInt
 

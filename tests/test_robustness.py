@@ -89,6 +89,12 @@ def test_an_unknown_attack_is_refused_with_those_that_are_known(measure):
         measure({"magic": 1})
 
 
+@pytest.mark.parametrize("amount", [-1, float("inf"), float("nan")])
+def test_an_amount_that_nothing_can_be_changed_by_is_refused(measure, amount):
+    with pytest.raises(ValueError, match=r"params\.yaml: robustness\.attacks\.random_good_words: "):
+        measure({"random_good_words": amount})
+
+
 def test_a_model_with_other_labels_is_refused(measure, files):
     for name in ("train", "test"):
         df = pd.read_parquet(files / f"{name}.parquet")
