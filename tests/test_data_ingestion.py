@@ -2,21 +2,25 @@
 
 import gzip
 import hashlib
+import io
 import json
 import random
 import shutil
 import socket
+import sqlite3
 import threading
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
+import pandas as pd
 import pytest
 
 import data_ingestion
 from core.errors import UserError
 from records.additions import FIRST_LINE, read_added
+from tests.conftest import find_free_port
 
 CONTENT = b"ham\thello\nspam\twin cash now\n"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -329,6 +333,46 @@ def test_no_message_or_record_shows_a_password_of_an_address(
     record = (tmp_path / "raw" / "source.json").read_text()
     for text in (caplog.text, str(caught.value), str(added.value), record):
         assert "s3cr3t" not in text
+
+
+def test_takes_rows_of_a_database_an_api_and_a_generator(ingest, web_folder, tmp_path, monkeypatch):
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        connection.execute("create table sales (id integer)")
+        connection.execute("insert into sales values (5)")
+    connection.close()
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/shop.db")
+    folder, url = web_folder
+    (folder / "items").write_text('{"items": [{"b": 1, "a": 2}]}')
+    record = tmp_path / "raw" / "source.json"
+
+    query = {"database": "DATABASE_URL", "query": "select * from sales order by id"}
+    content = ingest(query, sha256="")
+    assert pd.read_parquet(io.BytesIO(content))["id"].tolist() == [5]
+    assert json.loads(record.read_text())["source"] == "database DATABASE_URL"
+    assert ingest(query, sha256=hashlib.sha256(content).hexdigest()) == content
+
+    content = ingest({"api": f"{url}/items", "records": "items"}, sha256="")
+    assert content == b'{"a": 2, "b": 1}\n'
+    assert json.loads(record.read_text())["source"] == f"api {url}/items"
+
+    source = "synthetic://regression?rows=5&features=2&informative=2"
+    assert ingest(source, sha256="").startswith(b"x0,x1,target\n")
+    assert json.loads(record.read_text())["source"] == source
+
+
+def test_tries_the_next_source_after_a_database_and_an_api_that_are_down(
+    ingest, local_file, monkeypatch, caplog
+):
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///missing.db")
+    query = {"database": "DATABASE_URL", "query": "select 1 order by 1"}
+    api = {"api": f"http://127.0.0.1:{find_free_port()}/"}
+    assert ingest(query, api, "synthetic://nothing", str(local_file)) == CONTENT
+    reasons = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [reason.partition(" ")[2].partition(":")[0] for reason in reasons] == [
+        "database DATABASE_URL",
+        "api http",
+        "synthetic",
+    ]
 
 
 @pytest.mark.parametrize(

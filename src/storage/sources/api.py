@@ -30,7 +30,7 @@ HEADER_VALUE = re.compile(r"[\x20-\x7e]+")
 
 def check_address(url: str) -> str:
     """Return the URL of an API, or raise ``ValueError``."""
-    if "@" in urlsplit(url).netloc:
+    if "@" in url.partition("://")[2].partition("/")[0]:
         raise refuse_secret("an address must not hold a password: send it as one of the headers")
     get_origin(url)
     return url

@@ -79,22 +79,24 @@ def fetch_database(source: DatabaseSource, target: Path, limits: Limits) -> Path
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with connect(source.database, limits) as connection:
-        options = {"stream_results": True, "yield_per": ROWS_AT_ONCE, "no_parameters": True}
+    options = {"stream_results": True, "yield_per": ROWS_AT_ONCE, "no_parameters": True}
+    query = source.query.strip().rstrip(";")
+    parts: list[pa.Table] = []
+    n_bytes = 0
+    with (
+        connect(source.database, limits) as connection,
         # Not SQLAlchemy's text(), which takes ':name' inside a query for a parameter.
-        query = source.query.strip().rstrip(";")
-        result = connection.exec_driver_sql(query, execution_options=options)
+        closing(connection.exec_driver_sql(query, execution_options=options)) as result,
+    ):
         names = list(result.keys())
         if repeated := [name for name, n in Counter(names).items() if n > 1]:
             raise UserError(
                 f"the query returns more than one column {repeated[0]!r}", "rename one with AS"
             )
-        parts: list[pa.Table] = []
-        n_bytes = 0
         for rows in result.partitions():
             columns = zip(*rows, strict=True)
-            values = [make_array(*pair) for pair in zip(names, columns, strict=True)]
-            parts.append(pa.table(values, names=names))
+            arrays = [make_array(*pair) for pair in zip(names, columns, strict=True)]
+            parts.append(pa.table(arrays, names=names))
             n_bytes += parts[-1].nbytes
             limits.check_size(n_bytes)
     if not parts:
@@ -125,7 +127,7 @@ def make_array(name: str, values: tuple[Any, ...]) -> "pa.Array":
         if pa.types.is_timestamp(array.type) and array.type.tz:
             # The zone would otherwise be that of the session.
             array = array.cast(pa.timestamp(array.type.unit, "UTC"))
-    except (pa.ArrowException, OverflowError) as error:
+    except (pa.ArrowException, OverflowError, UnicodeError) as error:
         types = ", ".join(sorted({type(value).__name__ for value in values} - {"NoneType"}))
         raise UserError(
             f"the column {name!r} cannot be stored, its values have the types {types}",
@@ -183,10 +185,14 @@ def connect(variable: str, limits: Limits) -> Iterator["Connection"]:
                 # SQLite holds back signals, and with them the time limit, unless it runs Python.
                 database: Any = connection.connection.driver_connection
                 database.set_progress_handler(lambda: None, 100_000)
+            if engine.dialect.name == "postgresql":
+                # The server would go on with a query that nobody waits for.
+                milliseconds = math.ceil(1000 * limits.seconds)
+                connection.exec_driver_sql(f"SET statement_timeout = {milliseconds}")
             yield connection
     except SQLAlchemyError as error:
-        # The database's own message: SQLAlchemy adds the query and a link.
-        reason = hide(getattr(error, "orig", None) or error, url)
+        # The database's own message: SQLAlchemy adds the query and a link, some drivers hints.
+        reason = hide(getattr(error, "orig", None) or error, url).partition("\n")[0]
         raise UserError(f"the database cannot be read: {reason}") from None
     finally:
         engine.dispose()

@@ -36,6 +36,11 @@ class Limits(Params):
         """The largest size in bytes."""
         return int(self.max_megabytes * 1e6)
 
+    @property
+    def seconds(self) -> float:
+        """How long fetching a source may take."""
+        return TIMEOUTS * self.timeout
+
     def check_size(self, n_bytes: int) -> None:
         """Raise ``UserError`` if there are more bytes than allowed."""
         if n_bytes > self.max_bytes:
@@ -60,7 +65,6 @@ def limit_time(limits: Limits) -> Iterator[None]:
     UserError
         If the block takes more than ``TIMEOUTS`` times the timeout.
     """
-    seconds = TIMEOUTS * limits.timeout
     is_over = False
 
     def stop(*_: object) -> None:
@@ -69,7 +73,7 @@ def limit_time(limits: Limits) -> Iterator[None]:
         raise TooSlow
 
     previous = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, limits.seconds)
     try:
         yield
     except (Exception, TooSlow):
@@ -77,7 +81,7 @@ def limit_time(limits: Limits) -> Iterator[None]:
         if not is_over:
             raise
         raise UserError(
-            f"it takes more than {seconds:g} seconds, {TIMEOUTS} times the timeout",
+            f"it takes more than {limits.seconds:g} seconds, {TIMEOUTS} times the timeout",
             "raise data_ingestion.timeout if that is expected",
         ) from None
     finally:
