@@ -16,11 +16,15 @@ from pathlib import Path
 import boto3
 import pandas as pd
 import pytest
+import yaml
 
 import data_ingestion
 from core.errors import UserError
 from records.additions import FIRST_LINE, read_added
+from storage.sources.api import ApiSource
+from storage.sources.database import DatabaseSource
 from tests.conftest import find_free_port
+from tests.support.documents import FENCE, read_document
 
 CONTENT = b"ham\thello\nspam\twin cash now\n"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -358,6 +362,18 @@ def test_takes_rows_of_a_database_an_api_and_a_generator(ingest, web_folder, tmp
     source = "synthetic://regression?rows=5&features=2&informative=2"
     assert ingest(source, sha256="").startswith(b"x0,x1,target\n")
     assert json.loads(record.read_text())["source"] == source
+
+
+def test_the_documented_sources_are_valid():
+    examples = [
+        yaml.safe_load(code) for kind, code in FENCE.findall(read_document("docs/sources.md"))
+    ]
+    defaults = {"additions": [], "max_megabytes": 1, "timeout": 1}
+    kinds = [
+        type(data_ingestion.IngestionParams(**defaults, **example["data_ingestion"]).sources[0])
+        for example in examples
+    ]
+    assert kinds == [DatabaseSource, ApiSource, str]
 
 
 def test_tries_the_next_source_after_a_database_and_an_api_that_are_down(

@@ -57,16 +57,16 @@ class ApiSource(Params):
     ----------
     api : str
         The URL of the first page.
-    records : str
-        Where a page has its list of records: keys joined by points, '' if the page is the list.
+    records : str or None
+        Where a page has its list of records: keys joined by points; empty: the page is the list.
     next : str or None
-        Where a page has the URL of the next one; None: there is one page.
+        Where a page has the URL of the next one; empty: there is one page.
     headers : list of Header
         Sent to this server alone.
     """
 
     api: Annotated[str, AfterValidator(check_address)]
-    records: str = ""
+    records: str | None = None
     next: str | None = None
     headers: list[Header] = Field(default_factory=list)
 
@@ -152,7 +152,7 @@ def fetch_pages(source: ApiSource, headers: dict[str, str], limits: Limits) -> I
                 body = fetch_page(session, str(address), headers, limits, n_bytes)
                 n_bytes += len(body)
                 page = parse_page(body)
-                lines = format_records(find_value(page, source.records), source.records)
+                lines = format_records(find_value(page, source.records or ""), source.records)
                 address = find_next(page, source, str(address))
                 if address in seen:
                     raise UserError("its next page is one that was already fetched")
@@ -287,7 +287,7 @@ def find_next(page: Any, source: ApiSource, url: str) -> str | None:
     value = page
     for key in source.next.split(".") if source.next else ():
         value = value.get(key) if isinstance(value, dict) else None
-    if source.next is None or value in (None, ""):
+    if not source.next or value in (None, ""):
         return None
     if not isinstance(value, str):
         raise UserError(f"{source.next!r} is a {type(value).__name__}, not an address")
@@ -300,7 +300,7 @@ def find_next(page: Any, source: ApiSource, url: str) -> str | None:
     return address
 
 
-def format_records(records: Any, path: str) -> bytes:
+def format_records(records: Any, path: str | None) -> bytes:
     """Return records as JSON lines in ASCII, keys sorted.
 
     Raises
