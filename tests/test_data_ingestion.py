@@ -394,8 +394,8 @@ def test_tries_the_next_source_after_a_database_and_an_api_that_are_down(
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        (5, "0: a source is a text, or a mapping with the key database or api, got 5"),
-        ({"query": "select 1"}, "0: a source is a text, or a mapping with the key database or api"),
+        (5, "0: a source is a text, or a mapping with one of the keys database and api"),
+        ({"query": "select 1"}, "0: a source is a text, or a mapping with one of the keys"),
         ({"database": "A"}, "0.query is missing"),
         ({"database": "A", "query": "x order by y", "b": 1}, "0.b is not a parameter"),
         ({"api": "ftp://host/x"}, "0.api: an address must start with http:// or https://"),
@@ -412,7 +412,12 @@ def test_refuses_a_source_with_wrong_keys_or_values(ingest, source, problem):
     "source",
     [
         {"database": "postgresql://me:s3cr3t@host/db", "query": "select 1 order by 1"},
+        {"database": ["postgresql://me:s3cr3t@host/db"], "query": "select 1 order by 1"},
+        {"url": "postgresql://me:s3cr3t@host/db", "query": "select 1 order by 1"},
         {"api": "https://me:s3cr3t@host/x"},
+        {"api": "ftp://me:s3cr3t@host/x"},
+        {"api": "https://host", "headers": {"Token": "s3cr3t"}},
+        {"api": "https://host", "headers": ["Token: s3cr3t"]},
         {"api": "https://host", "headers": [{"name": "Token", "variable": "Bearer s3cr3t"}]},
         {"api": "https://host", "headers": [{"name": "Token: s3cr3t", "variable": "TOKEN"}]},
     ],

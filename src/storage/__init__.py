@@ -1,1 +1,1 @@
-"""The S3 remote."""
+"""The S3 remote, and the sources of raw data."""

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field
 from core.errors import UserError
 from core.params import Params
 from storage.sources.limits import CHUNK_BYTES, Limits, write_chunks
-from storage.sources.variables import Variable, read_variable, refuse_secret
+from storage.sources.variables import Variable, read_variable
 
 MAX_PAGES = 10_000
 MAX_REDIRECTS = 5
@@ -31,15 +31,15 @@ HEADER_VALUE = re.compile(r"[\x20-\x7e]+")
 def check_address(url: str) -> str:
     """Return the URL of an API, or raise ``ValueError``."""
     if "@" in url.partition("://")[2].partition("/")[0]:
-        raise refuse_secret("an address must not hold a password: send it as one of the headers")
+        raise ValueError("an address must not hold a password: send it as one of the headers")
     get_origin(url)
     return url
 
 
 def check_header_name(name: str) -> str:
-    """Return the name of a header, or raise ``ValidationError``."""
+    """Return the name of a header, or raise ``ValueError``."""
     if not HEADER_NAME.fullmatch(name):
-        raise refuse_secret("this must be the name of a header, such as Authorization")
+        raise ValueError("this must be the name of a header, such as Authorization")
     return name
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import PlainValidator
+from pydantic import PlainValidator, ValidationError
 
 from core.errors import UserError
 from storage.sources.api import ApiSource, fetch_api
@@ -13,17 +13,27 @@ from storage.sources.database import DatabaseSource, fetch_database
 from storage.sources.files import choose_name, copy_fsspec, download_http
 from storage.sources.limits import Limits, limit_time
 from storage.sources.synthetic import fetch_synthetic
+from storage.sources.variables import refuse
+
+MODELS: dict[str, type[DatabaseSource] | type[ApiSource]] = {
+    "database": DatabaseSource,
+    "api": ApiSource,
+}
 
 
 def parse_source(value: Any) -> str | DatabaseSource | ApiSource:
     """Return a source as its model, or raise ``ValueError``."""
     if isinstance(value, str | DatabaseSource | ApiSource):
         return value
-    if isinstance(value, dict) and "database" in value:
-        return DatabaseSource.model_validate(value)
-    if isinstance(value, dict) and "api" in value:
-        return ApiSource.model_validate(value)
-    raise ValueError("a source is a text, or a mapping with the key database or api")
+    kinds = [name for name in MODELS if isinstance(value, dict) and name in value]
+    if len(kinds) != 1:
+        message = "a source is a text, or a mapping with one of the keys database and api"
+        raise refuse([("source", (), message)])
+    try:
+        return MODELS[kinds[0]].model_validate(value)
+    except ValidationError as error:
+        problems = ((each["type"], each["loc"], each["msg"]) for each in error.errors())
+        raise refuse(problems) from None
 
 
 Source = Annotated[str | DatabaseSource | ApiSource, PlainValidator(parse_source)]

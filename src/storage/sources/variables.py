@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import AfterValidator, ValidationError
@@ -14,18 +15,10 @@ VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 USER_AND_PASSWORD = re.compile(r"(?<=//)[^/@\s:]*:[^/@\s]*@")
 
 
-def refuse_secret(problem: str) -> ValidationError:
-    """Return an error whose message does not show the given value, which may be a secret."""
-    reason = PydanticCustomError("secret", "{problem}", {"problem": problem})
-    return ValidationError.from_exception_data(
-        "source", [InitErrorDetails(type=reason, input="(hidden)")]
-    )
-
-
 def check_variable(name: str) -> str:
-    """Return the name of an environment variable, or raise ``ValidationError``."""
+    """Return the name of an environment variable, or raise ``ValueError``."""
     if not VARIABLE.fullmatch(name):
-        raise refuse_secret("this must be the name of an environment variable, not its value")
+        raise ValueError("this must be the name of an environment variable, not its value")
     return name
 
 
@@ -49,3 +42,24 @@ def read_variable(name: str) -> str:
 def hide_passwords(text: str) -> str:
     """Return ``text`` without user names and passwords of the URLs in it."""
     return USER_AND_PASSWORD.sub("***@", text)
+
+
+def refuse(problems: Iterable[tuple[str, tuple[int | str, ...], str]]) -> ValidationError:
+    """Return an error that does not show the given values: one may be a secret in a wrong place.
+
+    Parameters
+    ----------
+    problems : iterable of tuple
+        The type, place and message of each, as pydantic has them.
+    """
+    return ValidationError.from_exception_data(
+        "source",
+        [
+            InitErrorDetails(
+                type=PydanticCustomError(kind, "{message}", {"message": message}),
+                loc=place,
+                input="(hidden)",
+            )
+            for kind, place, message in problems
+        ],
+    )
