@@ -69,12 +69,12 @@ def check_labels(values: pd.Series, schema: Schema, _: ParseNumbers) -> tuple[pd
         )
     # A label that really has blanks around it stays as it is.
     values = values.where(values.isin(classes), stripped)
+    is_known = values.isin(classes)
     reasons = pd.Series("", values.index)
-    reasons[~values.isin(classes)] = "unknown label"
+    reasons[~is_known] = "unknown label"
     reasons[values.isna() | (stripped == "")] = "missing target"
-    return pd.Series(
-        pd.Categorical(values.where(values.isin(classes)), categories=classes), values.index
-    ), reasons
+    labels = pd.Categorical(values.where(is_known), categories=classes)
+    return pd.Series(labels, values.index), reasons
 
 
 def check_numbers(

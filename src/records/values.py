@@ -88,7 +88,7 @@ def parse_numbers(
     if find_arrow_type(values) is not None:
         try:
             cast = pc.cast(pa.array(values), pa.float64(), safe=False)
-            numbers = pd.Series(cast.to_numpy(zero_copy_only=False), values.index, "float64")
+            numbers = pd.Series(np.array(cast.to_numpy(zero_copy_only=False)), values.index)
         except pa.ArrowNotImplementedError:  # such as a date
             return parse(strip_blanks(values, null_markers))
         problems: list[Problem] = []
@@ -104,7 +104,8 @@ def parse_numbers(
 
 def cast_numbers(text: pd.Series) -> np.ndarray:
     """Return text as float64; Arrow's parser rounds correctly, as Python's does."""
-    return pc.cast(pa.array(text), pa.float64()).to_numpy(zero_copy_only=False)
+    # A copy, because Arrow's own memory is read-only.
+    return np.array(pc.cast(pa.array(text), pa.float64()).to_numpy(zero_copy_only=False))
 
 
 def parse_number_text(text: pd.Series, number_format: NumberFormat) -> Parsed:
@@ -151,7 +152,7 @@ def parse_dates(
     if arrow_type is not None and pa.types.is_temporal(arrow_type):
         try:
             dates = pc.cast(pa.array(values), pa.timestamp("us"), safe=False)
-            return pd.Series(dates.to_numpy(zero_copy_only=False), values.index), []
+            return pd.Series(np.array(dates.to_numpy(zero_copy_only=False)), values.index), []
         except pa.ArrowNotImplementedError:  # a time of day
             pass
     if values.dtype == "object":

@@ -1,9 +1,10 @@
-"""Tests of the raw file: decoding, splitting and checking."""
+"""Tests of the raw file as text: decoding and splitting."""
 
 import pytest
 
 from core.params import read_params
-from records.raw import ValidationParams, check_record, decode, looks_like_utf16, split_records
+from records.raw import decode, looks_like_utf16, split_records
+from records.validation_params import ValidationParams
 
 QUOTED = {"separator": ",", "quoting": True}
 
@@ -14,7 +15,8 @@ def read(params_file):
 
     def call(text, **changes):
         path = params_file({f"data_validation.{key}": value for key, value in changes.items()})
-        return list(split_records(text, read_params(path, "data_validation", ValidationParams)))
+        params = read_params(path, "data_validation", ValidationParams)
+        return list(split_records(text, params, ["ham", "spam"]))
 
     return call
 
@@ -43,24 +45,6 @@ def test_broken_quoting_and_quotes_that_swallow_lines_are_reasons(read):
     records = read('ham,"a" b\nham,"oh\nspam,win\nham,no"\nham,fine\n', **QUOTED)
     reasons = [record.reason for record in records]
     assert reasons == ["broken quoting", "quotes swallow lines", ""]
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("ham\thello", ("", "")),
-        ("eggs\thello", ("unknown label", "'eggs'")),
-        ("ham\t \xa0 ", ("empty text", "")),
-        ("ham\t" + "x" * 2001, ("text too long", "2001 characters, at most 2000")),
-        ("ham\tcaf\udce9", ("undecodable bytes", "not utf-8")),
-        ("ham\ta\tb", ("wrong number of fields", "3, expected 2")),
-        ("ham\ta\0b", ("NUL character", "")),
-    ],
-)
-def test_returns_why_a_record_is_rejected(read, params_file, line, expected):
-    params = read_params(params_file(), "data_validation", ValidationParams)
-    (record,) = read(line)
-    assert check_record(record, 0, 1, 2, params) == expected
 
 
 @pytest.mark.parametrize(
