@@ -38,6 +38,9 @@ def split_plain(raw: bytes, columns: list[str] | None, params: ValidationParams)
         return None
     if raw.count(b"\r") != raw.count(b"\r\n") or len(raw.translate(None, CONTROLS)) != len(raw):
         return None
+    # Arrow takes an empty line for a row of empty fields.
+    if raw.startswith((b"\n", b"\r\n")) or b"\n\n" in raw or b"\n\r\n" in raw:
+        return None
     content = np.frombuffer(raw, np.uint8)
     ends = np.flatnonzero(content == LINE_FEED)
     if not raw.endswith(b"\n"):

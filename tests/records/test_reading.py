@@ -4,6 +4,7 @@ import datetime
 import gzip
 import importlib.util
 import json
+import sys
 
 import pandas as pd
 import pytest
@@ -162,8 +163,8 @@ def test_refuses_what_is_not_parquet(read, raw):
 
 
 def test_says_how_to_read_excel(read, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "openpyxl", None)
-    with pytest.raises(UserError, match="needs the package openpyxl, .*: run 'pip install openpyx"):
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(UserError, match="needs the package openpyxl, which is not installed: run"):
         read(b"PK\x03\x04", format="excel")
 
 
@@ -231,10 +232,8 @@ def test_large_files_are_split_as_small_ones(
     path = params_file(SCHEMA | {f"data_validation.{key}": value for key, value in changes.items()})
     params = read_params(path, "data_validation", ValidationParams)
     schema = read_params(path, "schema", Schema)
-    rows = [f'"{field}"' if quotes else field for record in records for field in [*record]]
-    lines, rest = [], iter(rows)
-    for record in records:
-        lines.append(",".join(next(rest) for _ in record))
+    quote = '"' if quotes else ""
+    lines = [",".join(f"{quote}{field}{quote}" for field in record) for record in records]
     raw = mark + (end.join(["label,text,n", *lines]) + (end if is_ended else "")).encode()
     fast = split_plain(raw, columns or None, params)
     if fast is None:
