@@ -21,6 +21,7 @@ from records.values import (
     parse_numbers,
     parse_ordinals,
     parse_texts,
+    show_value,
     strip_blanks,
     to_text,
 )
@@ -70,13 +71,13 @@ class Rejections:
             self.details[place] = describe(place)
 
 
-def show_value(column: str, values: pd.Series) -> Callable[[int], str]:
+def name_value(column: str, values: pd.Series) -> Callable[[int], str]:
     """Return a function that shows a column's name and its value in a row."""
-    text = to_text(values)
 
     def show(place: int) -> str:
-        value = text.iloc[place]
-        return f"{column}: {'' if pd.isna(value) else repr(value)[:SHOWN_LENGTH]}".rstrip()
+        value = values.iloc[place]
+        is_missing = not isinstance(value, list | dict | np.ndarray) and pd.isna(value)
+        return f"{column}:" if is_missing else f"{column}: {show_value(value)[:SHOWN_LENGTH]!r}"
 
     return show
 
@@ -207,7 +208,7 @@ def check_target(
         schema,
         lambda: parse_numbers(values, params.numbers, params.null_markers),
     )
-    show = show_value(schema.target, values)
+    show = name_value(schema.target, values)
     if task.has_classes:
         # The reason names the label already, so the detail is the value alone.
         def show(place: int) -> str:
@@ -237,11 +238,11 @@ def check_rows(table: RawTable, schema: Schema, params: ValidationParams) -> Che
             continue
         columns[column], problems = parse_column(column, raw[column], schema, params)
         for reason, has_it in problems:
-            rejections.add(reason, has_it, show_value(column, raw[column]))
+            rejections.add(reason, has_it, name_value(column, raw[column]))
         if kind == "text":
             check_texts(column, columns[column], rejections, schema, params)
     for constraint in params.constraints:
-        show = show_value(constraint.column, raw[constraint.column])
+        show = name_value(constraint.column, raw[constraint.column])
         for reason, has_it in find_broken(columns[constraint.column], constraint):
             rejections.add(reason, has_it, show)
     return CheckedTable(pd.DataFrame(columns), rejections.reasons, rejections.details, n_stripped)

@@ -20,6 +20,9 @@ ALMOST_UNIQUE = 0.9
 # Numbers are divided into intervals of at least this many rows, at most so many intervals.
 INTERVAL_ROWS = 10
 MAX_INTERVALS = 1000
+# At most so many rows are scored, and so many values of a target with a column for each label.
+SCORED_ROWS = 100_000
+SCORED_VALUES = 10_000_000
 # Rows that show that the sum of two columns is not the target, before all rows are compared.
 SAMPLE_ROWS = 100
 # The words of a column name.
@@ -61,12 +64,15 @@ def find_leaks(
             yield from find_labels(column, rows[column], target, max_score)
     if len(rows) < MIN_ROWS:
         return
+    n_columns = len(target.cat.categories) if has_classes else 1
+    n_scored = min(len(rows), SCORED_ROWS, SCORED_VALUES // n_columns)
+    sample = rows.sample(n_scored, random_state=0) if n_scored < len(rows) else rows
     rest = [column for column in features if column not in schema.text]
     for column in rest:
         values = rows[column]
         if share := measure_equal(values, target, max_score):
             yield column, f"column {column!r} is a copy of the target in {share:.1%} of the rows"
-        name, score = score_column(values, target)
+        name, score = score_column(sample[column], sample[schema.target])
         if score > max_score:
             yield (
                 column,
