@@ -1,5 +1,6 @@
 """Tests of separating valid from rejected rows."""
 
+import gzip
 import io
 import json
 import zipfile
@@ -634,3 +635,33 @@ def test_a_text_beside_other_features_may_be_missing(validate, text):
     assert set(accepted["note"]) == {"red", ""}
     assert report["columns"]["note"] == {"kind": "text", "missing": 58, "distinct": 1}
     assert rejected["detail"].tolist() == ["note: 2001 characters, at most 2000"]
+
+
+def test_refuses_a_column_that_gives_the_target_away_unless_it_is_allowed(validate, tmp_path):
+    rows = [(i * 37 % 101, i * 53 % 97) for i in range(100)]
+    raw = b"".join(f"{a},{b},{a + b}\n".encode() for a, b in rows)
+    changes = {**CLASSES, "task": "regression", "target": "total", "number": ["a", "b"]}
+    changes["columns"] = ["a", "b", "total"]
+    with pytest.raises(UserError) as caught:
+        validate(raw, **changes)
+    assert "/source: the sum of columns 'a' and 'b' is the target in 100.0%" in str(caught.value)
+    assert "name those that are known when the model predicts in data_validation.leakage.allow" in (
+        str(caught.value)
+    )
+    assert not (tmp_path / "output").exists()
+    accepted, _, _ = validate(raw, **changes, leakage={"max_score": 0.99, "allow": ["b"]})
+    assert len(accepted) == 100
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_other_formats_give_the_same_table(validate, pack):
+    expected, _, report = validate(HOUSES, **TABLE)
+    rows = [line.split(";") for line in HOUSES.decode().replace('"', "").splitlines()]
+    objects = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+    lines = "".join(json.dumps(each) + "\n" for each in objects).encode()
+    parquet = pd.DataFrame(objects).to_parquet()
+    for name, raw in (("jsonl", lines), ("parquet", parquet)):
+        accepted, _, other = validate(pack(raw), **{**TABLE, "format": name})
+        columns = [column for column in expected if column != "row"]
+        pd.testing.assert_frame_equal(accepted[columns], expected[columns])
+        assert other == report
