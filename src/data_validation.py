@@ -28,7 +28,8 @@ from core.params import read_params
 from core.tables import write_csv, write_table
 from records.checks import CheckedTable, check_names, check_rows
 from records.leakage import check_leakage
-from records.reading import RawTable, read_raw
+from records.raw_tables import RawTable
+from records.reading import read_raw
 from records.schema import Schema
 from records.summaries import check_limits, summarise
 from records.tasks import TASKS

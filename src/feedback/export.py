@@ -14,8 +14,9 @@ from core.files import atomic_path
 from core.terminal import escape_unprintable
 from feedback.store import Correction
 from records.checks import check_rows
+from records.delimited import read_delimited
 from records.raw import decode, split_records
-from records.reading import check_columns, read_delimited, rename, select_columns
+from records.reading import check_columns, rename, select_columns
 from records.schema import Schema
 from records.validation_params import ValidationParams
 from text.normalise import normalise_text

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import UserError
-from records.reading import RawTable
+from records.raw_tables import RawTable
 from records.schema import Schema
 from records.tasks import TASKS
 from records.validation_params import Constraint, ValidationParams

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from records.raw import UNREADABLE
-from records.reading import RawTable, make_table, stack
+from records.raw_tables import RawTable, make_table, stack
 from records.splitting import MAX_LINE
 from records.validation_params import ValidationParams
 

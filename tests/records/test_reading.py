@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from core.errors import UserError
 from core.params import read_params
-from records import reading
+from records import delimited
 from records.additions import FIRST_LINE
 from records.fast_splitting import split_plain
 from records.reading import read_raw
@@ -238,7 +238,7 @@ def test_large_files_are_split_as_small_ones(
     fast = split_plain(raw, columns or None, params)
     if fast is None:
         return
-    exact = reading.read_delimited(raw, columns or None, schema, params)
+    exact = delimited.read_delimited(raw, columns or None, schema, params)
     assert fast.columns.equals(exact.columns)
     assert fast.rows.tolist() == exact.rows.tolist()
     assert exact.unread == []
@@ -277,7 +277,7 @@ def test_only_text_without_difficulties_is_split_by_arrow(params_file, line, quo
 def test_a_large_file_gives_the_same_rows_as_a_small_one(read, monkeypatch):
     raw = CSV + b"ham,x,3\r\nspam,y,4"
     small = read(raw, b"ham,c,3\n")
-    monkeypatch.setattr(reading, "FAST_BYTES", 0)
+    monkeypatch.setattr(delimited, "FAST_BYTES", 0)
     large = read(raw, b"ham,c,3\n")
     assert list_rows(large) == list_rows(small)
     assert len(large.rows) == 5
