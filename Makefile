@@ -157,6 +157,7 @@ lock: $(VENV)/.development ## Pin the newest versions that requirements*.in allo
 	@$(LOCK) --upgrade requirements.in --output-file requirements.txt
 	@$(LOCK) --upgrade requirements-dev.in --output-file requirements-dev.txt
 	@$(LOCK) --upgrade requirements-serve.in --output-file requirements-serve.txt
+	@$(LOCK) --upgrade requirements-boosting.in --output-file requirements-boosting.txt
 	@for name in $(PEERS); do \
 		sed -n 's/^[a-z-]\{1,\}$$/^&==/p' $$name/requirements.in | grep -f - requirements.txt | \
 			cut -d' ' -f1 | $(LOCK) --no-annotate --upgrade --constraints /dev/stdin \

@@ -15,7 +15,6 @@ new collection and results. DocEng 2011.
 
 import argparse
 import sys
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,14 +28,13 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 from benchmarks.corpus import RAW, read_corpus  # noqa: E402
 from core.params import read_params  # noqa: E402
 from evaluation.metrics import weighted_metrics  # noqa: E402
-from features.branches import FeatureParams, build_columns, locate_branches, transform_messages  # noqa: E402
+from features.branches import FeatureParams  # noqa: E402
 from features.matrices import as_float32  # noqa: E402
-from models.augmentation import build_copier  # noqa: E402
 from models.estimators import ModelParams  # noqa: E402
 from models.probability import predict_positive  # noqa: E402
 from models.threshold import ThresholdParams  # noqa: E402
-from models.training import fit_classifier  # noqa: E402
-from records.schema import Schema  # noqa: E402
+from models.training import fit_table  # noqa: E402
+from records.schema import read_message_schema  # noqa: E402
 from text.tokens import TextParams, prepare_messages  # noqa: E402
 
 N_SEEDS = 10
@@ -60,23 +58,17 @@ def fit(
     messages: pd.DataFrame, is_spam: np.ndarray, groups: np.ndarray, params: Path
 ) -> tuple[ColumnTransformer, ClassifierMixin]:
     """Return the features and the calibrated classifier of the parameters, fitted on messages."""
-    columns = build_columns(
-        read_params(params, "schema", Schema),
+    schema = read_message_schema(params)
+    labels = pd.Categorical(np.where(is_spam, *schema.classes[::-1]), categories=schema.classes)
+    df = messages.assign(group=groups)
+    df[schema.target] = labels
+    return fit_table(
+        df,
+        schema,
         read_params(params, "feature_engineering", FeatureParams),
+        read_params(params, "preprocessing", TextParams),
+        read_params(params, "model_building", ModelParams),
     )
-    model = read_params(params, "model_building", ModelParams)
-    X = as_float32(columns.fit_transform(messages))
-    labels = np.where(is_spam, "spam", "ham").astype(object)
-    copier = build_copier(
-        messages["text"].tolist(),
-        is_spam,
-        model.augmentation,
-        model.random_state,
-        partial(transform_messages, columns, read_params(params, "preprocessing", TextParams)),
-    )
-    branches = locate_branches(columns)
-    classifier, *_ = fit_classifier(X, labels, groups, "spam", model, branches, copier)
-    return columns, classifier
 
 
 def measure(
@@ -86,7 +78,7 @@ def measure(
     train, test = draw(len(messages), seed)
     columns, classifier = fit(messages.iloc[train], is_spam[train], np.arange(len(train)), params)
     X = as_float32(columns.transform(messages.iloc[test]))
-    probability = predict_positive(classifier, "spam", X)
+    probability = predict_positive(classifier, read_message_schema(params).label_pair.positive, X)
     threshold = read_params(params, "model_evaluation", ThresholdParams).threshold
     return weighted_metrics(is_spam[test], probability, np.ones((1, len(test))), threshold, 0)
 

@@ -59,14 +59,16 @@ from core.tables import read_table  # noqa: E402
 from evaluation.metrics import weighted_metrics  # noqa: E402
 from features.branches import FeatureParams, build_columns, locate_branches  # noqa: E402
 from features.matrices import as_float32  # noqa: E402
-from models.augmentation import append_good_words  # noqa: E402
+from models.augmentation import build_copier  # noqa: E402
+from models.calibration import cross_calibrate  # noqa: E402
+from models.cross_validation import score_rows  # noqa: E402
 from models.estimators import ModelParams, build_estimator  # noqa: E402
 from models.folds import assign_folds  # noqa: E402
+from models.scorers import score_folds  # noqa: E402
 from models.scoring import score_texts  # noqa: E402
 from models.store import load_model  # noqa: E402
 from models.threshold import ThresholdParams  # noqa: E402
-from models.training import cross_calibrate, score_folds, score_rows  # noqa: E402
-from records.schema import Schema  # noqa: E402
+from records.schema import read_message_schema  # noqa: E402
 from text.tokens import TextParams, prepare_messages  # noqa: E402
 
 ENVIRONMENT = ROOT / ".cache" / "peers-models"
@@ -122,19 +124,24 @@ class Ours:
 
     def fit(self, texts: Sequence[str], is_spam: np.ndarray) -> None:
         """Fit on texts, which are spam or not."""
-        self.columns = build_columns(
-            read_params(PARAMS, "schema", Schema),
-            read_params(PARAMS, "feature_engineering", FeatureParams),
-        )
+        schema = read_message_schema(PARAMS)
+        features = read_params(PARAMS, "feature_engineering", FeatureParams)
+        self.columns = build_columns(schema, features)
         X = self.columns.fit_transform(prepare(texts))
         params = read_params(PARAMS, "model_building", ModelParams)
-        if params.augmentation.enabled:
+        copier = build_copier(
+            texts,
+            is_spam,
+            params.augmentation,
+            params.random_state,
+            lambda copies: self.columns.transform(prepare(copies)),
+        )
+        if copier is not None:
             # The copies' words come from the texts that are fitted on.
-            folds, seed = np.zeros(len(texts), int), params.random_state
-            copies, origins = append_good_words(texts, is_spam, folds, params.augmentation, seed)
-            X = sp.vstack([X, self.columns.transform(prepare(copies))])
+            X_copies, origins = copier(np.zeros(len(texts), int))
+            X = sp.vstack([X, X_copies])
             is_spam = np.concatenate([is_spam, is_spam[origins]])
-        estimator = build_estimator(params, locate_branches(self.columns))
+        estimator = build_estimator(params, schema, locate_branches(self.columns))
         self.classifier = estimator.fit(as_float32(X), np.where(is_spam, "spam", "ham"))
 
     def score(self, texts: Sequence[str]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Tune, fit and calibrate the classifier: features -> model, operating points, results of folds.
+"""Compare, tune, fit and calibrate: features -> model, operating points, results of folds.
 
 By hand: python src/model_building.py --params params.yaml --train data/interim/train.parquet \
     --features data/processed/train.npz --transformer models/features.skops \
@@ -10,25 +10,25 @@ import core.startup  # noqa: F401  (first: see there)
 
 import argparse
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
-import scipy.sparse as sp
-from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline
 
 from core.errors import UserError
 from core.log import run_stage, timed
 from core.params import read_params
-from core.tables import read_table, write_csv
-from features.branches import locate_branches, thaw_vocabularies
+from core.tables import write_csv
 from features.matrices import load_matrix
-from models.augmentation import build_copier
+from models.conformal import PredictionInterval, compute_intervals
+from models.cross_validation import Trained
 from models.estimators import ModelParams
 from models.self_test import add_self_test
 from models.store import load_model, save_model
 from models.threshold import OperatingPoint, compute_operating_points, write_points
-from models.training import fit_classifier
+from models.training import SplitParams, list_columns, train_model
+from records.schema import Schema
+from records.tables import read_rows
 
 logger = logging.getLogger(__name__)
 
@@ -46,56 +46,54 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def build(
-    train: pd.DataFrame, X: sp.csr_matrix, features: Pipeline, params: ModelParams
-) -> tuple[ClassifierMixin, list[OperatingPoint], pd.DataFrame]:
-    """Return the fitted classifier, its operating points, and the results of cross-validation.
+def measure_points(trained: Trained) -> tuple[list[OperatingPoint], list[PredictionInterval]]:
+    """Return the operating points of a model that chooses between two labels."""
+    return compute_operating_points(trained.truth, trained.outputs), []
 
-    Parameters
-    ----------
-    train : DataFrame of shape (n_rows, 2) or (n_rows, 3)
-        ``label`` and ``group`` of the training set, and ``text`` if it is copied.
-    X : csr_matrix of shape (n_rows, n_features)
-        Its features.
-    features : Pipeline
-        What made them.
-    params : ModelParams
-        What to fit.
-    """
-    y, groups = train["label"].astype("str").to_numpy(object), train["group"].to_numpy()
-    positive = train["label"].cat.categories[1]
-    columns = features.named_steps.get("columns")
-    branches = locate_branches(columns) if columns else None
-    copier = build_copier(
-        train["text"].tolist() if params.augmentation.enabled else [],
-        y == positive,
-        params.augmentation,
-        params.random_state,
-        thaw_vocabularies(features).transform,
-    )
-    fitted, probability, results = fit_classifier(X, y, groups, positive, params, branches, copier)
-    return fitted, compute_operating_points(y == positive, probability), results
+
+def measure_nothing(_: Trained) -> tuple[list[OperatingPoint], list[PredictionInterval]]:
+    """Return no points: of more labels the most probable one is chosen."""
+    return [], []
+
+
+def measure_intervals(trained: Trained) -> tuple[list[OperatingPoint], list[PredictionInterval]]:
+    """Return the intervals of a model that predicts a number."""
+    return [], compute_intervals(trained.truth, trained.outputs)
+
+
+# What out-of-fold predictions are for, and the name of the model's last step, by task.
+MEASURES: dict[str, tuple[Callable, str]] = {
+    "binary": (measure_points, "classifier"),
+    "multiclass": (measure_nothing, "classifier"),
+    "regression": (measure_intervals, "regressor"),
+}
 
 
 def main(argv: list[str] | None = None) -> None:
     """Build the model from the files that ``argv`` names."""
     args = build_parser().parse_args(argv)
+    schema = read_params(args.params, "schema", Schema)
     params = read_params(args.params, "model_building", ModelParams)
-    texts = ["text"] if params.augmentation.enabled else []
-    train = read_table(args.train, ["label", "group", *texts])
-    X = load_matrix(args.features, len(train))
+    split = read_params(args.params, "preprocessing", SplitParams)
     features = load_model(args.transformer)
+    train = read_rows(args.train, schema, list_columns(features, schema, params, split))
+    X = load_matrix(args.features, len(train))
     with timed(logger, "cross-validated and fitted %s on %d rows", params.estimator, len(train)):
         try:
-            classifier, points, results = build(train, X, features, params)
+            trained = train_model(train, X, features, schema, params, split)
         except ValueError as error:
             raise UserError(f"{args.params}: {error}") from error
-    score = results.loc[results.index[0], ["scoring", "mean_test_score", "std_test_score"]]
-    logger.info("%s %.4f ± %.4f over folds", *score)
-    write_csv(results, args.cv_results)
-    model = Pipeline([*features.steps, ("classifier", classifier)])
+    best = trained.results.iloc[0]
+    logger.info(
+        "%s: %s %.4f ± %.4f over folds",
+        *best[["estimator", "scoring", "mean_test_score", "std_test_score"]],
+    )
+    write_csv(trained.results, args.cv_results)
+    measure, name = MEASURES[schema.task]
+    points, intervals = measure(trained)
+    model = Pipeline([*features.steps, (name, trained.estimator)])
     save_model(add_self_test(model), args.model)
-    write_points(points, args.model, args.points)
+    write_points(points, args.model, args.points, intervals)
 
 
 if __name__ == "__main__":

@@ -2,25 +2,22 @@
 
 import json
 import pickle
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import model_building
-from core.params import read_params
 from features.matrices import save_matrix
-from models.estimators import ESTIMATORS, ModelParams
 from models.store import load_model, read_digest, save_model
-from models.threshold import read_points
-from models.training import fit_classifier, score_held_out
-from tests.conftest import ROOT
+from models.threshold import read_model_points, read_points
+from records.tasks import TASKS
+from tests.support.small_estimators import INSTALLED, MANY_TREES, SMALL, make_targets
 from tests.support.small_model import HAM, SPAM, fit_model
+from tests.support.small_table import fit_pipeline, make_rows, make_table_schema
 
 N_ROWS = 60
 
@@ -44,9 +41,11 @@ def inputs(tmp_path):
 def build(params_file, inputs):
     """Return a function that builds a model; it returns the model and the table of results."""
 
-    def run(**changes):
+    def run(labels=("ham", "spam"), **changes):
         changes = {"search.cv": 3, "params": {}, "augmentation.enabled": False, **changes}
-        params = params_file({f"model_building.{key}": value for key, value in changes.items()})
+        changes = {f"model_building.{key}": value for key, value in changes.items()}
+        of_schema = {"schema.labels": list(labels), "schema.positive": labels[1]}
+        params = params_file(changes | of_schema)
         model_building.main(
             [
                 f"--params={params}",
@@ -66,12 +65,14 @@ def build(params_file, inputs):
 CLEAR = np.array([[1.0, 0.5, 0.5, 0.5, 0.5, 0.5], [0.0, 0.5, 0.5, 0.5, 0.5, 0.5]])
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize(
-    "class_weight", [None, "balanced", {"ham": 1.0, "spam": 2.0}, {"spam": 2.0}]
+    "estimator", [name for task, name in INSTALLED if task == "binary" and name != "dummy"]
 )
+@pytest.mark.parametrize("class_weight", [None, "balanced", {"ham": 1.0, "spam": 2.0}])
 def test_every_estimator_gives_probabilities(build, estimator, class_weight):
-    model, results = build(estimator=estimator, class_weight=class_weight)
+    small = MANY_TREES.get(estimator)
+    params = {small: SMALL[small]} if small else {}
+    model, results = build(estimator=estimator, class_weight=class_weight, params=params)
     probability = model.predict_proba(CLEAR)
     np.testing.assert_allclose(probability.sum(axis=1), 1)
     assert probability[0, 1] > probability[1, 1]
@@ -91,13 +92,13 @@ def test_operating_points_come_from_rows_that_were_held_out(build, inputs, estim
     df = pd.read_parquet(inputs / "train.parquet")
     label = df["label"].cat.rename_categories(dict(zip(("ham", "spam"), names, strict=True)))
     df.assign(label=label).to_parquet(inputs / "train.parquet")
-    build(estimator=estimator)
+    build(estimator=estimator, labels=names)
     path = inputs / "model.points.json"
     first = path.read_bytes()
     points = read_points(path, path, read_digest(inputs / "model.skops"))
     assert points[0].recall > 0.5
     assert points[-1].recall == 1
-    build(estimator=estimator)
+    build(estimator=estimator, labels=names)
     assert path.read_bytes() == first
 
 
@@ -140,14 +141,11 @@ def test_random_search_tries_as_many_points_as_asked(build):
     assert len(results) == 3
 
 
-@pytest.mark.parametrize(
-    "scoring",
-    ["accuracy", "average_precision", "f1", "matthews_corrcoef", "precision", "recall", "roc_auc"],
-)
+@pytest.mark.parametrize("scoring", TASKS["binary"].scores)
 def test_every_score_can_be_used(build, scoring):
     _, results = build(**{"search.scoring": scoring})
     assert results["scoring"].item() == scoring
-    assert 0.9 < results["mean_test_score"].item() <= 1
+    assert abs(results["mean_test_score"].item() - (not scoring.startswith("neg_"))) < 0.1
 
 
 def test_scores_count_the_positive_label_whatever_its_name(build, inputs):
@@ -155,14 +153,17 @@ def test_scores_count_the_positive_label_whatever_its_name(build, inputs):
     label = df["label"].cat.rename_categories({"ham": "wanted", "spam": "advert"})
     df.assign(label=label).to_parquet(inputs / "train.parquet")
     always_wanted = {"estimator": "logistic_regression", "params": {"C": 1e-9}}
-    _, results = build(**always_wanted, class_weight=None, **{"search.scoring": "recall"})
+    options = {"labels": ("wanted", "advert"), "class_weight": None}
+    _, results = build(**always_wanted, **options, **{"search.scoring": "recall"})
     assert results["mean_test_score"].item() == 0
 
 
 def test_folds_keep_groups_together(build, inputs):
     df = pd.read_parquet(inputs / "train.parquet")
     df.assign(group=df["label"].cat.codes.astype(int)).to_parquet(inputs / "train.parquet")
-    with pytest.raises(ValueError, match="3 folds need as many groups of each label"):
+    with pytest.raises(
+        ValueError, match="3 folds need as many groups of rows labelled 'ham', not 1"
+    ):
         build()
 
 
@@ -176,11 +177,14 @@ def test_jobs_do_not_change_the_result(build, inputs):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"estimator": "magic"}, "no estimator 'magic': choose one of logistic_regression"),
+        (
+            {"estimator": "magic"},
+            "has no estimator 'magic': choose one of logistic_regression",
+        ),
         ({"params": {"tol": "abc"}}, "The 'tol' parameter of LogisticRegression must be a float"),
         ({"params": {"C": -1}}, "The 'C' parameter of LogisticRegression must be a float"),
         ({"class_weight": {"ham": 1.0, "eggs": 1.0}}, "['spam'], are not in class_weight"),
-        ({"search.scoring": "luck"}, "model_building.search.scoring: input should be"),
+        ({"search.scoring": "luck"}, "search.scoring: task binary has no score 'luck': choose one"),
         ({"search.cv": 1}, "model_building.search.cv: input should be greater than or equal to 2"),
         ({"search.cv": 50}, "model_building.search.cv: 50 folds need"),
     ],
@@ -207,54 +211,6 @@ def test_refuses_a_matrix_of_another_table(build, inputs):
 AUGMENTATION = {"enabled": True, "min_words": 2, "max_words": 4, "most_typical": 3}
 
 
-def test_copies_are_fitted_on_with_their_rows_and_never_scored():
-    class Recorder(BaseEstimator, ClassifierMixin):
-        seen: ClassVar = []
-
-        def fit(self, X, y):  # noqa: ARG002
-            self.seen.append(X.toarray().ravel().tolist())
-            return self
-
-        def predict_proba(self, X):
-            return np.column_stack([X.toarray().ravel()] * 2)
-
-    X = sp.csr_matrix(np.arange(1.0, 8.0)[:, None])
-    folds = np.array([0, 1, 0, 1, 1, 0, 0])
-    scores = score_held_out(Recorder(), X, np.arange(7) % 2, folds, 3, {})
-    assert Recorder.seen == [[2, 4, 5], [1, 3, 6, 7]]
-    assert scores.tolist() == [1, 2, 3]
-
-
-def test_copies_change_the_model_but_not_the_number_of_scored_rows():
-    rng = np.random.default_rng(0)
-    X = sp.csr_matrix(rng.random((N_ROWS, 4)))
-    y = np.where(np.arange(N_ROWS) % 3 == 0, "spam", "ham").astype(object)
-    params = read_params(ROOT / "params.yaml", "model_building", ModelParams)
-    params = params.model_copy(update={"params": {"C": 1}})
-    options = (X, y, np.arange(N_ROWS), "spam", params)
-    seen = []
-
-    def make_copies(folds):
-        seen.append(folds)
-        return X * 2, np.arange(N_ROWS)
-
-    plain, augmented = fit_classifier(*options), fit_classifier(*options, make_copies=make_copies)
-    assert len(seen) == 1
-    assert len(plain[1]) == len(augmented[1]) == N_ROWS
-    assert (plain[0].coef_ != augmented[0].coef_).any()
-
-
-def test_copies_need_an_estimator_that_gives_probabilities():
-    X = sp.csr_matrix(np.eye(N_ROWS))
-    y = np.where(np.arange(N_ROWS) % 3 == 0, "spam", "ham").astype(object)
-    params = read_params(ROOT / "params.yaml", "model_building", ModelParams)
-    params = params.model_copy(update={"estimator": "linear_svc", "params": {}})
-    with pytest.raises(ValueError, match=r"model_building\.augmentation: linear_svc gives no prob"):
-        fit_classifier(
-            X, y, np.arange(N_ROWS), "spam", params, None, lambda _: (X, np.arange(N_ROWS))
-        )
-
-
 def test_copies_leave_no_vocabulary_in_the_model(build, inputs):
     df = pd.read_parquet(inputs / "train.parquet")
     texts = [f"{HAM[i % 5] if i % 3 else SPAM[i % 5]} {i}" for i in range(N_ROWS)]
@@ -267,3 +223,80 @@ def test_copies_leave_no_vocabulary_in_the_model(build, inputs):
         build(augmentation={**AUGMENTATION, "enabled": enabled})
         sizes[enabled] = (inputs / "model.skops").stat().st_size
     assert sizes[True] < 1.2 * sizes[False]
+
+
+@pytest.fixture
+def build_table(params_file, tmp_path):
+    """Return a function that builds a model of the made-up table."""
+
+    def run(task, changes=None, n_rows=120):
+        schema, df = make_table_schema(task), make_rows(n_rows, task)
+        X = sp.csr_matrix(np.random.default_rng(0).random((n_rows, 2)))
+        target = make_targets(X, task)
+        if task != "regression":
+            names = dict(zip(sorted(set(target)), sorted(schema.labels), strict=True))
+            target = pd.Categorical([names[each] for each in target], schema.labels)
+        df = df.assign(target=target, group=np.arange(n_rows), price=X[:, [0]].toarray().ravel())
+        df = df.assign(weight=X[:, [1]].toarray().ravel())
+        features = fit_pipeline(task)
+        save_model(features, tmp_path / "features.skops")
+        save_matrix(features.transform(df), tmp_path / "train.npz")
+        prepared = features["rows"].transform(df)
+        prepared.to_parquet(tmp_path / "train.parquet")
+        params = params_file(
+            {
+                "schema": schema.model_dump(),
+                "model_building.estimator": "random_forest",
+                "model_building.params": {"n_estimators": 20},
+                "model_building.augmentation.enabled": False,
+                "model_building.search.cv": 3,
+                "model_building.search.scoring": TASKS[task].scores[0],
+                **(changes or {}),
+            }
+        )
+        model_building.main(
+            [
+                f"--params={params}",
+                f"--train={tmp_path / 'train.parquet'}",
+                f"--features={tmp_path / 'train.npz'}",
+                f"--transformer={tmp_path / 'features.skops'}",
+                f"--model={tmp_path / 'model.skops'}",
+                f"--points={tmp_path / 'points.json'}",
+                f"--cv-results={tmp_path / 'cv.csv'}",
+            ]
+        )
+        path = tmp_path / "model.skops"
+        found = read_model_points(tmp_path / "points.json", path, read_digest(path))
+        return load_model(path), pd.read_csv(tmp_path / "cv.csv"), found, df
+
+    return run
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_table_of_every_kind_of_column_gets_a_model(build_table, task):
+    model, results, found, df = build_table(task)
+    assert results["mean_test_score"].item() > 0.2
+    assert (results["estimator"] == "random_forest").all()
+    assert len(model.predict(df)) == len(df)
+    assert list(model.named_steps)[-1] == ("regressor" if task == "regression" else "classifier")
+    assert bool(found.points) == (task == "binary")
+    assert [each.coverage for each in found.intervals] == (
+        [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99] if task == "regression" else []
+    )
+
+
+def test_cross_validation_follows_a_split_by_time(build_table):
+    changes = {"preprocessing.split_method": "time", "preprocessing.split_column": "seen"}
+    with pytest.raises(ValueError, match="rows have no 'seen': reject rows without it"):
+        build_table("regression", changes)
+
+
+def test_cross_validation_follows_a_split_by_group(build_table):
+    changes = {"preprocessing.split_method": "group", "preprocessing.split_column": "colour"}
+    with pytest.raises(ValueError, match=r"30 folds need as many groups of rows labelled \S+ not"):
+        build_table("binary", changes | {"model_building.search.cv": 30})
+
+
+def test_messages_with_two_labels_alone_are_copied(build_table):
+    with pytest.raises(ValueError, match=r"augmentation: only messages with two labels are copied"):
+        build_table("binary", {"model_building.augmentation.enabled": True})

@@ -27,27 +27,18 @@ from core.params import check_section, read_sections
 from core.tables import read_table, write_csv
 from evaluation import figures
 from evaluation.metrics import weighted_metrics
-from features.branches import (
-    FeatureParams,
-    build_columns,
-    locate_branches,
-    transform_messages,
-)
+from features.branches import FeatureParams, build_columns, locate_branches
 from features.matrices import as_float32
-from models.augmentation import append_good_words, build_copier
+from models.augmentation import build_copier
+from models.cross_validation import convert_scores, find_truth, score_rows
 from models.estimators import ModelParams, build_estimator
-from models.folds import assign_folds
+from models.folds import assign_folds, list_splits
 from models.probability import predict_positive
+from models.scorers import score_folds
 from models.threshold import ThresholdParams
-from models.training import (
-    cross_calibrate,
-    fit_classifier,
-    is_uncalibrated,
-    score_folds,
-    score_rows,
-)
-from records.schema import Schema
-from text.tokens import TextParams, build_tokeniser, prepare_messages
+from models.training import fit_table, list_targets
+from records.schema import Schema, read_message_schema
+from text.tokens import TextParams, prepare_messages
 
 CHOSEN = "params.yaml"
 LOGISTIC = {"model_building.estimator": "logistic_regression"}
@@ -114,7 +105,6 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
 SCORES = ["matthews_corrcoef", "f1", "average_precision"]
 # More repeats, each with folds of its own, take as many times as long.
 REPEATS = 1
-COLUMNS = ["label", "text", "group"]
 # The pipeline's test set is one of so many parts of equal size.
 N_PARTS = 5
 DEAL_METRICS = {"mcc": "Matthews correlation", "recall": "recall", "fpr": "false-positive rate"}
@@ -142,7 +132,7 @@ def score_configuration(
     Parameters
     ----------
     train : DataFrame of shape (n_rows, 3)
-        ``label``, ``text`` and ``group`` of the training set.
+        Target, text and ``group`` of the training set.
     sections : dict
         The parameters.
     path : Path
@@ -157,64 +147,49 @@ def score_configuration(
     """
     schema = check_section(sections, "schema", Schema, path)
     features = check_section(sections, "feature_engineering", FeatureParams, path)
+    text = check_section(sections, "preprocessing", TextParams, path)
     model = check_section(sections, "model_building", ModelParams, path)
-    df, y, positive = prepare(train, sections, path)
-    is_second = y == np.unique(y)[1]
+    df, y = prepare(train, schema, text), list_targets(train[schema.target])
+    truth = find_truth(y, schema)
+    copier = build_copier(
+        train[schema.text[0]].tolist(),
+        truth,
+        model.augmentation,
+        model.random_state,
+        partial(prepare_messages, **text.model_dump()),
+    )
     results = []
     for seed in range(repeats):
-        folds = assign_folds(y == positive, train["group"].to_numpy(), model.search.cv, seed)
-        copies, origins = make_copies(df, y == positive, folds, sections, path)
+        folds = assign_folds(truth, train["group"].to_numpy(), model.search.cv, seed)
+        copies, origins = copier(folds) if copier else (df.head(0), np.empty(0, int))
         raw, seconds = np.empty(len(y)), []
-        for fold in np.unique(folds):
-            is_held_out = folds == fold
+        for others, held_out in list_splits(folds):
             start = time.perf_counter()
             columns = build_columns(schema, features)
-            X, labels = columns.fit_transform(df[~is_held_out]), y[~is_held_out]
+            X, labels = columns.fit_transform(df.iloc[others]), y[others]
             if len(copies):
-                is_used = ~is_held_out[origins]
+                is_used = np.isin(origins, others)
                 X = sp.vstack([X, columns.transform(copies[is_used])])
                 labels = np.concatenate([labels, y[origins[is_used]]])
-            classifier = build_estimator(model, locate_branches(columns))
-            classifier.fit(as_float32(X), labels)
+            estimator = build_estimator(model, schema, locate_branches(columns))
+            estimator.fit(as_float32(X), labels)
             seconds.append(time.perf_counter() - start)
-            raw[is_held_out] = score_rows(
-                classifier, as_float32(columns.transform(df[is_held_out]))
-            )
-        is_raw = is_uncalibrated(classifier)
-        probability = cross_calibrate(raw, is_second, folds) if is_raw else raw
-        probability = probability if np.array_equal(is_second, y == positive) else 1 - probability
-        scores = {name: score_folds(y == positive, probability, folds, name) for name in SCORES}
+            raw[held_out] = score_rows(estimator, as_float32(columns.transform(df.iloc[held_out])))
+        probability = convert_scores(estimator, raw, y, folds, schema)
+        scores = {name: score_folds(truth, probability, folds, name) for name in SCORES}
         results.append(pd.DataFrame({**scores, "seconds": seconds}))
     return pd.concat(results, ignore_index=True)
 
 
-def make_copies(
-    df: pd.DataFrame,
-    is_positive: np.ndarray,
-    folds: np.ndarray,
-    sections: dict[str, Any],
-    path: Path,
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return the copies that ``model_building`` fits on, and the rows that they are copies of."""
-    text = check_section(sections, "preprocessing", TextParams, path)
-    model = check_section(sections, "model_building", ModelParams, path)
-    if not model.augmentation.enabled:
-        return df.head(0), np.empty(0, int)
-    copies, origins = append_good_words(
-        df["text"].tolist(), is_positive, folds, model.augmentation, model.random_state
-    )
-    return prepare_messages(copies, **text.model_dump()), origins
+def prepare(table: pd.DataFrame, schema: Schema, text: TextParams) -> pd.DataFrame:
+    """Return a table of messages with what their features are made from."""
+    messages = prepare_messages(table[schema.text[0]], **text.model_dump())
+    return messages.assign(**{column: table[column].array for column in list_columns(schema)})
 
 
-def prepare(
-    table: pd.DataFrame, sections: dict[str, Any], path: Path
-) -> tuple[pd.DataFrame, np.ndarray, str]:
-    """Return a table with the tokens of its texts, its labels, and the positive label."""
-    text = check_section(sections, "preprocessing", TextParams, path)
-    tokenise = build_tokeniser(text.lowercase, text.stemmer, text.stop_words)
-    df = table.assign(text_tokens=table["text"].map(tokenise).astype("str"))
-    y = table["label"].astype("str").to_numpy(object)
-    return df, y, table["label"].cat.categories[1]
+def list_columns(schema: Schema) -> list[str]:
+    """Return the columns of a table that are read, the target first."""
+    return [schema.target, *schema.text, "group"]
 
 
 def measure_deals(
@@ -228,7 +203,7 @@ def measure_deals(
     Parameters
     ----------
     table : DataFrame of shape (n_rows, 3)
-        ``label``, ``text`` and ``group`` of both sets.
+        Target, text and ``group`` of both sets.
     sections : dict
         The parameters.
     path : Path
@@ -246,28 +221,16 @@ def measure_deals(
     model = check_section(sections, "model_building", ModelParams, path)
     threshold = check_section(sections, "model_evaluation", ThresholdParams, path).threshold
     text = check_section(sections, "preprocessing", TextParams, path)
-    df, y, positive = prepare(table, sections, path)
-    groups, rows = table["group"].to_numpy(), []
+    df = prepare(table, schema, text)
+    is_positive, groups = (df[schema.target] == schema.positive).to_numpy(), df["group"].to_numpy()
+    rows = []
     for deal in tqdm(range(n_deals), desc="deals"):
-        is_test = assign_folds(y == positive, groups, N_PARTS, deal) == 0
-        columns = build_columns(schema, features)
-        X = as_float32(columns.fit_transform(df[~is_test]))
-        branches = locate_branches(columns)
-        copier = build_copier(
-            df["text"][~is_test].tolist(),
-            y[~is_test] == positive,
-            model.augmentation,
-            model.random_state,
-            partial(transform_messages, columns, text),
-        )
-        classifier, *_ = fit_classifier(
-            X, y[~is_test], groups[~is_test], positive, model, branches, copier
-        )
-        probability = predict_positive(
-            classifier, positive, as_float32(columns.transform(df[is_test]))
-        )
+        is_test = assign_folds(is_positive, groups, N_PARTS, deal) == 0
+        columns, classifier = fit_table(df[~is_test], schema, features, text, model)
+        X_test = as_float32(columns.transform(df[is_test]))
+        probability = predict_positive(classifier, schema.label_pair.positive, X_test)
         once = np.ones((1, is_test.sum()))
-        found = weighted_metrics(y[is_test] == positive, probability, once, threshold, 0)
+        found = weighted_metrics(is_positive[is_test], probability, once, threshold, 0)
         rows.append({name: found[name].item() for name in DEAL_METRICS})
     return pd.DataFrame(rows)
 
@@ -357,7 +320,7 @@ def measure_draws(args: argparse.Namespace, train: pd.DataFrame, sections: dict[
     """
     if args.deals < 2 or args.test is None:
         raise UserError("--deals needs a number from 2 on, and the test set with --test")
-    table = pd.concat([train, read_table(args.test, COLUMNS)], ignore_index=True)
+    table = pd.concat([train, read_table(args.test, list(train.columns))], ignore_index=True)
     deals = tabulate_deals(measure_deals(table, sections, args.params, args.deals))
     write_text(f"{deals}\n", args.output.with_name("deals.md"))
     print(deals)
@@ -376,7 +339,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
     sections = read_sections(args.params)
-    train = read_table(args.train, COLUMNS)
+    train = read_table(args.train, list_columns(read_message_schema(args.params)))
     if args.deals:
         measure_draws(args, train, sections)
         return

@@ -8,6 +8,9 @@ It replaces closed standard streams by /dev/null. Otherwise the next file that i
 the log, would get the number of the closed stream, and text meant for the stream would go to the
 file. ``sys.stdin`` and ``sys.stdout`` stay None, so a program that needs them can check.
 
+It lets numeric libraries use one thread, because the number of threads changes the last digits of
+some models. ``OMP_NUM_THREADS`` in the environment goes first.
+
 It does nothing if a test or a notebook imports a stage.
 """
 
@@ -30,6 +33,7 @@ def replace_closed_streams() -> None:
 program = getattr(sys.modules["__main__"], "__file__", None) or ""
 if Path(program).resolve().parent == Path(__file__).resolve().parents[1]:
     gc.disable()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     replace_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # An output that is not in UTF-8 gets £ as \xa3 instead of an error, like standard error.

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils.class_weight import compute_sample_weight
+
+from models.probability import list_probabilities
 
 
 class BranchEnsemble(ClassifierMixin, BaseEstimator):
@@ -27,12 +29,12 @@ class BranchEnsemble(ClassifierMixin, BaseEstimator):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (2,)
+    classes_ : ndarray of shape (n_labels,)
         The labels.
-    coef_ : ndarray of float64, shape (1, n_features)
-        Mean weights.
-    intercept_ : ndarray of float64, shape (1,)
-        Mean intercept.
+    coef_ : ndarray of float64, shape (1, n_features) or (n_labels, n_features)
+        Mean weights, of the second label or of each of more labels.
+    intercept_ : ndarray of float64, shape (1,) or (n_labels,)
+        Mean intercepts.
     """
 
     def __init__(
@@ -68,18 +70,27 @@ class BranchEnsemble(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"model_building.params.members has none of the branches {', '.join(branches)}"
             )
-        coef, intercept = np.zeros(X.shape[1]), 0.0
+        self.classes_ = np.unique(y)
+        if len(self.classes_) == 2:
+            problems, options = [y], {"class_weight": self.class_weight}
+            weights = None
+        else:
+            # Each label against all others; weights are of the labels, not of the problems.
+            problems, options = [y == label for label in self.classes_], {}
+            weights = compute_sample_weight(self.class_weight, y)
+        self.coef_ = np.zeros((len(problems), X.shape[1]))
+        self.intercept_ = np.zeros(len(problems))
         for names in chosen:
             columns = np.concatenate([np.arange(*branches[name]) for name in names])
-            model = self.build_member().fit(X[:, columns], y)
-            coef[columns] += model.coef_[0] / len(chosen)
-            intercept += model.intercept_[0] / len(chosen)
-        self.classes_ = model.classes_
-        self.coef_, self.intercept_ = coef[None, :], np.array([intercept])
+            of_columns = X[:, columns]
+            for number, problem in enumerate(problems):
+                model = self.build_member(**options).fit(of_columns, problem, weights)
+                self.coef_[number, columns] += model.coef_[0] / len(chosen)
+                self.intercept_[number] += model.intercept_[0] / len(chosen)
         self.n_features_in_ = X.shape[1]
         return self
 
-    def build_member(self) -> LogisticRegression:
+    def build_member(self, **options: object) -> LogisticRegression:
         """Return one unfitted logistic regression.
 
         liblinear's dual solver gives the same bits on every processor.
@@ -87,27 +98,28 @@ class BranchEnsemble(ClassifierMixin, BaseEstimator):
         return LogisticRegression(
             C=self.C,
             tol=self.tol,
-            class_weight=self.class_weight,
             random_state=self.random_state,
+            **options,
             solver="liblinear",
             dual=True,
             max_iter=1000,
         )
 
     def calibrate(self, slope: float, offset: float) -> None:
-        """Scale the score, so that its logistic function is the probability of the second label."""
+        """Scale the scores, so that they are logits of the labels' probabilities."""
         self.coef_ = self.coef_ * slope
         self.intercept_ = self.intercept_ * slope + offset
 
     def decision_function(self, X: sp.csr_matrix) -> np.ndarray:
-        """Return the score of each row, shape (n_rows,): the log odds of the second label."""
-        return X @ self.coef_[0] + self.intercept_[0]
+        """Return the score of the second label, shape (n_rows,), or of each of more labels."""
+        if len(self.classes_) == 2:
+            return X @ self.coef_[0] + self.intercept_[0]
+        return X @ self.coef_.T + self.intercept_
 
     def predict_proba(self, X: sp.csr_matrix) -> np.ndarray:
-        """Return the probabilities of both labels, shape (n_rows, 2)."""
-        probability = expit(self.decision_function(X))
-        return np.column_stack([1 - probability, probability])
+        """Return the probability of each label, shape (n_rows, n_labels)."""
+        return list_probabilities(self.decision_function(X))
 
     def predict(self, X: sp.csr_matrix) -> np.ndarray:
-        """Return the more probable label of each row, shape (n_rows,)."""
-        return self.classes_[(self.decision_function(X) > 0).astype(int)]
+        """Return the most probable label of each row, shape (n_rows,)."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 from sklearn.base import ClassifierMixin
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import ComplementNB, MultinomialNB
 from sklearn.pipeline import Pipeline
 
 from features.ngrams import Ngrams, index_terms, is_supported
+from models.adapted import ScaledClassifier
 from models.ensemble import BranchEnsemble
 from models.self_test import PROBES
 from models.weights import find_weights
@@ -127,9 +127,8 @@ def find_calibration(classifier: ClassifierMixin) -> tuple[float, float]:
     """
     if isinstance(classifier, LOGISTIC):
         return 1.0, 0.0
-    if isinstance(classifier, CalibratedClassifierCV):
-        [calibrator] = classifier.calibrated_classifiers_[0].calibrators
-        return -float(calibrator.a_), -float(calibrator.b_)
+    if isinstance(classifier, ScaledClassifier):
+        return classifier.slope, classifier.offset
     raise TypeError(f"{type(classifier).__name__} has another kind of probability")
 
 

@@ -1,8 +1,9 @@
-"""The probability of the positive label."""
+"""Probabilities of labels."""
 
 from typing import Any
 
 import numpy as np
+from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator
 
 # Rounding hides the last digits of a probability, which depend on the processor.
@@ -27,3 +28,16 @@ def predict_positive(model: BaseEstimator, positive: str, X: Any) -> np.ndarray:
     """
     column = list(model.classes_).index(positive)
     return model.predict_proba(X)[:, column].astype(float).round(DECIMALS)
+
+
+def list_probabilities(logits: np.ndarray) -> np.ndarray:
+    """Return the probability of each label, shape (n_rows, n_labels), from scaled scores."""
+    probability = logistic(logits)
+    if probability.ndim == 2:
+        return probability
+    return np.column_stack([1 - probability, probability])
+
+
+def logistic(logits: np.ndarray) -> np.ndarray:
+    """Return probabilities in the shape of the scaled scores: of the second label, or of all."""
+    return expit(logits) if logits.ndim == 1 else softmax(logits, axis=1)

@@ -15,6 +15,16 @@ from skops.io.exceptions import UntrustedTypesFoundException
 from core.errors import UserError
 from core.files import atomic_path
 
+# Types of packages that need not be installed, see requirements-boosting.in.
+OPTIONAL_TYPES = [
+    "collections.OrderedDict",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+    "xgboost.sklearn.XGBRegressor",
+]
 # Types in our models that skops does not trust by default.
 TRUSTED_TYPES = [
     "features.matrices.as_float32",
@@ -23,14 +33,17 @@ TRUSTED_TYPES = [
     "features.tables.MissingFlags",
     "features.tables.prepare_rows",
     "features.tables.rank_values",
+    "models.adapted.DenseClassifier",
+    "models.adapted.DenseRegressor",
+    "models.adapted.ScaledClassifier",
     "models.ensemble.BranchEnsemble",
     "numpy.dtype",
     "text.statistics.count_patterns",
     "text.statistics.name_patterns",
     "text.tokens.prepare_messages",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
+    *OPTIONAL_TYPES,
 ]
 # The earliest date a zip file can hold.
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
@@ -156,6 +169,12 @@ def parse_model(content: bytes, path: Path) -> BaseEstimator:
         raise UserError(
             f"{path} is not one of our models: {error}",
             "use a model from 'dvc repro' or 'dvc pull'",
+        ) from error
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        raise UserError(
+            f"{path} needs the package {package}, which is not installed",
+            "run 'pip install -r requirements-boosting.txt'",
         ) from error
     except Exception as error:  # a damaged file can fail anywhere in zipfile, json or numpy
         raise UserError(

@@ -5,6 +5,7 @@ of the training set. With them a threshold can be chosen for a given false-posit
 test set still measures it fairly. They are in a file beside the model, with the model's SHA-256.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.errors import UserError
 from core.files import write_text
 from core.params import Params, read_params
+from models.conformal import PredictionInterval
 from models.store import read_digest
 
 # Rounding hides the last bits of a probability, which depend on the processor.
@@ -36,12 +38,23 @@ class OperatingPoint(BaseModel):
 
 
 class OperatingPoints(BaseModel):
-    """Operating points, highest threshold first, and the SHA-256 of their model's file."""
+    """What out-of-fold predictions show of a model, and the SHA-256 of its file.
+
+    Attributes
+    ----------
+    model_sha256 : str
+        Of the model's file.
+    points : list of OperatingPoint
+        Highest threshold first; only a binary task has some.
+    intervals : list of PredictionInterval
+        Narrowest first; only a regression has some.
+    """
 
     model_config = ConfigDict(protected_namespaces=())
 
     model_sha256: str
-    points: list[OperatingPoint] = Field(min_length=1)
+    points: list[OperatingPoint]
+    intervals: list[PredictionInterval] = []
 
 
 def compute_operating_points(
@@ -74,10 +87,17 @@ def compute_operating_points(
     ]
 
 
-def write_points(points: list[OperatingPoint], model: Path, path: Path) -> None:
-    """Write the operating points of a model, with the SHA-256 of its file."""
-    content = OperatingPoints(model_sha256=read_digest(model), points=points)
-    write_text(content.model_dump_json(indent=2) + "\n", path)
+def write_points(
+    points: list[OperatingPoint],
+    model: Path,
+    path: Path,
+    intervals: Sequence[PredictionInterval] = (),
+) -> None:
+    """Write operating points or intervals of a model, with the SHA-256 of its file."""
+    content = OperatingPoints(
+        model_sha256=read_digest(model), points=points, intervals=list(intervals)
+    )
+    write_text(content.model_dump_json(indent=2, exclude_defaults=True) + "\n", path)
 
 
 def name_points(model: Path) -> Path:
@@ -86,7 +106,29 @@ def name_points(model: Path) -> Path:
 
 
 def read_points(path: Path, model: Path, sha256: str) -> list[OperatingPoint]:
-    """Read the operating points of a model.
+    """Read the operating points of a binary model.
+
+    Parameters
+    ----------
+    path, model, sha256
+        As of ``read_model_points``.
+
+    Raises
+    ------
+    UserError
+        As ``read_model_points`` does, and if there are no points.
+    """
+    points = read_model_points(path, model, sha256).points
+    if not points:
+        raise UserError(
+            f"{path} has no operating points: {model} does not choose between two labels",
+            "leave out --max-fpr",
+        )
+    return points
+
+
+def read_model_points(path: Path, model: Path, sha256: str) -> OperatingPoints:
+    """Read the operating points and intervals of a model.
 
     Parameters
     ----------
@@ -119,7 +161,7 @@ def read_points(path: Path, model: Path, sha256: str) -> list[OperatingPoint]:
             f"model {sha256[:12]}",
             "run 'dvc repro', or name this model's operating points with --points",
         )
-    return found.points
+    return found
 
 
 def choose_operating_point(points: list[OperatingPoint], max_fpr: float) -> OperatingPoint | None:

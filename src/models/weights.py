@@ -2,8 +2,9 @@
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.naive_bayes import MultinomialNB
+
+from models.adapted import ScaledClassifier
 
 
 def find_weights(classifier: ClassifierMixin) -> tuple[np.ndarray, float] | None:
@@ -13,8 +14,8 @@ def find_weights(classifier: ClassifierMixin) -> tuple[np.ndarray, float] | None
     of the classifier inside it: calibration changes the scale of scores, not their order. The
     result is None for a classifier without weights.
     """
-    if isinstance(classifier, CalibratedClassifierCV):
-        classifier = classifier.calibrated_classifiers_[0].estimator
+    if isinstance(classifier, ScaledClassifier):
+        classifier = classifier.classifier
     if hasattr(classifier, "coef_"):
         return classifier.coef_[0], float(np.ravel(classifier.intercept_)[0])
     if not hasattr(classifier, "feature_log_prob_"):

@@ -41,7 +41,8 @@ def test_every_configuration_is_valid(name, params_file):
     changed = change_params(sections, CONFIGURATIONS[name])
     assert (changed == sections) == (name == CHOSEN)
     model = study.check_section(changed, "model_building", study.ModelParams, params_file())
-    study.build_estimator(model)
+    schema = study.check_section(changed, "schema", study.Schema, params_file())
+    study.build_estimator(model, schema)
     features = study.check_section(
         changed, "feature_engineering", study.FeatureParams, params_file()
     )

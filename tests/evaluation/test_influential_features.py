@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -10,6 +9,7 @@ from sklearn.naive_bayes import ComplementNB, MultinomialNB
 from sklearn.svm import LinearSVC
 
 from evaluation.influential_features import find_influential_features
+from models.adapted import ScaledClassifier
 from tests.support.word_counts import TRAIN, make_model
 
 
@@ -17,7 +17,7 @@ from tests.support.word_counts import TRAIN, make_model
     "classifier",
     [
         LogisticRegression(),
-        CalibratedClassifierCV(LinearSVC(), ensemble=False, cv=2),
+        ScaledClassifier(LinearSVC(), 2.0, 1.0),
         MultinomialNB(),
         ComplementNB(),
         RandomForestClassifier(10, random_state=0),

@@ -58,3 +58,24 @@ def test_needs_a_branch_that_there_is():
 def test_scikit_learn_can_clone_it():
     ensemble = BranchEnsemble([["words"]], **OPTIONS)
     assert clone(ensemble).get_params() == ensemble.get_params()
+
+
+def test_each_of_several_labels_is_told_apart_from_the_others():
+    y = np.array(["a", "b", "c"], object)[X[:, :3].toarray().argmax(axis=1)]
+    ensemble = BranchEnsemble([["words"], ["words", "characters"]], **OPTIONS).fit(X, y)
+    assert ensemble.coef_.shape == (3, 5)
+    assert ensemble.decision_function(X).shape == (60, 3)
+    alone = BranchEnsemble([["words"], ["words", "characters"]], **OPTIONS).fit(X, y == "b")
+    np.testing.assert_allclose(ensemble.decision_function(X)[:, 1], alone.decision_function(X))
+    assert (ensemble.predict(X) == y).mean() > 0.8
+    np.testing.assert_allclose(ensemble.predict_proba(X).sum(axis=1), 1)
+
+
+def test_weights_of_several_labels_count():
+    y = np.array(["a", "b", "c"], object)[X[:, :3].toarray().argmax(axis=1)]
+    weights = {"a": 100.0, "b": 1.0, "c": 1.0}
+    plain, weighted = (
+        BranchEnsemble([["words"]], class_weight=each, **OPTIONS).fit(X, y)
+        for each in (None, weights)
+    )
+    assert (weighted.predict(X) == "a").sum() > (plain.predict(X) == "a").sum()

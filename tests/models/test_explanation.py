@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.naive_bayes import ComplementNB, MultinomialNB
 from sklearn.svm import LinearSVC
 
+from models.adapted import ScaledClassifier
 from models.explanation import explain
 from tests.support.small_model import fit_model
 
@@ -61,8 +61,8 @@ def test_contributions_to_naive_bayes_add_up_to_the_log_odds(text, classifier):
 
 
 def test_a_calibrated_model_is_explained_by_its_inner_model():
-    model = fit_model(CalibratedClassifierCV(LinearSVC(), cv=2, ensemble=False))
-    inner = model[-1].calibrated_classifiers_[0].estimator
+    model = fit_model(ScaledClassifier(LinearSVC(), 2.0, 1.0))
+    inner = model[-1].classifier
     expected = inner.decision_function(model[:-1].transform(MESSAGES[:1]))[0]
     assert add_up(explain(model, "spam", MESSAGES[0])) == pytest.approx(expected, rel=1e-5)
 

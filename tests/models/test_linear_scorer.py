@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.naive_bayes import ComplementNB, MultinomialNB
 from sklearn.svm import LinearSVC
 
 from models import linear_scorer
+from models.adapted import ScaledClassifier
 from models.linear_scorer import derive_scorer
 from models.probability import DECIMALS
 from models.scoring import score_texts
@@ -21,7 +21,7 @@ CLASSIFIERS = {
     "logistic": None,
     "complement": ComplementNB(),
     "multinomial": MultinomialNB(),
-    "calibrated": CalibratedClassifierCV(LinearSVC(), cv=2, ensemble=False),
+    "calibrated": ScaledClassifier(LinearSVC(), 2.0, 1.0),
 }
 MODELS = {name: fit_model(classifier) for name, classifier in CLASSIFIERS.items()}
 MODELS["counts"] = fit_model(vectorizer="count")

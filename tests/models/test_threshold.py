@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UserError
+from models.conformal import PredictionInterval
 from models.threshold import (
     OperatingPoint,
     choose_operating_point,
     choose_threshold,
     compute_operating_points,
     name_points,
+    read_model_points,
     read_points,
     write_points,
 )
@@ -122,7 +124,6 @@ def test_refuses_points_of_another_model(choose):
         "[]",
         "{}",
         "\xff",
-        json.dumps({"model_sha256": SHA256, "points": []}),
         json.dumps({"model_sha256": SHA256, "points": [{"threshold": 0.5}]}),
         json.dumps({"model_sha256": SHA256, "points": [{"threshold": 2, "recall": 1, "fpr": 0}]}),
     ],
@@ -130,6 +131,15 @@ def test_refuses_points_of_another_model(choose):
 def test_refuses_a_file_of_another_kind(model, choose, content):
     name_points(model).write_bytes(content.encode("latin-1"))
     with pytest.raises(ValueError, match=r"best\.points\.json does not hold operating points: "):
+        choose(max_fpr=0.1)
+
+
+def test_a_model_without_two_labels_has_no_points_but_intervals(model, choose):
+    path = name_points(model)
+    intervals = [PredictionInterval(coverage=0.9, margin=1.5)]
+    write_points([], model, path, intervals)
+    assert read_model_points(path, model, SHA256).intervals == intervals
+    with pytest.raises(UserError, match="does not choose between two labels: leave out --max-fpr"):
         choose(max_fpr=0.1)
 
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import ComplementNB, MultinomialNB
 from sklearn.svm import LinearSVC
 
+from models.adapted import ScaledClassifier
 from models.weights import find_weights
 
 X = np.array([[3, 0], [2, 1], [4, 0], [0, 2], [1, 3], [0, 4]], float)
@@ -28,8 +28,8 @@ def test_weights_of_naive_bayes_give_the_log_odds(classifier):
 
 
 def test_a_calibrated_classifier_has_the_weights_of_its_inner_one():
-    calibrated = CalibratedClassifierCV(LinearSVC(), cv=2, ensemble=False).fit(X, Y)
-    inner = calibrated.calibrated_classifiers_[0].estimator
+    calibrated = ScaledClassifier(LinearSVC(), 2.0, 1.0).fit(X, Y)
+    inner = calibrated.classifier
     weights, intercept = find_weights(calibrated)
     assert X @ weights + intercept == pytest.approx(inner.decision_function(X))
 
