@@ -42,7 +42,7 @@ PEERS := benchmarks/peers benchmarks/serve_peers
 
 .DEFAULT_GOAL := help
 .PHONY: push pull s3 s3-stop remote doctor sweep compare
-.PHONY: help setup repro test lint format lock readme example plots study predict serve screenshot feedback release promote bench bench-models bench-peers hooks clean
+.PHONY: help setup start explore repro test lint format lock readme example plots study predict serve screenshot feedback release promote bench bench-models bench-peers hooks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,20 @@ setup: $(VENV)/.runtime ## Make .venv and install what the pipeline needs
 repro: .repository setup ## Run the pipeline on the real data, print the metrics
 	@python src repro
 	@$(SUMMARY)
+
+# The texts are passed through the environment, so neither make nor the shell expands them.
+unexport DATA TARGET POSITIVE
+start: export START_DATA = $(value DATA)
+start: export START_TARGET = $(value TARGET)
+start: export START_POSITIVE = $(value POSITIVE)
+start: setup ## Write params.yaml for your data, as in make start DATA=FILE TARGET=COLUMN
+	$(if $(and $(value DATA),$(value TARGET)),,\
+		$(error name both, as in 'make start DATA=messages.csv TARGET=label'))
+	@python src start --data "$$START_DATA" --target "$$START_TARGET" \
+		$(if $(TASK),--task '$(TASK)') $(if $(value POSITIVE),--positive "$$START_POSITIVE") $(ARGS)
+
+explore: $(VENV)/.exploration ## Show the training rows on a page that works offline, reports/explore.html
+	@python src explore $(ARGS)
 
 push: setup ## Send what the pipeline made to the remote
 	@python src doctor --remote
@@ -158,6 +172,7 @@ lock: $(VENV)/.development ## Pin the newest versions that requirements*.in allo
 	@$(LOCK) --upgrade requirements-dev.in --output-file requirements-dev.txt
 	@$(LOCK) --upgrade requirements-serve.in --output-file requirements-serve.txt
 	@$(LOCK) --upgrade requirements-boosting.in --output-file requirements-boosting.txt
+	@$(LOCK) --upgrade requirements-explore.in --output-file requirements-explore.txt
 	@for name in $(PEERS); do \
 		sed -n 's/^[a-z-]\{1,\}$$/^&==/p' $$name/requirements.in | grep -f - requirements.txt | \
 			cut -d' ' -f1 | $(LOCK) --no-annotate --upgrade --constraints /dev/stdin \
@@ -190,6 +205,10 @@ $(VENV)/bin/python:
 
 $(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
 	@$(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/.exploration: requirements-explore.txt $(VENV)/.runtime
+	@$(PIP_INSTALL) -r requirements.txt -r requirements-explore.txt
 	@touch $@
 
 # The server of make s3, without the rest of the development environment.

@@ -219,7 +219,7 @@ def is_unreadable(character: str) -> bool:
 
 def make_table(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> pd.DataFrame:
     """Return a table of strings, NaN for empty ones."""
-    table = pd.DataFrame(list(rows), columns=pd.Index(columns, dtype=object), dtype=object)
+    table = pd.DataFrame(list(rows), columns=list(columns), dtype=object)
     # Lone surrogates do not fit into pandas' type of strings.
     table = table.map(lambda v: v.encode("utf-8", "replace").decode() if v else None)
     return table.astype("str")

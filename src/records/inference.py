@@ -6,7 +6,7 @@ Everything is decided from values as strings, and from all of them.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ MIN_TEXT_SHARE = 0.01
 MAX_CATEGORY_SHARE = 0.9
 # A column that alone predicts the target better than this is left out.
 MAX_SCORE = 0.99
+SUSPICIOUS_SCORE = 0.9
 # A whole number with so many different values may be a label or a quantity: a person must say.
 UNCLEAR_COUNTS = range(3, 51)
 MAX_LABELS = 100
@@ -28,8 +29,22 @@ MIN_LABEL_ROWS = 10
 SIGNS = "$€£¥₹%"
 WITHOUT_SIGNS = str.maketrans("", "", SIGNS)
 # Decimal sign and separator of thousands, the usual ones first.
-STYLES = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'"))
-STYLES += ((".", "\u00a0"), (",", "\u00a0"), (".", "\u202f"), (",", "\u202f"), (",", "'"))
+STYLES: list[tuple[str, str]] = [
+    (".", ""),
+    (".", ","),
+    (",", ""),
+    (",", "."),
+    (".", " "),
+    (",", " "),
+]
+STYLES += [
+    (".", "'"),
+    (",", "'"),
+    (".", "\u00a0"),
+    (",", "\u00a0"),
+    (".", "\u202f"),
+    (",", "\u202f"),
+]
 # Values that often mean that there is none. Those in the first set do so in every column, those in
 # the second where the others are all numbers or dates.
 ALWAYS_NULL = {"NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "#N/A", "<NA>", "\\N"}
@@ -47,8 +62,8 @@ ENDS_WITH_ID = re.compile(r".*[a-z](Id|ID|Key|No)$")
 TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 DAY_FIRST = ("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y", "%d-%m-%y")
 MONTH_FIRST = ("%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y", "%m-%d-%y")
-UNAMBIGUOUS = ("%d.%m.%Y", "%d.%m.%y", "%Y/%m/%d", "%Y.%m.%d", "%d %b %Y", "%d-%b-%Y", "%d-%b-%y")
-UNAMBIGUOUS += ("%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d/%b/%Y", "%a %d %b %Y")
+UNAMBIGUOUS = ["%d.%m.%Y", "%d.%m.%y", "%Y/%m/%d", "%Y.%m.%d", "%d %b %Y", "%d-%b-%Y", "%d-%b-%y"]
+UNAMBIGUOUS += ["%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d/%b/%Y", "%a %d %b %Y"]
 ISO = re.compile(r"\d{4}-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[-+]\d\d:?\d\d)?)?)?")
 # Dates that repeat so regularly are a series over time.
 MIN_DATES = 30
@@ -144,6 +159,8 @@ def build_pattern(decimal: str, thousands: str) -> re.Pattern[str]:
     return re.compile(rf"[-+]?(([0-9]+{groups})({point}[0-9]*)?|{point}[0-9]+)([eE][-+]?[0-9]+)?")
 
 
+# What numbers look like in every style.
+LIKE_NUMBER = re.compile(rf"[-+0-9.,'\s\u00a0\u202feE{re.escape(SIGNS)}]*[0-9][^a-zA-Z]*")
 PATTERNS = {style: build_pattern(*style) for style in STYLES}
 
 
@@ -192,7 +209,15 @@ def is_marker(value: str) -> bool:
 def match_numbers(values: Sequence[str], style: tuple[str, str]) -> set[str] | None:
     """Return the null markers of a column of numbers, None if it is something else."""
     pattern = PATTERNS[style]
-    return find_markers(values, [pattern.fullmatch(remove_signs(value)) is not None for value in values])
+    return find_markers(
+        values, [pattern.fullmatch(remove_signs(value)) is not None for value in values]
+    )
+
+
+def may_be_numbers(values: Sequence[str]) -> bool:
+    """Return whether the values of a column can be numbers in some style."""
+    kept = [value for value in values if not is_marker(value)]
+    return bool(kept) and all(map(LIKE_NUMBER.fullmatch, kept))
 
 
 def choose_style(
@@ -200,50 +225,36 @@ def choose_style(
 ) -> tuple[NumberStyle, dict[str, set[str]], str]:
     """Return how numbers are written, the markers of each column of numbers, and the evidence.
 
-    The style is that in which most columns are numbers.
+    The style is that in which most columns are numbers; of equally good ones the usual one.
+
+    Parameters
+    ----------
+    distinct : mapping of str to sequence of str
+        The different values of each column.
+    separator : str
+        What separates the fields in the file.
     """
-    styles = list(STYLES)
-    if separator == ";":
-        # Where a semicolon separates fields, the comma is usually the decimal sign.
-        styles = [(".", ""), *sorted(STYLES[1:], key=lambda style: style[0] != ",")]
+    able = {name: values for name, values in distinct.items() if may_be_numbers(values)}
+    # Where a semicolon separates fields, the comma is usually the decimal sign.
+    is_comma = separator == ";"
+    styles = [STYLES[0], *sorted(STYLES[1:], key=lambda style: is_comma and style[0] != ",")]
     best: dict[str, set[str]] = {}
-    chosen = styles[0]
-    for style in styles:
-        # Columns without these signs match in every style.
-        if style != (".", "") and not any(
-            sign in value for sign in style if sign not in (".", "") for value in flatten(distinct)
-        ):
-            continue
-        found = {name: match_numbers(values, style) for name, values in distinct.items()}
-        numbers = {name: markers for name, markers in found.items() if markers is not None}
-        if len(numbers) > len(best):
-            best, chosen = numbers, style
-    used = {
-        sign
-        for name in best
-        for value in distinct[name]
-        if value not in best[name]
-        for sign in SIGNS
-        if sign in value
+    chosen = STYLES[0]
+    for each in styles:
+        numbers = {name: match_numbers(values, each) for name, values in able.items()}
+        matched = {name: markers for name, markers in numbers.items() if markers is not None}
+        if len(matched) > len(best):
+            best, chosen = matched, each
+    written = [v for name, markers in best.items() for v in able[name] if v not in markers]
+    signs = tuple(sign for sign in SIGNS if any(sign in value for value in written))
+    style = NumberStyle(*chosen, signs)
+    finite = {
+        name: markers
+        for name, markers in best.items()
+        if np.isfinite([parse_number(v, style) for v in able[name] if v not in markers]).all()
     }
-    style = NumberStyle(*chosen, tuple(sign for sign in SIGNS if sign in used))
-    for name in [*best]:
-        values = [parse_number(v, style) for v in distinct[name] if v not in best[name]]
-        if not np.isfinite(values).all():
-            del best[name]
-    examples = [
-        value
-        for name in best
-        for value in distinct[name]
-        if style.thousands and style.thousands in value
-    ]
-    evidence = f"as in {show_some(examples, 2)}" if examples else ""
-    return style, best, evidence
-
-
-def flatten(distinct: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the different values of all columns that could be numbers."""
-    return [value for values in distinct.values() for value in values]
+    examples = [v for v in written if style.thousands and style.thousands in v]
+    return style, finite, f"as in {show_some(examples, 2)}" if examples else ""
 
 
 def find_date_formats(name: str, values: Sequence[str]) -> list[str]:
@@ -385,7 +396,7 @@ def decide_column(
         how = f"written as {date[0]}" if date[0] else "ISO 8601"
         return Decision("date", f"dates, {how}, such as {show(values[0])}", date[0]), date[1]
     markers = {value for value in values if value.strip() in ALWAYS_NULL or not value.strip()}
-    n_words = sum(len(v.split()) * n for v, n in counts.items()) / n_values
+    n_words = sum(len(v.split()) * n for v, n in zip(values, counts, strict=True)) / n_values
     share = len(values) / n_values
     if n_words >= MIN_WORDS and share > MIN_TEXT_SHARE:
         what = f"{n_words:.1f} words on average, {share:.0%} of the values are different"
@@ -429,17 +440,18 @@ def infer(
     asked = asked or {}
     for name in (target, *asked):
         if name not in table:
-            columns = ", ".join(map(show, table.columns))
-            raise UserError(f"there is no column {name!r}, only {columns}", "correct the name")
-    counts = {name: table[name].value_counts(sort=False) for name in table}
+            names = ", ".join(map(show, table.columns))
+            raise UserError(f"there is no column {name!r}, only {names}", "correct the name")
     # Sorted by how frequent they are, then as they stand in the file.
     counts = {
-        name: each.sort_values(ascending=False, kind="stable") for name, each in counts.items()
+        str(name): values.value_counts(sort=False).sort_values(ascending=False, kind="stable")
+        for name, values in table.items()
     }
     distinct = {name: list(map(str, each.index)) for name, each in counts.items()}
     style, numbers, written = choose_style(distinct, separator)
-    columns, markers = {}, set()
-    for name in table:
+    columns: dict[str, Decision] = {}
+    markers: set[str] = set()
+    for name in counts:
         if name != target:
             columns[name], own = decide_column(
                 name, counts[name], len(table), numbers.get(name), asked
@@ -590,7 +602,10 @@ def find_leaks(
     numbers: Mapping[str, set[str]],
     found: Target,
 ) -> dict[str, Decision]:
-    """Return new decisions for features that give the target away: they are left out."""
+    """Return new decisions for features that give the target away: they are left out.
+
+    Those that nearly do so are kept, and get a comment.
+    """
     leaks: dict[str, Decision] = {}
     values = {
         name: rows[name]
@@ -628,9 +643,12 @@ def find_leaks(
             if found.labels
             else compute_r2(values.get(name), t)
         )
+        what = f"it alone predicts the target with a score of {score:.2f}"
         if score > MAX_SCORE:
-            what = f"it alone predicts the target with a score of {score:.3f}"
             leaks[name] = Decision("drop", f"{what}: known before the target is?")
+        elif score > SUSPICIOUS_SCORE:
+            each = columns[name]
+            leaks[name] = replace(each, evidence=f"{what}: known before it? {each.evidence}")
     return leaks
 
 
