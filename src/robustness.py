@@ -21,17 +21,23 @@ from core.errors import UserError
 from core.files import write_json
 from core.log import run_stage, timed
 from core.params import Params, read_params
-from core.tables import read_table
 from evaluation.attacks import Attack, list_attacks
 from evaluation.intervals import measure_rates, resample_groups
 from models.scoring import check_labels, score_texts
 from models.store import load_model, read_digest
 from models.threshold import ThresholdParams
+from records.schema import Schema
+from records.tables import read_rows
 from text.normalise import normalise_text
 
 CLEAN = "clean"
 # Written for this purpose: the results are in Git, which keeps no message of the data.
 EXAMPLE = "WINNER! Claim your free prize: call 09061701461 or visit www.example.com now"
+# The attacks are on spam filters: they hide that a message has the positive label.
+ATTACKED_TASKS = ("binary",)
+DOES_NOT_APPLY = (
+    "messages are disguised only if one text is the only feature and there are two labels"
+)
 
 logger = logging.getLogger(__name__)
 
@@ -139,21 +145,29 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--test", type=Path, required=True, help="Parquet of the test rows")
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
     args = parser.parse_args(argv)
+    schema = read_params(args.params, "schema", Schema)
     params = read_params(args.params, "robustness", RobustnessParams)
     threshold = read_params(args.params, "model_evaluation", ThresholdParams).threshold
-    train, test = (read_table(path, ["label", "text", "group"]) for path in (args.train, args.test))
+    head = {"model_sha256": read_digest(args.model)}
+    if schema.task not in ATTACKED_TASKS or not schema.is_messages:
+        write_json({**head, "applies": False, "reason": DOES_NOT_APPLY}, args.output)
+        logger.info("nothing to measure: %s", DOES_NOT_APPLY)
+        return
+    [column] = schema.text
+    sets = [read_rows(path, schema, [column, "group"]) for path in (args.train, args.test)]
+    # Whatever the data calls them.
+    names = {schema.target: "label", column: "text"}
+    train, test = (df.rename(columns=names) for df in sets)
     model = load_model(args.model)
-    labels = list(test["label"].cat.categories)
-    check_labels(model, labels, args.model)
+    check_labels(model, schema.classes, args.model)
 
     attacks = choose_attacks(train, params)
     disguised = disguise(test["text"].tolist(), attacks, params)
     with timed(logger, "scored %d messages in %d disguises", len(test), len(params.attacks)):
-        predicted = find_predicted(model, labels[1], disguised, threshold)
+        predicted = find_predicted(model, schema.classes[1], disguised, threshold)
     examples = disguise([EXAMPLE], attacks, params)
     found = measure(test, examples, predicted, params.bootstrap_samples, params.random_state)
-    head = {"model_sha256": read_digest(args.model), "threshold": threshold}
-    write_json(head | found, args.output)
+    write_json({**head, "threshold": threshold, **found}, args.output)
     logger.info("caught: mean %(mean).4f, worst %(worst).4f (%(worst_attack)s)", found)
 
 

@@ -95,10 +95,35 @@ def test_an_amount_that_nothing_can_be_changed_by_is_refused(measure, amount):
         measure({"random_good_words": amount})
 
 
-def test_a_model_with_other_labels_is_refused(measure, files):
+@pytest.mark.parametrize(
+    "change",
+    [{"schema.task": "multiclass"}, {"schema.number": ["price"]}],
+)
+def test_other_data_than_messages_of_two_labels_is_not_disguised(files, params_file, change):
+    argv = [f"--params={params_file(change)}", f"--model={files / 'model.skops'}"]
+    argv += [f"--{name}={files / name}.parquet" for name in ("train", "test")]
+    robustness.main([*argv, f"--output={files / 'robustness.json'}"])
+    found = json.loads((files / "robustness.json").read_text())
+    assert found["applies"] is False
+    assert found["model_sha256"] == hashlib.sha256((files / "model.skops").read_bytes()).hexdigest()
+
+
+def test_a_table_with_other_labels_is_refused(measure, files):
     for name in ("train", "test"):
         df = pd.read_parquet(files / f"{name}.parquet")
         renamed = df["label"].cat.rename_categories(["no", "yes"])
         df.assign(label=renamed).to_parquet(files / f"{name}.parquet")
-    with pytest.raises(ValueError, match=r"model\.skops"):
+    with pytest.raises(ValueError, match=r"train\.parquet: column .label. has no, yes, which "):
         measure({"typos": 1})
+
+
+def test_a_model_with_other_labels_is_refused(files, params_file):
+    for name in ("train", "test"):
+        df = pd.read_parquet(files / f"{name}.parquet")
+        renamed = df["label"].cat.rename_categories(["no", "yes"])
+        df.assign(label=renamed).to_parquet(files / f"{name}.parquet")
+    params = params_file({"schema.labels": ["no", "yes"], "schema.positive": "yes"})
+    argv = [f"--params={params}", f"--model={files / 'model.skops'}"]
+    argv += [f"--{name}={files / name}.parquet" for name in ("train", "test")]
+    with pytest.raises(ValueError, match=r"model\.skops"):
+        robustness.main([*argv, f"--output={files / 'robustness.json'}"])
