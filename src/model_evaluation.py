@@ -12,30 +12,59 @@ By hand: python src/model_evaluation.py --params params.yaml --model models/mode
 import core.startup  # noqa: F401  (first: see there)
 
 import argparse
+import json
 import logging
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 from dvclive import Live
 from sklearn.pipeline import Pipeline
 
+from core import files
 from core.errors import UserError
-from core.files import empty_folder, replace, write_json, write_text
+from core.files import empty_folder, write_json, write_text
 from core.log import run_stage, timed
 from core.params import read_params
-from core.tables import read_table, write_csv
-from evaluation import figures
-from evaluation.cv_scores import read_cv_scores
-from evaluation.plots import draw_figures, log_plots
-from evaluation.report import render_report
+from core.tables import write_csv
+from evaluation import binary, figures, multiclass, regression
+from evaluation.cv_scores import format_cv_scores, read_cv_scores
+from evaluation.importance import MAX_ROWS, REPEATS, measure_importance
+from evaluation.metrics import format_metric
+from evaluation.report import (
+    NAME,
+    NUMBER,
+    Report,
+    Section,
+    Table,
+    name_metric,
+    render_report,
+    tabulate_by,
+    tabulate_metrics,
+    tabulate_rows,
+)
 from evaluation.robustness import read_robustness
-from evaluation.scores import EvaluationParams, compute_metrics, score
+from evaluation.scores import (
+    Evaluation,
+    EvaluationParams,
+    Scored,
+    compare,
+    measure,
+    score,
+    score_baseline,
+)
+from evaluation.slices import check_slices, measure_slices
 from features.matrices import load_matrix
 from models.store import load_model, read_digest
-from models.threshold import OperatingPoint, choose_operating_point, read_points
+from records.schema import Schema
+from records.tables import read_rows
 
+EVALUATIONS = {
+    "binary": binary.EVALUATION,
+    "multiclass": multiclass.EVALUATION,
+    "regression": regression.EVALUATION,
+}
 # The argument for each output, and its name in the temporary folder where all are written first.
 OUTPUTS = {
     "intervals": "intervals.json",
@@ -44,101 +73,159 @@ OUTPUTS = {
     "plots": "plots",
     "metrics": "metrics.json",
 }
+# The data of the plots in dvc.yaml. Those that a task does not have are empty, since DVC would
+# warn of missing files.
+PLOTS = [
+    *(f"sklearn/{name}" for name in ("calibration", "confusion_matrix", "precision_recall", "roc")),
+    *(f"custom/{name}" for name in ("predictions", "residuals", "threshold")),
+]
+# More of them are only in the file of errors.
+SHOWN_ERRORS = 100
 
 logger = logging.getLogger(__name__)
 
 
-def find_errors(df: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """Return the rows that the model gets wrong, most confident first.
+@dataclass(frozen=True)
+class Inputs:
+    """What an evaluation reads: the model, and what earlier stages made of its data.
 
-    Returns
-    -------
-    DataFrame of shape (n_errors, 5)
-        ``row`` of the source, ``label``, ``predicted``, ``probability`` of the positive label,
-        ``text``.
+    ``scored`` holds the scored rows of ``test`` and ``train``, ``X`` the features of the test set,
+    ``points`` what model_building stored beside the model.
     """
-    wrong = df[(df["probability"] >= threshold) != df["is_positive"]]
-    negative, positive = df["label"].cat.categories
-    wrong = wrong.assign(predicted=np.where(wrong["is_positive"], negative, positive))
-    order = (wrong["probability"] - threshold).abs().sort_values(ascending=False, kind="stable")
-    return wrong.loc[order.index, ["row", "label", "predicted", "probability", "text"]]
+
+    model: Pipeline
+    scored: dict[str, Scored]
+    X: sp.csr_matrix
+    points: Any
+    cv: dict[str, float]
+    robustness: dict
 
 
-def measure_point(df: pd.DataFrame, point: OperatingPoint | None) -> dict[str, float]:
-    """Return recall and false-positive rate of an operating point.
+def compute_metrics(
+    task: Evaluation, inputs: Inputs, schema: Schema, params: EvaluationParams
+) -> tuple[dict, dict]:
+    """Return all metrics, and the intervals of those that have one, in sections.
 
-    ``cv_recall`` and ``cv_fpr`` are out-of-fold values of the training set, ``recall`` and
-    ``fpr`` those of ``df``.
+    ``baseline`` is a model that knows only the training target, measured on the test set, and
+    ``difference`` how far the model's metrics are from its, on the same bootstrap samples.
     """
-    if point is None:
-        logger.warning("no threshold has a false-positive rate of model_evaluation.max_fpr or less")
-        return {}
-    is_found = df["probability"] >= point.threshold
-    return {
-        "threshold": point.threshold,
-        "cv_recall": point.recall,
-        "cv_fpr": point.fpr,
-        "recall": round(float(is_found[df["is_positive"]].mean()), 6),
-        "fpr": round(float(is_found[~df["is_positive"]].mean()), 6),
-    }
+    test, train = inputs.scored["test"], inputs.scored["train"]
+    more, more_intervals = task.measure_more(test, inputs.points, params)
+    measured = {name: measure(task, scored, params) for name, scored in inputs.scored.items()}
+    baseline = measure(task, score_baseline(task, train.df, test, schema), params)
+    measured["baseline"] = baseline
+    metrics = {"cv": inputs.cv, **more}
+    metrics |= {name: found.metrics for name, found in measured.items()}
+    intervals = {name: found.intervals for name, found in measured.items()}
+    intervals["difference"] = compare(measured["test"], baseline, task.tidy)
+    intervals |= more_intervals
+    if params.slices:
+        metrics["slices"], intervals["slices"] = measure_slices(task, test, schema, params)
+    if len(schema.features) > 1:
+        with timed(logger, "shuffled %d columns", len(schema.features)):
+            metrics["importance"] = measure_importance(task, inputs.model, test, schema, params)
+    return metrics, intervals
+
+
+def draw(
+    task: Evaluation,
+    inputs: Inputs,
+    metrics: dict,
+    schema: Schema,
+    params: EvaluationParams,
+) -> dict[str, figures.Figure]:
+    """Return the figures of the report by name."""
+    test = inputs.scored["test"]
+    drawn = task.draw_figures(test, inputs.model, inputs.X, schema, params)
+    if inputs.robustness.get("applies", True):
+        drawn["robustness"] = figures.draw_robustness(inputs.robustness, test.labels)
+    if "importance" in metrics:
+        drawn["importance"] = figures.draw_importance(metrics["importance"], task.importance)
+    return drawn
+
+
+def build_report(
+    task: Evaluation,
+    inputs: Inputs,
+    metrics: dict,
+    intervals: dict,
+    schema: Schema,
+    errors: Any,
+) -> Report:
+    """Return the texts and tables of the report."""
+    test = inputs.scored["test"]
+    own = task.describe(metrics, intervals, schema, errors)
+    sizes = {name: f"{len(scored.df):,}" for name, scored in inputs.scored.items()}
+    what = "messages" if schema.is_messages else "rows"
+    sentences = [
+        f"Measured on {sizes['test']} {what} of the test set; the model was trained on "
+        f"{sizes['train']} others. Rows of one group, such as near-duplicates, are in one set. "
+        "The brackets show 95% intervals: bootstrapped over groups, or, if no error was observed, "
+        "exact (Clopper-Pearson) for the number of groups. The baseline knows only the target of "
+        "the training set; the difference is measured on the same bootstrap samples.",
+        f"Cross-validation on the training set: {format_cv_scores(metrics['cv'])} (mean and "
+        "standard deviation over the folds). Use this score to choose between configurations, and "
+        "the test set only to measure the chosen one.",
+    ]
+    sections = [Section("Metrics", "", tabulate_metrics(metrics, intervals))]
+    if inputs.robustness.get("applies", True):
+        sections.append(binary.describe_robustness(inputs.robustness, test.labels))
+    if "importance" in metrics:
+        sections.append(describe_importance(metrics["importance"], task.importance))
+    for column, found in metrics.get("slices", {}).items():
+        table = tabulate_by(column, found, intervals["slices"][column], task.shown)
+        sections.append(Section(f"By {column}", "", table))
+    *others, last = own.sections
+    table = tabulate_rows(errors.head(SHOWN_ERRORS), schema.text)
+    where = f" The row is its number in the source. The first {SHOWN_ERRORS} are shown."
+    if len(errors) <= SHOWN_ERRORS:
+        where = " The row is its number in the source."
+    last = replace(last, text=f"{last.text}{where}", table=table)
+    return Report(own.heading, [*sentences, *own.sentences], [*sections, *others, last])
+
+
+def describe_importance(importance: dict, metric: str) -> Section:
+    """Return the section of the importance of columns."""
+    text = (
+        f"How much worse the {name_metric(metric)} becomes if the values of a column are shuffled "
+        f"among the test rows: mean and standard deviation of {REPEATS} times, on at most "
+        f"{MAX_ROWS:,} rows. Columns that carry the same information hide each other."
+    )
+    columns = [("column", NAME), ("mean", NUMBER), ("standard deviation", NUMBER)]
+    rows = [
+        [column, *(format_metric(metric, found[name]) for name in ("mean", "std"))]
+        for column, found in importance.items()
+    ]
+    return Section("Importance of columns", text, Table(columns, rows))
 
 
 def write_evaluation(
-    folder: Path,
-    scored: dict[str, pd.DataFrame],
-    known: dict[str, dict[str, float]],
-    robustness: dict,
-    model: Pipeline,
-    X: sp.csr_matrix,
-    params: EvaluationParams,
+    folder: Path, task: Evaluation, inputs: Inputs, schema: Schema, params: EvaluationParams
 ) -> dict[str, dict]:
-    """Write metrics, intervals, plots, errors and report into an empty folder.
-
-    Parameters
-    ----------
-    folder : Path
-        Where to write the files in ``OUTPUTS``.
-    scored : dict of str to DataFrame
-        The scored rows of ``test`` and ``train``, as ``score`` returns them.
-    known : dict of str to dict
-        Metrics that were computed before: ``cv`` and ``operating_point``.
-    robustness : dict
-        The results of the stage robustness.
-    model : Pipeline
-        The model, for the plot of its features.
-    X : csr_matrix of shape (n_rows, n_features)
-        Features of the test set.
-    params : EvaluationParams
-        Threshold, false-positive rate and bootstrap.
-
-    Returns
-    -------
-    dict of str to dict
-        ``known`` and the metrics of each set.
-    """
-    test = scored["test"]
-    labels = list(test["label"].cat.categories)
-    metrics, intervals = dict(known), {}
+    """Write the files in ``OUTPUTS`` into an empty folder, and return the metrics."""
+    test = inputs.scored["test"]
+    task.check(test)
     with timed(logger, "computed metrics and intervals"):
-        for name, df in scored.items():
-            metrics[name], intervals[name] = compute_metrics(df, params)
-    errors = find_errors(test, params.threshold)
-    images = folder / "plots" / "images"
+        metrics, intervals = compute_metrics(task, inputs, schema, params)
+    errors = task.find_errors(test, schema, params)
     pictures = {}
     with timed(logger, "drew plots"):
         with Live(str(folder), dvcyaml=None, save_dvc_exp=False, report=None) as live:
             live.summary = metrics
-            log_plots(live, test, labels, params.threshold)
-        drawn = draw_figures(model, X, test, labels, params.threshold)
-        drawn["robustness"] = figures.draw_robustness(robustness, labels)
-        for name, figure in drawn.items():
-            figures.save_figure(figure, images / f"{name}.png")
-            pictures[name.replace("_", " ")] = (images / f"{name}.png").read_bytes()
+            task.log_plots(live, test, params)
+        for name in PLOTS:
+            path = folder / "plots" / f"{name}.json"
+            if not path.is_file():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_text(f"{json.dumps([])}\n", path)
+        for name, figure in draw(task, inputs, metrics, schema, params).items():
+            path = folder / "plots" / "images" / f"{name}.png"
+            figures.save_figure(figure, path)
+            pictures[name.replace("_", " ")] = path.read_bytes()
     write_json(intervals, folder / "intervals.json")
     write_csv(errors, folder / "errors.csv")
-    sizes = {name: len(df) for name, df in scored.items()}
-    report = render_report(metrics, intervals, robustness, errors, pictures, labels, sizes)
-    write_text(report, folder / "report.html")
+    report = build_report(task, inputs, metrics, intervals, schema, errors)
+    write_text(render_report(report, pictures), folder / "report.html")
     return metrics
 
 
@@ -182,27 +269,30 @@ def main(argv: list[str] | None = None) -> None:
     """Evaluate the model on the files that ``argv`` names."""
     args = build_parser().parse_args(argv)
     check_outputs(args)
+    schema = read_params(args.params, "schema", Schema)
     params = read_params(args.params, "model_evaluation", EvaluationParams)
+    check_slices(schema, params)
+    task = EVALUATIONS[schema.task]
     model = load_model(args.model)
     digest = read_digest(args.model)
-    points = read_points(args.points, args.model, digest)
+    points = task.read_points(args.points, args.model, digest)
     robustness = read_robustness(args.robustness, digest)
-    known = {"cv": read_cv_scores(args.cv_results)}
+    cv = read_cv_scores(args.cv_results)
 
     scored, matrices = {}, {}
     for name in ("test", "train"):
-        df = read_table(getattr(args, name), ["label", "text", "group", "row"])
+        columns = [*schema.id, *schema.features, "group", "row"]
+        df = read_rows(getattr(args, name), schema, columns)
         matrices[name] = load_matrix(getattr(args, f"{name}_features"), len(df))
         with timed(logger, "scored %d %s rows", len(df), name):
-            scored[name] = score(model, df, matrices[name])
-    point = choose_operating_point(points, params.max_fpr)
-    known["operating_point"] = measure_point(scored["test"], point)
+            scored[name] = score(task, model, df, matrices[name], schema.target)
+    inputs = Inputs(model, scored, matrices["test"], points, cv, robustness)
     with empty_folder(args.metrics.with_name("evaluation.tmp")) as folder:
-        inputs = (scored, known, robustness, model, matrices["test"])
-        metrics = write_evaluation(folder, *inputs, params)
+        metrics = write_evaluation(folder, task, inputs, schema, params)
         for argument, name in OUTPUTS.items():
-            replace(folder / name, getattr(args, argument))
-    logger.info("test F1 %.4f, MCC %.4f", metrics["test"]["f1"], metrics["test"]["mcc"])
+            files.replace(folder / name, getattr(args, argument))
+    shown = name_metric(task.primary)
+    logger.info("test %s %.4f", shown, metrics["test"][task.primary])
 
 
 if __name__ == "__main__":

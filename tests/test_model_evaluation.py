@@ -11,10 +11,13 @@ from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 
 import model_evaluation
+from core.params import read_params
+from evaluation.binary import find_errors
+from evaluation.scores import EvaluationParams, Scored
 from features.matrices import save_matrix
-from model_evaluation import find_errors
 from models.store import read_digest, save_model
 from models.threshold import OperatingPoint, write_points
+from records.schema import Schema
 from tests.support.word_counts import TEST, TRAIN, make_model
 
 CV_RESULTS = """\
@@ -170,11 +173,12 @@ def test_lists_errors_with_their_rows(evaluate):
     assert errors["text"].tolist() == ["free cash prize"]
 
 
-def test_the_most_confident_errors_come_first():
-    df = TEST.assign(
-        is_positive=TEST["label"] == "spam", probability=[0.6] * 5 + [0.9] * 2 + [0.1] * 3
-    )
-    errors = find_errors(df, threshold=0.5)
+def test_the_most_confident_errors_come_first(params_file):
+    probability = np.array([0.6] * 5 + [0.9] * 2 + [0.1] * 3)
+    scored = Scored(TEST, ["ham", "spam"], (TEST["label"] == "spam").to_numpy(), probability)
+    path = params_file({"model_evaluation.threshold": 0.5})
+    schema = read_params(path, "schema", Schema)
+    errors = find_errors(scored, schema, read_params(path, "model_evaluation", EvaluationParams))
     assert errors["probability"].tolist() == [0.9] * 2 + [0.1] * 3 + [0.6] * 5
 
 

@@ -26,8 +26,9 @@ from core.params import Params, read_params, read_sections
 from core.paths import MODEL, ROBUSTNESS, TEST_SET, TRAINING_SET
 from core.processes import run, run_dvc
 from core.tables import read_table
-from evaluation.metrics import is_lower_better
-from evaluation.scores import EvaluationParams, compute_metrics
+from evaluation.binary import compute_metrics
+from evaluation.metrics import find_loss
+from evaluation.scores import EvaluationParams
 from records.schema import Schema, read_message_schema
 from records.tables import read_rows
 
@@ -164,7 +165,7 @@ def compute_scored_metrics(
         "is_positive": df[schema.target] == positive,
         "probability": df[f"{PREFIX}probability"],
     }
-    metrics, _ = compute_metrics(df.assign(**scores), params)
+    metrics, _ = compute_metrics(df.assign(**scores), schema.classes, params)
     return {**metrics, "fpr": metrics[f"{negative}_blocked"]}
 
 
@@ -174,6 +175,8 @@ def read_robustness(tag: str) -> dict[str, float]:
         found = json.loads(run("git", "show", f"{tag}:{ROBUSTNESS}"))
     except UserError:
         logger.warning("%s has no %s: its robustness is not compared", tag, ROBUSTNESS)
+        return {}
+    if not found.get("applies", True):
         return {}
     return {f"{ROBUSTNESS_PREFIX}{name}": found[name] for name in ("worst", "mean", "most_blocked")}
 
@@ -201,8 +204,9 @@ def compare_guarded(
                 f"promotion.guards: there is no metric {guard.metric!r}",
                 f"choose one of {', '.join(candidate)}",
             )
-        change = round(candidate[guard.metric] - current[guard.metric], 6)
-        worse = change if is_lower_better(guard.metric) else -change
+        values = (candidate[guard.metric], current[guard.metric])
+        lost, before = (find_loss(guard.metric, value) for value in values)
+        worse = round(lost - before, 6)
         rows.append(
             {
                 "metric": guard.metric,

@@ -11,7 +11,7 @@ from core.files import atomic_path
 
 # Okabe and Ito's palette, which colour-blind readers can distinguish.
 NEGATIVE, POSITIVE, NEUTRAL = "#0072b2", "#d55e00", "#777777"
-LINES = [POSITIVE, NEGATIVE, "#009e73"]
+LINES = [POSITIVE, NEGATIVE, "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442"]
 
 
 def escape(label: str) -> str:
@@ -51,16 +51,60 @@ def draw_curves(
 
 
 def draw_confusion(counts: np.ndarray, labels: list[str]) -> Figure:
-    """Draw a confusion matrix of shape (2, 2), the truth in its rows."""
-    figure, axes = make_axes("Confusion matrix", "predicted", "actual")
-    shares = counts / counts.sum(axis=1, keepdims=True)
+    """Draw a confusion matrix of shape (n_labels, n_labels), the truth in its rows."""
+    n_labels = len(labels)
+    size = max(3.8, 1.2 + 0.55 * n_labels)
+    figure, axes = make_axes("Confusion matrix", "predicted", "actual", size, size + 1.8)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.grid(visible=False)
-    axes.set_xticks([0, 1], labels, parse_math=False)
-    axes.set_yticks([0, 1], labels, parse_math=False)
+    places = list(range(n_labels))
+    axes.set_xticks(places, labels, parse_math=False)
+    axes.set_yticks(places, labels, parse_math=False)
+    if n_labels > 2:
+        # Long labels, and many of them, need the room that two of them do not.
+        axes.set_position((0.25, 0.25, 0.72, 0.66))
+        axes.set_xticklabels(labels, rotation=45, ha="right", rotation_mode="anchor")
     for (i, j), count in np.ndenumerate(counts):
         colour = "white" if shares[i, j] > 0.5 else "black"
-        axes.text(j, i, f"{count}\n{shares[i, j]:.2%}", ha="center", va="center", color=colour)
+        text = f"{count}\n{shares[i, j]:.2%}" if n_labels == 2 else f"{count}\n{shares[i, j]:.0%}"
+        size = 10 if n_labels == 2 else 8
+        axes.text(j, i, text, ha="center", va="center", color=colour, size=size)
+    return figure
+
+
+def draw_points(
+    x: np.ndarray, y: np.ndarray, title: str, x_label: str, y_label: str, *, is_diagonal: bool
+) -> Figure:
+    """Draw points, and the line that they would be on without errors."""
+    figure, axes = make_axes(title, x_label, y_label)
+    axes.plot(x, y, ".", color=NEGATIVE, alpha=0.35, markersize=4, markeredgewidth=0)
+    if is_diagonal:
+        ends = [min(x.min(), y.min()), max(x.max(), y.max())]
+        axes.plot(ends, ends, color=NEUTRAL, linestyle="--")
+    else:
+        axes.axhline(0, color=NEUTRAL, linestyle="--")
+    left, bottom, width, height = axes.get_position().bounds
+    axes.set_position((left + 0.05, bottom, width - 0.05, height))
+    return figure
+
+
+def draw_importance(importance: dict[str, dict[str, float]], metric: str) -> Figure:
+    """Draw a bar for each column, the most important one at the top, at most thirty.
+
+    ``importance`` is what ``measure_importance`` returned, by the named metric.
+    """
+    shown = list(importance.items())[:30]
+    figure, axes = make_axes("Importance of columns", "", "", height=0.24 * len(shown) + 1)
+    left, bottom, _, height = axes.get_position().bounds
+    axes.set_position((left + 0.17, bottom, 0.67, height))
+    places = np.arange(len(shown))[::-1]
+    mean, deviation = ([found[name] for _, found in shown] for name in ("mean", "std"))
+    axes.barh(places, mean, xerr=deviation, color=NEGATIVE, ecolor=NEUTRAL)
+    names = [name if len(name) <= 24 else f"{name[:23]}…" for name, _ in shown]
+    axes.set_yticks(places, names, parse_math=False)
+    axes.set_ylim(-0.6, len(shown) - 0.4)
+    axes.set_xlabel(f"{metric.replace('_', ' ')}: worse by")
     return figure
 
 

@@ -1,9 +1,10 @@
 """Confidence intervals of metrics: bootstrap over groups, exact if no error was observed."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from core.errors import UserError
-from evaluation.metrics import metrics_of_counts, weighted_metrics
+from evaluation.metrics import metrics_of_counts
 
 CONFIDENCE = 0.95
 # Bootstrap samples to compute at a time, so that they fit in the processor's cache.
@@ -39,10 +40,34 @@ def resample_groups(
     A. C. Davison, D. V. Hinkley. Bootstrap Methods and their Application, section 3.8. Cambridge
     University Press 1997.
     """
+    return draw(*find_strata(is_positive.astype(int), groups), n_samples, rng)
+
+
+def find_strata(classes: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the stratum of each group, and each row's group as a number from 0.
+
+    Groups that hold the same classes are a stratum, so every sample has rows of every class.
+
+    Parameters
+    ----------
+    classes : ndarray of int, shape (n_rows,)
+        The class of each row, from 0; all 0 for one stratum.
+    groups : ndarray of int, shape (n_rows,)
+        Group numbers.
+    """
     _, member = np.unique(groups, return_inverse=True)
-    has_positive = np.bincount(member, weights=is_positive) > 0
-    has_negative = np.bincount(member, weights=~is_positive) > 0
-    strata = has_positive + 2 * has_negative
+    # Strata are in the order of the last class first, in which the random numbers are drawn.
+    has_class = np.column_stack(
+        [np.bincount(member, weights=classes == k) > 0 for k in range(classes.max() + 1)]
+    )
+    _, strata = np.unique(has_class, axis=0, return_inverse=True)
+    return strata.reshape(-1), member
+
+
+def draw(
+    strata: np.ndarray, member: np.ndarray, n_samples: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw samples of whole groups from each stratum, as weights of the rows."""
     counts = np.zeros((n_samples, len(strata)), np.int64)
     for stratum in np.unique(strata):
         chosen = np.flatnonzero(strata == stratum)
@@ -67,7 +92,7 @@ def find_exact_intervals(
     values : dict of str to float
         The metrics, not rounded.
     is_positive, probability, groups, threshold
-        The data that the metrics were computed from, as for ``evaluate``.
+        The data that the metrics were computed from, as for ``weighted_metrics``.
 
     Returns
     -------
@@ -207,50 +232,37 @@ def find_lowest_areas(recall: float, fpr: float, negatives_per_positive: float) 
     }
 
 
-def evaluate(
-    is_positive: np.ndarray,
-    probability: np.ndarray,
+def bootstrap(
+    measure: Callable[[np.ndarray], dict[str, np.ndarray]],
+    classes: np.ndarray,
     groups: np.ndarray,
-    threshold: float,
-    max_fpr: float,
     n_samples: int,
     random_state: int,
-) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """Return each metric, and its 95% interval as ``low`` and ``high``.
+) -> dict[str, np.ndarray]:
+    """Return each metric of each bootstrap sample, shape (n_samples,).
 
-    The interval is the percentile bootstrap interval. Samples of data without errors never have
-    errors, so for a metric without errors, or with only errors, it is widened to the exact one.
+    Equal classes, groups and seed give the same samples of rows, so two models can be compared in
+    pairs.
 
-    The parameters are those of ``weighted_metrics`` and ``resample_groups``.
-
-    Raises
-    ------
-    UserError
-        If all rows have the same class.
+    Parameters
+    ----------
+    measure : callable
+        Returns the metrics for weights of the rows, shape (n_weightings, n_rows).
+    classes, groups : ndarray
+        As for ``find_strata``.
+    n_samples, random_state : int
+        How many samples, and their seed.
     """
-    if is_positive.all() or not is_positive.any():
-        raise UserError("all rows have one label, so nothing can be evaluated", "add the other")
-    once = np.ones((1, len(is_positive)))
-    measured = weighted_metrics(is_positive, probability, once, threshold, max_fpr)
-    values = {name: float(value[0]) for name, value in measured.items()}
     rng = np.random.default_rng(random_state)
+    strata, member = find_strata(classes, groups)
     blocks = []
     for start in range(0, n_samples, BLOCK_SAMPLES):
         n_block = min(BLOCK_SAMPLES, n_samples - start)
-        weights = resample_groups(is_positive, groups, n_block, rng)
-        blocks.append(weighted_metrics(is_positive, probability, weights, threshold, max_fpr))
-    samples = {name: np.concatenate([block[name] for block in blocks]) for name in values}
-    tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
-    intervals = {name: np.quantile(sample, tails) for name, sample in samples.items()}
-    exact = find_exact_intervals(values, is_positive, probability, groups, threshold)
-    for name, (least, most) in exact.items():
-        low, high = intervals[name]
-        intervals[name] = min(low, least), max(high, most)
-    # Rounding hides the last digits of sums, which depend on the processor.
-    return (
-        {name: round(value, 6) for name, value in values.items()},
-        {
-            name: {"low": round(float(low), 6), "high": round(float(high), 6)}
-            for name, (low, high) in intervals.items()
-        },
-    )
+        blocks.append(measure(draw(strata, member, n_block, rng)))
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+
+def find_interval(sample: np.ndarray) -> tuple[float, float]:
+    """Return the percentile interval of a bootstrapped metric."""
+    low, high = np.quantile(sample, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)

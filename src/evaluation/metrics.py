@@ -1,16 +1,59 @@
-"""Metrics of a two-class classifier."""
+"""Metrics of a two-class classifier; the direction and the format of all metrics."""
 
 import numpy as np
 
 # Ends of the names of metrics that are errors; some names begin with a set or a label.
-LOWER_IS_BETTER = ("brier_score", "fpr", "_blocked")
+LOWER_IS_BETTER = (
+    "brier_score",
+    "fpr",
+    "_blocked",
+    "log_loss",
+    "calibration_error",
+    "mae",
+    "rmse",
+    "absolute_error",
+    "squared_error",
+    "mape",
+)
 # Ends in one of the above, but is a recall.
 RECALL_AT_MAX_FPR = "recall_at_max_fpr"
+# In the names of scikit-learn's scores that are errors with the sign changed.
+NEGATED = "neg_"
+NEAR_ZERO_IS_BETTER = "total_bias"
+# Metrics that are no shares: numbers without a unit, and numbers in the unit of the target.
+SCORES = (
+    "average_precision",
+    "brier_score",
+    "f1",
+    "log_loss",
+    "macro_f1",
+    "mcc",
+    "r2",
+    "roc_auc",
+    "roc_auc_ovr",
+)
+IN_UNITS = ("mae", "rmse", "median_absolute_error")
 
 
 def is_lower_better(name: str) -> bool:
     """Return whether a lower value of a metric is better, such as of ``test.ham_blocked``."""
-    return name.endswith(LOWER_IS_BETTER) and not name.endswith(RECALL_AT_MAX_FPR)
+    if name.endswith(RECALL_AT_MAX_FPR) or NEGATED in name:
+        return False
+    return name.endswith(LOWER_IS_BETTER)
+
+
+def find_loss(name: str, value: float) -> float:
+    """Return a number that is lower for a better value of a metric."""
+    if name.endswith(NEAR_ZERO_IS_BETTER):
+        return abs(value)
+    return value if is_lower_better(name) else -value
+
+
+def format_metric(name: str, value: float) -> str:
+    """Return a metric as text: in per cent, as a number, or in the unit of the target."""
+    if name in IN_UNITS:
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:.4f}" if name in SCORES else f"{value:.2%}"
 
 
 def weighted_metrics(

@@ -1,11 +1,10 @@
-"""Write the data of DVC's plots, and draw the figures of the report."""
-
-from typing import Any
+"""Write the data of DVC's plots, and draw the figures of the report, of a binary task."""
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from dvclive import Live
+from matplotlib.figure import Figure
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 from sklearn.pipeline import Pipeline
@@ -17,26 +16,29 @@ from evaluation.metrics import rates_by_threshold
 CALIBRATION_BINS = 10
 
 
-def log_plots(live: Live, df: pd.DataFrame, labels: list[str], threshold: float) -> None:
-    """Write the data of the plots in dvc.yaml, for one scored set."""
-    truth, probability = df["is_positive"].to_numpy(int), df["probability"].to_numpy()
-    live.log_sklearn_plot("roc", truth, probability)
-    live.log_sklearn_plot("precision_recall", truth, probability)
+def log_plots(
+    live: Live, truth: np.ndarray, probability: np.ndarray, labels: list[str], threshold: float
+) -> None:
+    """Write the data of the plots in dvc.yaml; ``truth`` is whether a row is positive."""
+    live.log_sklearn_plot("roc", truth.astype(int), probability)
+    live.log_sklearn_plot("precision_recall", truth.astype(int), probability)
     live.log_sklearn_plot(
-        "calibration", truth, probability, n_bins=CALIBRATION_BINS, strategy="uniform"
+        "calibration", truth.astype(int), probability, n_bins=CALIBRATION_BINS, strategy="uniform"
     )
-    predicted = np.where(probability >= threshold, labels[1], labels[0])
-    live.log_sklearn_plot("confusion_matrix", df["label"].tolist(), predicted.tolist())
-    thresholds, recall, fpr = rates_by_threshold(df["is_positive"].to_numpy(), probability)
+    actual, predicted = (
+        np.where(is_positive, labels[1], labels[0]).tolist()
+        for is_positive in (truth, probability >= threshold)
+    )
+    live.log_sklearn_plot("confusion_matrix", actual, predicted)
+    thresholds, recall, fpr = rates_by_threshold(truth, probability)
     points = pd.DataFrame({"threshold": thresholds, "caught": recall, "blocked": fpr})
     live.log_plot("threshold", points, x="threshold", y=["caught", "blocked"])
 
 
 def draw_figures(
-    model: Pipeline, X: sp.csr_matrix, df: pd.DataFrame, labels: list[str], threshold: float
-) -> dict[str, Any]:
+    truth: np.ndarray, probability: np.ndarray, labels: list[str], threshold: float
+) -> dict[str, Figure]:
     """Draw the figures of the report; return them by file name, without suffix."""
-    truth, probability = df["is_positive"].to_numpy(), df["probability"].to_numpy()
     fpr, tpr, _ = roc_curve(truth, probability)
     precision, recall, _ = precision_recall_curve(truth, probability)
     observed, predicted = calibration_curve(
@@ -76,7 +78,14 @@ def draw_figures(
         "precision_recall": ranking,
         "calibration": calibration,
         "threshold": operating,
-        "influential_features": figures.draw_influential_features(
-            *find_influential_features(model, X, truth, labels[1]), labels
-        ),
     }
+
+
+def draw_weights(
+    model: Pipeline, X: sp.csr_matrix, truth: np.ndarray, labels: list[str]
+) -> dict[str, Figure]:
+    """Draw the most influential features, if the model has weights or importances."""
+    found = find_influential_features(model, X, truth, labels[1])
+    if found is None:
+        return {}
+    return {"influential_features": figures.draw_influential_features(*found, labels)}

@@ -17,7 +17,7 @@ from commands.registry import (
 from core.params import read_params
 from core.tables import write_table
 from evaluation.scores import EvaluationParams
-from tests.support.schemas import make_schema
+from records.schema import Schema
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +45,7 @@ def test_versions_start_with_a_v(version):
     assert normalise_version(version) == "v1.2.3"
 
 
-def test_the_guards_hold_for_any_labels(tmp_path):
+def test_the_guards_hold_for_any_labels(tmp_path, params_file):
     labels = ["question", "complaint"] * 5
     df = pd.DataFrame(
         {
@@ -55,8 +55,16 @@ def test_the_guards_hold_for_any_labels(tmp_path):
         }
     )
     write_table(df, tmp_path / "scored.parquet")
-    params = EvaluationParams(threshold=0.5, max_fpr=0.1, bootstrap_samples=100, random_state=0)
-    schema = make_schema(labels=["question", "complaint"], positive="complaint")
+    params = EvaluationParams(
+        threshold=0.5,
+        max_fpr=0.1,
+        bootstrap_samples=100,
+        random_state=0,
+        slices=[],
+        interval_coverage=0.9,
+    )
+    path = params_file({"schema.labels": labels[:2], "schema.positive": "complaint"})
+    schema = read_params(path, "schema", Schema)
     metrics = compute_scored_metrics(tmp_path / "scored.parquet", schema, params)
     assert (metrics["recall"], metrics["fpr"]) == (0.8, 0.2)
     guards = read_params(ROOT / "params.yaml", "promotion", PromotionParams).guards

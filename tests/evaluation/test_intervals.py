@@ -3,17 +3,34 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from evaluation import intervals as ours
-from evaluation.intervals import bound_rate, evaluate, find_lowest_areas, resample_groups
+from evaluation.binary import compute_metrics
+from evaluation.intervals import bound_rate, find_lowest_areas, resample_groups
 from evaluation.metrics import weighted_metrics
+from evaluation.scores import EvaluationParams
 from tests.support.scored_rows import ROWS, TENTHS, make_arrays, measure
 
 GROUPED = st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=1, max_size=15)
+
+
+def evaluate(truth, probability, groups, threshold, max_fpr, n_samples, random_state):
+    params = EvaluationParams(
+        threshold=threshold,
+        max_fpr=max_fpr,
+        bootstrap_samples=n_samples,
+        random_state=random_state,
+        slices=[],
+        interval_coverage=0.9,
+    )
+    df = pd.DataFrame({"is_positive": truth, "probability": probability, "group": groups})
+    found = compute_metrics(df, ["ham", "spam"], params)
+    return tuple({**values, "fpr": values["ham_blocked"]} for values in found)
 
 
 @settings(deadline=None)
@@ -82,11 +99,12 @@ def test_intervals_contain_95_per_cent_of_the_samples(monkeypatch):
 def test_draws_as_many_samples_as_asked_for(monkeypatch):
     sizes = []
 
-    def draw(truth, groups, n_samples, rng):
+    def draw(strata, member, n_samples, rng):
         sizes.append(n_samples)
-        return resample_groups(truth, groups, n_samples, rng)
+        return original(strata, member, n_samples, rng)
 
-    monkeypatch.setattr(ours, "resample_groups", draw)
+    original = ours.draw
+    monkeypatch.setattr(ours, "draw", draw)
     monkeypatch.setattr(ours, "BLOCK_SAMPLES", 50)
     evaluate(np.arange(8) < 4, np.arange(8) / 8, np.arange(8), 0.5, 0.1, 120, 0)
     assert sizes == [50, 50, 20]

@@ -8,11 +8,12 @@ import scipy.sparse as sp
 from dvclive import Live
 from sklearn.linear_model import LogisticRegression
 
-from evaluation.plots import draw_figures, log_plots
-from evaluation.scores import score
+from evaluation.plots import draw_figures, draw_weights, log_plots
+from models.probability import predict_positive
 from tests.support.word_counts import TEST, TRAIN, make_model
 
 LABELS = ["ham", "spam"]
+TRUTH = (TEST["label"] == "spam").to_numpy()
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +26,14 @@ def features(model):
     return sp.csr_matrix(model[0].transform(TEST), dtype=np.float32)
 
 
-def test_writes_data_for_dvc_plots(model, features, tmp_path):
+@pytest.fixture(scope="module")
+def probability(model):
+    return predict_positive(model, "spam", TEST[["text"]])
+
+
+def test_writes_data_for_dvc_plots(probability, tmp_path):
     with Live(str(tmp_path), dvcyaml=None, save_dvc_exp=False, report=None) as live:
-        log_plots(live, score(model, TEST, features), LABELS, 0.5)
+        log_plots(live, TRUTH, probability, LABELS, 0.5)
     plots = tmp_path / "plots"
     matrix = json.loads((plots / "sklearn" / "confusion_matrix.json").read_text())
     assert matrix.count({"actual": "ham", "predicted": "spam"}) == 1
@@ -38,8 +44,9 @@ def test_writes_data_for_dvc_plots(model, features, tmp_path):
         assert json.loads((plots / "sklearn" / f"{name}.json").read_text())[name]
 
 
-def test_draws_every_figure_of_the_report(model, features):
-    figures = draw_figures(model, features, score(model, TEST, features), LABELS, 0.5)
+def test_draws_every_figure_of_the_report(model, features, probability):
+    figures = draw_figures(TRUTH, probability, LABELS, 0.5)
+    figures |= draw_weights(model, features, TRUTH, LABELS)
     assert set(figures) == {
         "confusion_matrix",
         "score_distribution",

@@ -4,35 +4,32 @@ import html.parser
 
 import pandas as pd
 
-from evaluation.report import render_report
+from evaluation.report import (
+    Report,
+    Section,
+    render_report,
+    tabulate_by,
+    tabulate_metrics,
+    tabulate_rows,
+)
 
-METRICS = {"accuracy": 0.9876, "mcc": 0.9, "spam_caught": 0.875, "ham_blocked": 0.0}
-CV_SCORES = {"matthews_corrcoef": 0.9422, "matthews_corrcoef_std": 0.024}
-POINT = {"threshold": 0.539, "cv_recall": 0.9, "cv_fpr": 0.001, "recall": 0.914, "fpr": 0.0}
-INTERVALS = {name: {"low": value / 2, "high": 1.0} for name, value in METRICS.items()}
-
-RATE = {"rate": 0.75, "low": 0.5, "high": 1.0}
-DISGUISED = {"caught": RATE, "blocked": RATE, "example": "f r e e"}
-ROBUSTNESS = {
-    "worst": 0.75,
-    "worst_attack": "spaced_text",
-    "mean": 0.75,
-    "clean": DISGUISED,
-    "attacks": {"spaced_text": DISGUISED},
-}
+METRICS = {"accuracy": 0.9876, "mcc": 0.9, "spam_caught": 0.875, "mae": 1234.5}
+INTERVALS = {name: {"low": value / 2, "high": value} for name, value in METRICS.items()}
+DIFFERENCE = {"mcc": {"value": 0.8, "low": 0.7, "high": 0.9}}
 
 
 def render(message="free cash prize"):
-    errors = pd.DataFrame({"row": [106], "label": ["ham"], "probability": [0.9], "text": [message]})
-    return render_report(
-        {"test": METRICS, "train": METRICS, "cv": CV_SCORES, "operating_point": POINT},
-        {"test": INTERVALS, "train": INTERVALS},
-        ROBUSTNESS,
-        errors,
-        {"roc": b"one", "calibration": b"two"},
-        ["ham", "spam"],
-        {"test": 1032, "train": 4128},
+    table = tabulate_metrics(
+        {"test": METRICS, "train": METRICS, "baseline": {"mcc": 0.1}},
+        {"test": INTERVALS, "train": INTERVALS, "difference": DIFFERENCE},
     )
+    errors = pd.DataFrame({"row": [106], "label": ["ham"], "probability": [0.9], "text": [message]})
+    sections = [
+        Section("Metrics", "", table),
+        Section("Errors", "", tabulate_rows(errors, ["text"])),
+    ]
+    report = Report("Spam caught: 87.5%", ["One sentence."], sections)
+    return render_report(report, {"roc": b"one", "calibration": b"two"})
 
 
 class PageReader(html.parser.HTMLParser):
@@ -65,5 +62,23 @@ def test_it_shows_messages_as_text():
 def test_it_shows_each_metric_with_its_interval():
     text = render()
     assert "98.76%" in text
-    assert "0.9422 ± 0.0240" in text
-    assert "[49.38%, 100.00%]" in text
+    assert "[49.38%, 98.76%]" in text
+    assert "1,234" in text
+
+
+def test_it_shows_how_far_a_metric_is_from_the_baselines():
+    text = render()
+    assert "0.1000" in text
+    assert '0.8000 <span class="interval">[0.7000, 0.9000]</span>' in text
+
+
+def test_a_metric_that_a_slice_does_not_define_is_empty():
+    table = tabulate_by(
+        "shop", {"a": {"rows": 7, "recall": 0.5}, "b": {"rows": 9}}, {"a": {}, "b": {}}, ["recall"]
+    )
+    assert [cell if isinstance(cell, str) else cell.text for cell in table.rows[0]] == [
+        "a",
+        "7",
+        "50.00%",
+    ]
+    assert table.rows[1] == ["b", "9", ""]

@@ -6,8 +6,18 @@ import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
 from core.params import read_params
-from evaluation.scores import EvaluationParams, compute_metrics, score
+from evaluation.binary import EVALUATION, compute_metrics
+from evaluation.scores import EvaluationParams, score
 from tests.support.word_counts import TEST, TRAIN, make_model
+
+PARAMS = EvaluationParams(
+    threshold=0.5,
+    max_fpr=0.1,
+    bootstrap_samples=100,
+    random_state=0,
+    slices=[],
+    interval_coverage=0.9,
+)
 
 
 @pytest.fixture(scope="module")
@@ -21,27 +31,28 @@ def features(model):
 
 
 def test_scores_the_positive_label(model, features):
-    scored = score(model, TEST, features)
-    assert scored["is_positive"].tolist() == [False] * 7 + [True] * 3
+    scored = score(EVALUATION, model, TEST, features, "label")
+    assert scored.labels == ["ham", "spam"]
+    assert scored.actual.tolist() == [False] * 7 + [True] * 3
     expected = model[-1].predict_proba(features)[:, 1]
-    assert scored["probability"].to_numpy() == pytest.approx(expected, abs=1e-9)
-    assert scored["text"].equals(TEST["text"])
+    assert scored.predicted == pytest.approx(expected, abs=1e-9)
 
 
 def test_refuses_features_of_another_model(model):
     with pytest.raises(ValueError, match="the matrix has 3 features, the model"):
-        score(model, TEST, sp.csr_matrix((len(TEST), 3), dtype=np.float32))
+        score(EVALUATION, model, TEST, sp.csr_matrix((len(TEST), 3), dtype=np.float32), "label")
 
 
 def test_refuses_labels_of_another_model(model, features):
     table = TEST.assign(label=TEST["label"].cat.rename_categories(["no", "yes"]))
     with pytest.raises(ValueError, match=r"the table's labels are \['no', 'yes'\], the model's"):
-        score(model, table, features)
+        score(EVALUATION, model, table, features, "label")
 
 
 def test_names_two_metrics_after_the_labels(model, features):
-    params = EvaluationParams(threshold=0.5, max_fpr=0.1, bootstrap_samples=100, random_state=0)
-    values, intervals = compute_metrics(score(model, TEST, features), params)
+    scored = score(EVALUATION, model, TEST, features, "label")
+    df = TEST.assign(is_positive=scored.actual, probability=scored.predicted)
+    values, intervals = compute_metrics(df, scored.labels, PARAMS)
     assert values["spam_caught"] == values["recall"] == 1
     assert values["ham_blocked"] == round(1 / 7, 6)
     assert "fpr" not in values

@@ -32,7 +32,8 @@ def test_every_plot_is_drawn_without_a_network(worsened, browser: Browser, tmp_p
     expect(drawn).to_have_count(len(CURVES), timeout=PATIENCE)
     for title, plot in zip(CURVES, drawn.all(), strict=True):
         expect(plot).to_contain_text(title)
-    expect(page.locator("img")).to_have_count(6)
+    # Eight pictures of each of two revisions.
+    expect(page.locator("img")).to_have_count(16)
     assert errors == []
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     page.screenshot(path=tmp_path / "plots.png", full_page=True)

@@ -18,7 +18,8 @@ import pytest
 from commands.registry import MODEL, TEST_SET
 from core.params import read_params
 from core.tables import read_table
-from evaluation.scores import EvaluationParams, compute_metrics, score
+from evaluation.binary import EVALUATION, compute_metrics
+from evaluation.scores import EvaluationParams, score
 from features.matrices import load_matrix
 from models.store import load_model
 from tests.support.running_service import wait_for
@@ -31,7 +32,8 @@ def evaluated(finished):
     """Return the test set with the probabilities that the evaluation computed."""
     df = read_table(finished.path / TEST_SET, COLUMNS)
     X = load_matrix(finished.path / "data" / "processed" / "test.npz", len(df))
-    return score(load_model(finished.path / MODEL), df, X)
+    scored = score(EVALUATION, load_model(finished.path / MODEL), df, X, "label")
+    return df.assign(is_positive=scored.actual, probability=scored.predicted)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +96,7 @@ def test_predicts_what_the_evaluation_measured(finished, evaluated, raw, tmp_pat
     assert scored["probability"].tolist() == evaluated["probability"].tolist()
     params = read_params(finished.path / "params.yaml", "model_evaluation", EvaluationParams)
     predicted = evaluated.assign(probability=scored["probability"].to_numpy())
-    metrics, _ = compute_metrics(predicted, params)
+    metrics, _ = compute_metrics(predicted, ["ham", "spam"], params)
     reported = json.loads((finished.path / "reports" / "metrics.json").read_text())["test"]
     assert metrics == reported
     is_right = scored["label"].to_numpy() == evaluated["label"].astype("str").to_numpy()
