@@ -140,7 +140,9 @@ def draw(
     if inputs.robustness.get("applies", True):
         drawn["robustness"] = figures.draw_robustness(inputs.robustness, test.labels)
     if "importance" in metrics:
-        drawn["importance"] = figures.draw_importance(metrics["importance"], task.importance)
+        drawn["importance"] = figures.draw_importance(
+            metrics["importance"], name_metric(task.importance)
+        )
     return drawn
 
 

@@ -78,7 +78,9 @@ def draw_points(
 ) -> Figure:
     """Draw points, and the line that they would be on without errors."""
     figure, axes = make_axes(title, x_label, y_label)
-    axes.plot(x, y, ".", color=NEGATIVE, alpha=0.35, markersize=4, markeredgewidth=0)
+    # Fainter where many would cover each other.
+    alpha = min(0.8, max(0.2, 300 / len(x)))
+    axes.plot(x, y, ".", color=NEGATIVE, alpha=alpha, markersize=6, markeredgewidth=0)
     if is_diagonal:
         ends = [min(x.min(), y.min()), max(x.max(), y.max())]
         axes.plot(ends, ends, color=NEUTRAL, linestyle="--")
@@ -104,7 +106,7 @@ def draw_importance(importance: dict[str, dict[str, float]], metric: str) -> Fig
     names = [name if len(name) <= 24 else f"{name[:23]}…" for name, _ in shown]
     axes.set_yticks(places, names, parse_math=False)
     axes.set_ylim(-0.6, len(shown) - 0.4)
-    axes.set_xlabel(f"{metric.replace('_', ' ')}: worse by")
+    axes.set_xlabel(f"{metric}: worse by")
     return figure
 
 

@@ -263,6 +263,12 @@ def bootstrap(
 
 
 def find_interval(sample: np.ndarray) -> tuple[float, float]:
-    """Return the percentile interval of a bootstrapped metric."""
-    low, high = np.quantile(sample, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    """Return the percentile interval of a bootstrapped metric.
+
+    Samples in which the metric is not defined do not count; it is NaN if all of them are such.
+    """
+    defined = sample[np.isfinite(sample)]
+    if not len(defined):
+        return np.nan, np.nan
+    low, high = np.quantile(defined, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)

@@ -11,6 +11,7 @@ from sklearn.metrics import roc_curve
 
 from core.errors import UserError
 from evaluation import figures
+from evaluation.intervals import bound_rate
 from evaluation.multiclass_metrics import (
     weigh_calibration,
     weigh_confusion,
@@ -58,9 +59,13 @@ def weigh(scored: Scored, weights: np.ndarray, _: EvaluationParams) -> dict[str,
     return weighted_multiclass_metrics(scored.actual, scored.predicted, weights)
 
 
-def bound(*_: object) -> dict[str, tuple[float, float]]:
-    """Return no exact interval."""
-    return {}
+def bound(
+    scored: Scored, metrics: dict[str, float], _: EvaluationParams
+) -> dict[str, tuple[float, float]]:
+    """Return the exact interval of the accuracy, if no row is wrong or none is right."""
+    if metrics["accuracy"] not in (0, 1):
+        return {}
+    return {"accuracy": bound_rate(metrics["accuracy"], len(np.unique(scored.groups)))}
 
 
 def read_points(*_: object) -> None:
@@ -76,8 +81,18 @@ def measure_more(test: Scored, _: None, params: EvaluationParams) -> tuple[dict,
         columns = np.column_stack([found[name] for name in BY_LABEL])
         return {str(i): column for i, column in enumerate(columns.T)}
 
+    def bound_each(metrics: dict[str, float]) -> dict[str, tuple[float, float]]:
+        chosen, exact = test.predicted.argmax(axis=1), {}
+        for i, (label, name) in enumerate(names):
+            # The rows whose share precision or recall is.
+            labels = {"precision": chosen, "recall": test.actual}.get(name)
+            if labels is not None and metrics.get(str(i)) in (0, 1):
+                rows = labels == test.labels.index(label)
+                exact[str(i)] = bound_rate(metrics[str(i)], len(np.unique(test.groups[rows])))
+        return exact
+
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = estimate(weigh_each, test.actual, test.groups, lambda _: {}, tidy, params)
+        found = estimate(weigh_each, test.actual, test.groups, bound_each, tidy, params)
     counts = np.bincount(test.actual, minlength=len(test.labels))
     metrics: dict[str, dict] = {
         label: {"rows": int(n)} for label, n in zip(test.labels, counts, strict=True)

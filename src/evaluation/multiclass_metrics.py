@@ -70,6 +70,12 @@ def weigh_labels(confusion: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+def average(values: np.ndarray) -> np.ndarray:
+    """Return the mean of each row's defined values, NaN for a row without any."""
+    is_defined = ~np.isnan(values)
+    return np.where(is_defined, values, 0).sum(axis=1) / is_defined.sum(axis=1)
+
+
 def weighted_multiclass_metrics(
     actual: np.ndarray, probability: np.ndarray, weights: np.ndarray
 ) -> dict[str, np.ndarray]:
@@ -109,10 +115,10 @@ def weighted_multiclass_metrics(
     _, n_right, confidence = weigh_calibration(actual, probability, weights)
     return {
         "accuracy": right / total,
-        "balanced_accuracy": np.nanmean(by_label["recall"], axis=1),
-        "macro_f1": np.nanmean(by_label["f1"], axis=1),
+        "balanced_accuracy": average(by_label["recall"]),
+        "macro_f1": average(by_label["f1"]),
         "mcc": correlation,
         "log_loss": weights @ -np.log(chosen) / total,
-        "roc_auc_ovr": np.nanmean(areas, axis=0),
+        "roc_auc_ovr": average(np.column_stack(areas)),
         "calibration_error": np.abs(n_right - confidence).sum(axis=1) / total,
     }

@@ -80,11 +80,12 @@ def measure_coverage(
             name = f"{ends[0]:.6g} to {ends[1]:.6g}"
             parts[name] = np.concatenate([parts.get(name, part[:0]), part])
     metrics, intervals = {}, {}
+    width = float(f"{2 * half_width:.9g}")
     for name, rows in parts.items():
         strata = find_strata(np.zeros(len(rows), int), groups[rows])
         weights = draw(*strata, n_samples, np.random.default_rng(random_state))
         every = np.ones(len(rows), bool)
         [found] = measure_rates(is_inside[None, rows], every, groups[rows], weights)
-        metrics[name] = {"rows": len(rows), "coverage": found["rate"], "width": 2 * half_width}
+        metrics[name] = {"rows": len(rows), "coverage": found["rate"], "width": width}
         intervals[name] = {"coverage": {end: found[end] for end in ("low", "high")}}
     return metrics, intervals

@@ -193,7 +193,7 @@ def describe(metrics: dict, intervals: dict, schema: Schema, errors: pd.DataFram
 EVALUATION = Evaluation(
     primary="mae",
     importance="mae",
-    shown=("mae", "rmse", "r2", "median_absolute_error", "mape", "total_bias"),
+    shown=("mae", "rmse", "r2", "total_bias"),
     read_target=read_target,
     predict=predict,
     number_classes=number_classes,

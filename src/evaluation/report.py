@@ -13,6 +13,18 @@ from evaluation.metrics import format_metric
 TEMPLATES = Path(__file__).parent
 # Of a cell: text that stays on one line, a number, or text as received.
 NAME, NUMBER, MESSAGE = "name", "number", "message"
+# Of metrics whose names are abbreviations.
+NAMES = {
+    "f1": "F1",
+    "macro_f1": "macro F1",
+    "mae": "mean absolute error",
+    "mape": "mean absolute percentage error",
+    "mcc": "Matthews correlation",
+    "r2": "R²",
+    "rmse": "root mean squared error",
+    "roc_auc": "ROC AUC",
+    "roc_auc_ovr": "ROC AUC, one against the others",
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,7 @@ def format_cell(name: str, value: float, interval: dict[str, float] | None) -> C
 
 def name_metric(name: str) -> str:
     """Return the name of a metric as a text."""
-    return name.replace("_", " ")
+    return NAMES.get(name, name.replace("_", " "))
 
 
 def tabulate_metrics(metrics: dict, intervals: dict) -> Table:

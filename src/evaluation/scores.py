@@ -213,9 +213,8 @@ def estimate(
     exact = bound(values)
     intervals = {}
     for name, value in values.items():
-        sample = samples[name][np.isfinite(samples[name])]
-        ends = [*find_interval(sample), value, *exact.get(name, ())]
-        intervals[name] = {"low": tidy(min(ends)), "high": tidy(max(ends))}
+        ends = [*find_interval(samples[name]), value, *exact.get(name, ())]
+        intervals[name] = {"low": tidy(np.nanmin(ends)), "high": tidy(np.nanmax(ends))}
     return Measured({name: tidy(value) for name, value in values.items()}, intervals, samples)
 
 
@@ -227,8 +226,8 @@ def compare(model: Measured, baseline: Measured, tidy: Callable[[float], float])
     differences = {}
     for name in model.metrics.keys() & baseline.metrics.keys():
         sample = model.samples[name] - baseline.samples[name]
-        low, high = find_interval(sample[np.isfinite(sample)])
         value = model.metrics[name] - baseline.metrics[name]
-        ends = {"value": value, "low": min(low, value), "high": max(high, value)}
-        differences[name] = {end: tidy(number) for end, number in ends.items()}
+        ends = [*find_interval(sample), value]
+        found = {"value": value, "low": np.nanmin(ends), "high": np.nanmax(ends)}
+        differences[name] = {end: tidy(number) for end, number in found.items()}
     return {name: differences[name] for name in model.metrics if name in differences}

@@ -11,7 +11,6 @@ from records.schema import Schema
 MAX_VALUES = 20
 OTHERS, MISSING = "(others)", "(missing)"
 N_PARTS = 5
-NOT_ENOUGH = 2
 
 
 def check_slices(schema: Schema, params: EvaluationParams) -> None:
@@ -25,23 +24,39 @@ def check_slices(schema: Schema, params: EvaluationParams) -> None:
             )
 
 
-def cut_numbers(values: pd.Series) -> pd.Series:
-    """Return the interval of each number, of five that hold equally many rows."""
+def cut_numbers(values: pd.Series) -> dict[str, np.ndarray]:
+    """Return the rows of five intervals that hold about equally many, lowest first."""
     cut = pd.qcut(values, N_PARTS, duplicates="drop")
-    names = {each: f"{each.left:.6g} to {each.right:.6g}" for each in cut.cat.categories}
-    return cut.cat.rename_categories(names).astype(object)
+    return {
+        f"{each.left:.6g} to {each.right:.6g}": (cut.cat.codes == code).to_numpy()
+        for code, each in enumerate(cut.cat.categories)
+    }
 
 
-# How values of each kind of column become slices; those of others stay as they are.
-CUTS = {"number": cut_numbers, "date": lambda values: values.dt.year.astype("Int64").astype(object)}
+def cut_years(values: pd.Series) -> dict[str, np.ndarray]:
+    """Return the rows of each year, the first one first."""
+    years = values.dt.year
+    return {f"{year:.0f}": (years == year).to_numpy() for year in sorted(years.dropna().unique())}
 
 
-def name_slices(values: pd.Series, kind: str) -> pd.Series:
-    """Return the name of each row's slice, shape (n_rows,)."""
-    cut = CUTS.get(kind, lambda same: same.astype(object))(values)
-    named = cut.map(str, na_action="ignore").fillna(MISSING)
-    kept = named.value_counts().sort_values(ascending=False, kind="stable").index[:MAX_VALUES]
-    return named.where(named.isin(kept), OTHERS)
+def list_values(values: pd.Series) -> dict[str, np.ndarray]:
+    """Return the rows of each value, the most frequent one first; rare values together."""
+    counts = values.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    kept = list(counts.index[:MAX_VALUES])
+    slices = {str(value): (values == value).to_numpy(bool) for value in kept}
+    slices[OTHERS] = (values.notna() & ~values.isin(kept)).to_numpy(bool)
+    return slices
+
+
+# How the values of each kind of column become slices; those of others stay as they are.
+CUTS = {"number": cut_numbers, "date": cut_years}
+
+
+def slice_rows(values: pd.Series, kind: str) -> dict[str, np.ndarray]:
+    """Return which rows are in each slice of a column, by the slice's name."""
+    slices = CUTS.get(kind, list_values)(values)
+    slices[MISSING] = values.isna().to_numpy()
+    return {name: rows for name, rows in slices.items() if rows.any()}
 
 
 def measure_slices(
@@ -59,13 +74,11 @@ def measure_slices(
     intervals: dict[str, dict] = {}
     for column in params.slices:
         metrics[column], intervals[column] = {}, {}
-        names = name_slices(scored.df[column], schema.kinds[column]).to_numpy(object)
-        for name in sorted(set(names)):
-            rows = np.flatnonzero(names == name)
+        for name, rows in slice_rows(scored.df[column], schema.kinds[column]).items():
             found = measure(task, scored.take(rows), params)
             shown = [each for each in task.shown if each in found.metrics]
             metrics[column][name] = {
-                "rows": len(rows),
+                "rows": int(rows.sum()),
                 **{each: found.metrics[each] for each in shown},
             }
             intervals[column][name] = {each: found.intervals[each] for each in shown}
