@@ -33,8 +33,10 @@ from evaluation.cv_scores import format_cv_scores, read_cv_scores
 from evaluation.importance import MAX_ROWS, REPEATS, measure_importance
 from evaluation.metrics import format_metric
 from evaluation.report import (
+    MESSAGE,
     NAME,
     NUMBER,
+    Cell,
     Report,
     Section,
     Table,
@@ -55,6 +57,7 @@ from evaluation.scores import (
     score_baseline,
 )
 from evaluation.slices import check_slices, measure_slices
+from evaluation.telling_features import find_telling_features
 from features.matrices import load_matrix
 from models.store import load_model, read_digest
 from records.schema import Schema
@@ -177,6 +180,8 @@ def build_report(
     for column, found in metrics.get("slices", {}).items():
         table = tabulate_by(column, found, intervals["slices"][column], task.shown)
         sections.append(Section(f"By {column}", "", table))
+    if telling := find_telling_features(inputs.model, test.labels):
+        sections.append(describe_telling(telling))
     *others, last = own.sections
     table = tabulate_rows(errors.head(SHOWN_ERRORS), schema.text)
     where = f" The row is its number in the source. The first {SHOWN_ERRORS} are shown."
@@ -194,11 +199,18 @@ def describe_importance(importance: dict, metric: str) -> Section:
         f"{MAX_ROWS:,} rows. Columns that carry the same information hide each other."
     )
     columns = [("column", NAME), ("mean", NUMBER), ("standard deviation", NUMBER)]
-    rows = [
+    rows: list[list[str | Cell]] = [
         [column, *(format_metric(metric, found[name]) for name in ("mean", "std"))]
         for column, found in importance.items()
     ]
     return Section("Importance of columns", text, Table(columns, rows))
+
+
+def describe_telling(telling: dict[str, list[str]]) -> Section:
+    """Return the section of the features that speak most for each label."""
+    text = "The features with the largest weights for each label, most telling first."
+    rows: list[list[str | Cell]] = [[label, ", ".join(names)] for label, names in telling.items()]
+    return Section("Telling features", text, Table([("label", NAME), ("features", MESSAGE)], rows))
 
 
 def write_evaluation(

@@ -44,17 +44,15 @@ def measure_importance(
         measured = Scored(chosen.df, scored.labels, chosen.actual, predicted)
         return find_loss(task.importance, task.weigh(measured, once, params)[task.importance][0])
 
-    found = {}
-    with np.errstate(divide="ignore", invalid="ignore"):
-        best = find_current_loss(rows)
-        for column in schema.features:
-            columns = [name for name in (column, name_tokens(column)) if name in rows]
-            losses = []
-            for _ in range(REPEATS):
-                order = rng.permutation(len(rows))
-                shuffled = {name: rows[name].iloc[order].set_axis(rows.index) for name in columns}
-                losses.append(find_current_loss(rows.assign(**shuffled)) - best)
-            found[column] = {"mean": float(np.mean(losses)), "std": float(np.std(losses))}
+    found, best = {}, find_current_loss(rows)
+    for column in schema.features:
+        columns = [name for name in (column, name_tokens(column)) if name in rows]
+        losses = []
+        for _ in range(REPEATS):
+            order = rng.permutation(len(rows))
+            shuffled = {name: rows[name].iloc[order].set_axis(rows.index) for name in columns}
+            losses.append(find_current_loss(rows.assign(**shuffled)) - best)
+        found[column] = {"mean": float(np.mean(losses)), "std": float(np.std(losses))}
     return {
         column: {name: task.tidy(value) for name, value in found[column].items()}
         for column in sorted(found, key=lambda column: -found[column]["mean"])

@@ -91,8 +91,7 @@ def measure_more(test: Scored, _: None, params: EvaluationParams) -> tuple[dict,
                 exact[str(i)] = bound_rate(metrics[str(i)], len(np.unique(test.groups[rows])))
         return exact
 
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = estimate(weigh_each, test.actual, test.groups, bound_each, tidy, params)
+    found = estimate(weigh_each, test.actual, test.groups, bound_each, tidy, params)
     counts = np.bincount(test.actual, minlength=len(test.labels))
     metrics: dict[str, dict] = {
         label: {"rows": int(n)} for label, n in zip(test.labels, counts, strict=True)

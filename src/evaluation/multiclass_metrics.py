@@ -23,6 +23,7 @@ def weigh_confusion(actual: np.ndarray, probability: np.ndarray, weights: np.nda
     return sum_by(pairs, weights, n_labels**2).reshape(len(weights), n_labels, n_labels)
 
 
+@np.errstate(divide="ignore", invalid="ignore")
 def weigh_area(truth: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the area under the ROC curve for each weighting, NaN for rows of one class."""
     order = np.argsort(-probability, kind="stable")
@@ -54,6 +55,7 @@ def weigh_calibration(
     )
 
 
+@np.errstate(divide="ignore", invalid="ignore")
 def weigh_labels(confusion: np.ndarray) -> dict[str, np.ndarray]:
     """Return precision, recall and F1 of each label, shape (n_weightings, n_labels).
 
@@ -70,6 +72,7 @@ def weigh_labels(confusion: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+@np.errstate(divide="ignore", invalid="ignore")
 def average(values: np.ndarray) -> np.ndarray:
     """Return the mean of each row's defined values, NaN for a row without any."""
     is_defined = ~np.isnan(values)

@@ -3,6 +3,7 @@
 import numpy as np
 
 
+@np.errstate(divide="ignore", invalid="ignore")
 def weighted_regression_metrics(
     actual: np.ndarray, predicted: np.ndarray, weights: np.ndarray
 ) -> dict[str, np.ndarray]:
@@ -20,7 +21,8 @@ def weighted_regression_metrics(
     dict of str to ndarray of shape (n_weightings,)
         ``mae``, ``rmse``, ``r2`` and ``median_absolute_error`` as in scikit-learn. ``mape`` is the
         mean of the errors as shares of the target, over rows whose target is positive.
-        ``total_bias`` is the sum of the errors as a share of the sum of the absolute targets.
+        ``total_bias`` is the sum of the errors as a share of the sum of the absolute targets. A
+        metric that is not defined is NaN or infinite.
     """
     weights = weights.astype(float)
     total = weights.sum(axis=1)

@@ -175,15 +175,14 @@ def measure(task: Evaluation, scored: Scored, params: EvaluationParams) -> Measu
     def weigh(weights: np.ndarray) -> dict[str, np.ndarray]:
         return task.weigh(scored, weights, params)
 
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return estimate(
-            weigh,
-            task.number_classes(scored.actual),
-            scored.groups,
-            lambda values: task.bound(scored, values, params),
-            task.tidy,
-            params,
-        )
+    return estimate(
+        weigh,
+        task.number_classes(scored.actual),
+        scored.groups,
+        lambda values: task.bound(scored, values, params),
+        task.tidy,
+        params,
+    )
 
 
 def estimate(

@@ -25,7 +25,13 @@ def check_slices(schema: Schema, params: EvaluationParams) -> None:
 
 
 def cut_numbers(values: pd.Series) -> dict[str, np.ndarray]:
-    """Return the rows of five intervals that hold about equally many, lowest first."""
+    """Return the rows of five intervals that hold about equally many, lowest first.
+
+    If there are no more than five values, each is a slice.
+    """
+    distinct = sorted(values.dropna().unique())
+    if len(distinct) <= N_PARTS:
+        return {f"{value:.6g}": (values == value).to_numpy() for value in distinct}
     cut = pd.qcut(values, N_PARTS, duplicates="drop")
     return {
         f"{each.left:.6g} to {each.right:.6g}": (cut.cat.codes == code).to_numpy()

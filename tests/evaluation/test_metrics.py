@@ -6,7 +6,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from evaluation.metrics import rates_by_threshold, weighted_metrics
+from evaluation.metrics import (
+    find_loss,
+    format_metric,
+    is_lower_better,
+    rates_by_threshold,
+    weighted_metrics,
+)
 from tests.support.scored_rows import ROWS, TENTHS, make_arrays, measure
 
 
@@ -90,3 +96,43 @@ def test_rates_at_every_hundredth(rows):
     assert thresholds.tolist() == [n / 100 for n in range(101)]
     assert recall.tolist() == pytest.approx([(percent[truth] >= n).mean() for n in range(101)])
     assert fpr.tolist() == pytest.approx([(percent[~truth] >= n).mean() for n in range(101)])
+
+
+@pytest.mark.parametrize(
+    ("name", "is_lower"),
+    [
+        ("test.ham_blocked", True),
+        ("recall_at_max_fpr", False),
+        ("test.mae", True),
+        ("cv.neg_mean_absolute_error", False),
+        ("neg_log_loss", False),
+        ("log_loss", True),
+        ("calibration_error", True),
+        ("macro_f1", False),
+        ("r2", False),
+    ],
+)
+def test_a_metric_has_a_direction(name, is_lower):
+    assert is_lower_better(name) is is_lower
+
+
+@pytest.mark.parametrize(
+    ("name", "better", "worse"),
+    [("mcc", 0.9, 0.8), ("test.rmse", 1.0, 2.0), ("total_bias", -0.1, 0.2)],
+)
+def test_the_loss_of_a_better_metric_is_lower(name, better, worse):
+    assert find_loss(name, better) < find_loss(name, worse)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("accuracy", 0.5, "50.00%"),
+        ("mcc", 0.5, "0.5000"),
+        ("mae", 276.4321, "276.4"),
+        ("rmse", 12345.6, "12,346"),
+        ("mae", 0.00012345, "0.0001234"),
+    ],
+)
+def test_a_metric_is_shown_in_its_unit(name, value, text):
+    assert format_metric(name, value) == text

@@ -119,7 +119,7 @@ class Page(HTMLParser):
 
 HEADINGS = {
     "binary": [],
-    "multiclass": ["Labels"],
+    "multiclass": ["Telling features", "Labels"],
     "regression": ["Prediction intervals"],
 }
 

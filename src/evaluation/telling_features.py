@@ -1,0 +1,31 @@
+"""Find the features that speak most for each of several labels."""
+
+import numpy as np
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.pipeline import Pipeline
+
+from features.names import name_features
+
+TELLING_FEATURES = 10
+
+
+def find_telling_features(model: Pipeline, labels: list[str]) -> dict[str, list[str]]:
+    """Return the names of the features with the largest weights for each label.
+
+    Weights of naive Bayes are log probabilities less their mean over the labels. The result is
+    empty for a model that has no weights for each label, such as one of trees or of two labels.
+    """
+    classifier = model[-1]
+    if isinstance(classifier, CalibratedClassifierCV):
+        classifier = classifier.calibrated_classifiers_[0].estimator
+    weights = getattr(classifier, "coef_", getattr(classifier, "feature_log_prob_", None))
+    known = list(getattr(classifier, "classes_", []))
+    if weights is None or len(weights) != len(labels) or sorted(known) != sorted(labels):
+        return {}
+    weights = np.asarray(weights) - np.mean(weights, axis=0)
+    found = {}
+    for label in labels:
+        of_label = weights[known.index(label)]
+        order = np.argsort(-of_label, kind="stable")[:TELLING_FEATURES]
+        found[label] = list(name_features(model["columns"], order[of_label[order] > 0]))
+    return found
