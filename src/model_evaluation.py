@@ -28,7 +28,7 @@ from core.files import empty_folder, write_json, write_text
 from core.log import run_stage, timed
 from core.params import read_params
 from core.tables import write_csv
-from evaluation import binary, figures, multiclass, regression
+from evaluation import binary, figures
 from evaluation.cv_scores import format_cv_scores, read_cv_scores
 from evaluation.importance import MAX_ROWS, REPEATS, measure_importance
 from evaluation.metrics import format_metric
@@ -57,17 +57,13 @@ from evaluation.scores import (
     score_baseline,
 )
 from evaluation.slices import check_slices, measure_slices
+from evaluation.tasks import EVALUATIONS
 from evaluation.telling_features import find_telling_features
 from features.matrices import load_matrix
 from models.store import load_model, read_digest
 from records.schema import Schema
 from records.tables import read_rows
 
-EVALUATIONS = {
-    "binary": binary.EVALUATION,
-    "multiclass": multiclass.EVALUATION,
-    "regression": regression.EVALUATION,
-}
 # The argument for each output, and its name in the temporary folder where all are written first.
 OUTPUTS = {
     "intervals": "intervals.json",

@@ -13,12 +13,12 @@ N_PARTS = 5
 
 
 def read_intervals(path: Path, model: Path, sha256: str) -> list[dict[str, float]]:
-    """Return the half-widths of prediction intervals that were stored with a model.
+    """Return the margins of prediction intervals that were stored with a model.
 
     Returns
     -------
     list of dict
-        ``coverage`` and ``half_width`` of each; none if none was stored.
+        ``coverage`` and ``margin`` of each; none if none was stored.
 
     Raises
     ------
@@ -28,9 +28,7 @@ def read_intervals(path: Path, model: Path, sha256: str) -> list[dict[str, float
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         owner, intervals = found["model_sha256"], found.get("intervals") or []
-        pairs = [
-            {name: float(each[name]) for name in ("coverage", "half_width")} for each in intervals
-        ]
+        pairs = [{name: float(each[name]) for name in ("coverage", "margin")} for each in intervals]
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist", "run 'dvc repro' to make it") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -55,7 +53,7 @@ def measure_coverage(
     actual: np.ndarray,
     predicted: np.ndarray,
     groups: np.ndarray,
-    half_width: float,
+    margin: float,
     n_samples: int,
     random_state: int,
 ) -> tuple[dict[str, dict], dict[str, dict]]:
@@ -70,7 +68,7 @@ def measure_coverage(
     intervals : dict of str to dict
         The 95% interval of ``coverage``, by name of the part.
     """
-    is_inside = np.abs(predicted - actual) <= half_width
+    is_inside = np.abs(predicted - actual) <= margin
     order = np.argsort(predicted, kind="stable")
     parts = {"all": np.arange(len(actual))}
     for part in np.array_split(order, N_PARTS):
@@ -80,7 +78,7 @@ def measure_coverage(
             name = f"{ends[0]:.6g} to {ends[1]:.6g}"
             parts[name] = np.concatenate([parts.get(name, part[:0]), part])
     metrics, intervals = {}, {}
-    width = float(f"{2 * half_width:.9g}")
+    width = float(f"{2 * margin:.9g}")
     for name, rows in parts.items():
         strata = find_strata(np.zeros(len(rows), int), groups[rows])
         weights = draw(*strata, n_samples, np.random.default_rng(random_state))

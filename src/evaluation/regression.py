@@ -82,7 +82,7 @@ def measure_more(
         test.actual,
         test.predicted,
         test.groups,
-        chosen["half_width"],
+        chosen["margin"],
         params.bootstrap_samples,
         params.random_state,
     )
@@ -168,7 +168,7 @@ def describe(metrics: dict, intervals: dict, schema: Schema, errors: pd.DataFram
     ]
     sections = []
     if stored := metrics.get("prediction_intervals"):
-        width = format_metric("mae", stored["half_width"])
+        width = format_metric("mae", stored["margin"])
         text = (
             f"Prediction ± {width} should contain {stored['coverage']:.0%} of the targets: so many "
             "of the errors in cross-validation on the training set are at most this large "

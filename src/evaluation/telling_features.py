@@ -1,7 +1,6 @@
 """Find the features that speak most for each of several labels."""
 
 import numpy as np
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.pipeline import Pipeline
 
 from features.names import name_features
@@ -15,9 +14,8 @@ def find_telling_features(model: Pipeline, labels: list[str]) -> dict[str, list[
     Weights of naive Bayes are log probabilities less their mean over the labels. The result is
     empty for a model that has no weights for each label, such as one of trees or of two labels.
     """
-    classifier = model[-1]
-    if isinstance(classifier, CalibratedClassifierCV):
-        classifier = classifier.calibrated_classifiers_[0].estimator
+    # Calibration does not change which weights are the largest.
+    classifier = getattr(model[-1], "classifier", model[-1])
     weights = getattr(classifier, "coef_", getattr(classifier, "feature_log_prob_", None))
     known = list(getattr(classifier, "classes_", []))
     if weights is None or len(weights) != len(labels) or sorted(known) != sorted(labels):

@@ -10,8 +10,9 @@ from PIL import Image
 from sklearn import metrics as sk
 
 import model_evaluation
+from evaluation.tasks import EVALUATIONS
 from features.matrices import load_matrix
-from model_evaluation import EVALUATIONS, PLOTS
+from model_evaluation import PLOTS
 from models.store import load_model
 from records.tasks import TASKS
 from tests.support.evaluated import write_example
@@ -199,7 +200,7 @@ def test_metrics_of_a_regression_are_those_of_the_predictions(evaluate, tmp_path
 def test_prediction_intervals_are_measured_overall_and_by_fifth(evaluate, tmp_path):
     metrics, intervals = read(evaluate("regression", interval_coverage=0.5))
     found = metrics["prediction_intervals"]
-    assert (found["coverage"], found["half_width"]) == (0.5, 0.7)
+    assert (found["coverage"], found["margin"]) == (0.5, 0.7)
     df, X = read_test(tmp_path)
     error = load_model(tmp_path / "model.skops")[-1].predict(X) - df["size"]
     every, *fifths = found["measured"].values()

@@ -46,7 +46,7 @@ def make_examples(n_rows: int) -> dict[str, Example]:
     plain = pd.Series(pd.Categorical(cut, categories=["low", "middle", "high"]))
     two = pd.Series(pd.Categorical(np.where(value > 0, "yes", "no"), categories=["no", "yes"]))
     point = {"threshold": 0.5, "recall": 0.9, "fpr": 0.0005}
-    widths = [{"coverage": 0.5, "half_width": 0.7}, {"coverage": 0.9, "half_width": 1.7}]
+    widths = [{"coverage": 0.5, "margin": 0.7}, {"coverage": 0.9, "margin": 1.7}]
     return {
         "binary": Example(
             two,
