@@ -4,30 +4,28 @@ Only ``python src start`` does this. The pipeline reads what params.yaml says, a
 """
 
 import codecs
-import gzip
 import io
 import itertools
 import json
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from core.errors import UserError
 from core.terminal import escape_unprintable
-from records.schema import find_repeated
+from records.reading import GZIP_MAGIC, READERS, unpack
+from records.schema import Schema, find_repeated
 from records.splitting import Record, bound_lines, split_csv, split_tsv
+from records.validation_params import ValidationParams
+from records.values import to_text
 
 SEPARATORS = (",", "\t", ";", "|")
 # So many lines are enough to see the separator.
 SAMPLE_LINES = 2000
-# An unpacked file may be so many times larger than the packed one: bounds what a bomb can do.
-MAX_UNPACKED = 2_000_000_000
 NUMBER = re.compile(r"[-+]?[0-9.,]+([eE][-+]?[0-9]+)?")
 # Other binary formats: the first bytes, the format's description, what to do.
 REFUSED = (
@@ -82,26 +80,6 @@ class Found:
     n_malformed: int
 
 
-def unpack(raw: bytes) -> tuple[bytes, bool]:
-    """Return the content of a file that may be compressed by gzip, and whether it is.
-
-    Raises
-    ------
-    UserError
-        If it is damaged, or more than 2 GB.
-    """
-    if not raw.startswith(b"\x1f\x8b"):
-        return raw, False
-    try:
-        with gzip.open(io.BytesIO(raw)) as file:
-            content = file.read(MAX_UNPACKED + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"the gzip archive is damaged ({error})", "fetch it again") from error
-    if len(content) > MAX_UNPACKED:
-        raise UserError("it has more than 2 GB when it is unpacked", "name a smaller file")
-    return content, True
-
-
 def detect(raw: bytes, target: str, names: Sequence[str] = (), encoding: str = "") -> Found:
     """Find a file's layout and read it.
 
@@ -122,26 +100,32 @@ def detect(raw: bytes, target: str, names: Sequence[str] = (), encoding: str = "
         If the format is not supported, the file is damaged or has no rows, or its header cannot
         be used.
     """
-    content, is_packed = unpack(raw)
-    packed = ", compressed by gzip" if is_packed else ""
+    content = unpack(raw)
+    packed = ", compressed by gzip" if raw.startswith(GZIP_MAGIC) else ""
     if not content.strip():
         raise UserError("the file is empty", "name another one")
     for start, description, fix in REFUSED:
         if content.startswith(start):
             raise UserError(f"the file is {description}", fix)
+    kind, encoding, why = "", encoding or "utf-8", "as asked for" if encoding else ""
     if content.startswith(b"PAR1"):
-        table = read_parquet(content)
-        evidence = {"format": f"the file starts with PAR1{packed}"}
-        found = Found(Layout("parquet", "utf-8", ",", True, None, evidence), table, 0)
+        kind, evidence = "parquet", "the file starts with PAR1"
     elif content.startswith(b"PK\x03\x04"):
-        found = read_workbook(content, packed)
+        if b"xl/workbook" not in content:
+            raise UserError("the file is a zip archive", "name a file in it: zip://MEMBER::ARCHIVE")
+        kind, evidence = "excel", "an Excel workbook, of which the first sheet is read"
     else:
-        encoding, why = (encoding, "as asked for") if encoding else detect_encoding(content)
+        if not why:
+            encoding, why = detect_encoding(content)
         text = decode(content, encoding)
         if text.lstrip().startswith(("{", "[")) and is_json(text):
-            found = read_json(text, encoding, why, packed)
+            kind, evidence = "jsonl", "the lines are JSON objects"
         else:
             found = read_delimited(text, encoding, why, packed, target, names)
+    if kind:
+        table, n_malformed = read_typed(content, kind, encoding)
+        reasons = {"format": evidence + packed, "encoding": why}
+        found = Found(Layout(kind, encoding, ",", True, None, reasons), table, n_malformed)
     check_table(found)
     return found
 
@@ -225,15 +209,22 @@ def make_table(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> 
     return table.astype("str")
 
 
-def to_string(value: Any) -> str | None:
-    """Return a value of JSON, Parquet or Excel as the string that CSV would have for it."""
-    if value is None or (isinstance(value, float) and value != value):
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value)
+def read_typed(content: bytes, kind: str, encoding: str = "utf-8") -> tuple[pd.DataFrame, int]:
+    """Return the values of a file that is not delimited, as the pipeline reads them, as strings.
+
+    Returns
+    -------
+    table : DataFrame of str
+        The values, NaN for missing ones.
+    n_malformed : int
+        Rows that cannot be read.
+    """
+    # These readers need no more of the parameters.
+    params = ValidationParams.model_construct(encoding=encoding)
+    read = READERS[kind](content, None, Schema.model_construct(), params)
+    values = (to_text(column).fillna("") for _, column in read.columns.items())
+    rows = zip(*values, strict=True)
+    return make_table([str(name) for name in read.columns], rows), len(read.unread)
 
 
 def is_json(text: str) -> bool:
@@ -261,74 +252,6 @@ def is_json(text: str) -> bool:
             "write one object per line, as with jq --compact-output '.[]'",
         )
     return False
-
-
-def read_json(text: str, encoding: str, why: str, packed: str) -> Found:
-    """Read JSON lines; the columns are the keys, in the order of their first use."""
-    rows, n_malformed = [], 0
-    for line in text.splitlines() if "\r" in text and "\n" not in text else text.split("\n"):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if isinstance(row, dict):
-            rows.append(row)
-        else:
-            n_malformed += 1
-    columns = list(dict.fromkeys(itertools.chain.from_iterable(rows)))
-    evidence = {"format": f"the lines are JSON objects{packed}", "encoding": why}
-    layout = Layout("jsonl", encoding, ",", True, None, evidence)
-    values = ([to_string(row.get(column)) for column in columns] for row in rows)
-    return Found(layout, make_table(columns, values), n_malformed)
-
-
-def read_parquet(content: bytes) -> pd.DataFrame:
-    """Read a Parquet file as strings."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(io.BytesIO(content))
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"the Parquet file is damaged ({error})", "fetch it again") from error
-    columns = [list(map(to_string, write_floats(column).to_pylist())) for column in table.columns]
-    return make_table(table.column_names, zip(*columns, strict=True))
-
-
-def write_floats(column: Any) -> Any:
-    """Return a column of Arrow with its floats as Arrow writes them: 1.0 as 1."""
-    import pyarrow as pa
-
-    return column.cast(pa.string()) if pa.types.is_floating(column.type) else column
-
-
-def read_workbook(content: bytes, packed: str) -> Found:
-    """Read the first sheet of an Excel workbook, whose first row is a header."""
-    if b"xl/workbook" not in content:
-        raise UserError("the file is a zip archive", "name a file in it: zip://MEMBER::ARCHIVE")
-    try:
-        import openpyxl
-    except ImportError as error:
-        raise UserError(
-            "Excel workbooks need openpyxl, which is not installed",
-            "pip install openpyxl, or save the workbook as CSV",
-        ) from error
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        rows = [list(map(to_string, row)) for row in book.worksheets[0].iter_rows(values_only=True)]
-    except Exception as error:  # openpyxl raises many types for damaged files
-        raise UserError(f"the Excel workbook is damaged ({error})", "save it again") from error
-    rows = [row for row in rows if any(row)]
-    if len(rows) < 2:
-        raise UserError("the first sheet of the workbook has no rows", "name another file")
-    header = [name or "" for name in rows[0]]
-    sheet = book.sheetnames[0]
-    evidence = {"format": f"an Excel workbook, whose first sheet {sheet!r} is read{packed}"}
-    return Found(
-        Layout("excel", "utf-8", ",", True, None, evidence), make_table(header, rows[1:]), 0
-    )
 
 
 def split(text: str, separator: str, quoting: bool) -> Iterable[Record]:

@@ -6,22 +6,19 @@ Everything is decided from values as strings, and from all of them.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from core.errors import UserError
 from core.terminal import escape_unprintable
+from records.leakage import ALMOST_UNIQUE
 from records.schema import FEATURE_KINDS, RESERVED, TOKENS_SUFFIX
+from records.validation_params import NumberFormat
 
 MIN_WORDS = 3
 MIN_TEXT_SHARE = 0.01
-# Above this share of different values a category is of no use: it is kept like an id.
-MAX_CATEGORY_SHARE = 0.9
-# A column that alone predicts the target better than this is left out.
-MAX_SCORE = 0.99
-SUSPICIOUS_SCORE = 0.9
 # A whole number with so many different values may be a label or a quantity: a person must say.
 UNCLEAR_COUNTS = range(3, 51)
 MAX_LABELS = 100
@@ -68,15 +65,6 @@ ISO = re.compile(r"\d{4}-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[-+]\d\d:?
 # Dates that repeat so regularly are a series over time.
 MIN_DATES = 30
 MIN_COVERAGE = 0.9
-
-
-@dataclass(frozen=True)
-class NumberStyle:
-    """How numbers are written, in all columns."""
-
-    decimal: str = "."
-    thousands: str = ""
-    signs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,7 +117,7 @@ class Inference:
 
     target: Target
     columns: dict[str, Decision]
-    style: NumberStyle
+    style: NumberFormat
     null_markers: list[str]
     rename: dict[str, str]
     evidence: dict[str, str] = field(default_factory=dict)
@@ -169,7 +157,7 @@ def remove_signs(value: str) -> str:
     return value.translate(WITHOUT_SIGNS).strip()
 
 
-def parse_number(value: str, style: NumberStyle) -> float:
+def parse_number(value: str, style: NumberFormat) -> float:
     """Return a number that matches the pattern of ``style``."""
     bare = remove_signs(value)
     if style.thousands:
@@ -222,7 +210,7 @@ def may_be_numbers(values: Sequence[str]) -> bool:
 
 def choose_style(
     distinct: Mapping[str, Sequence[str]], separator: str
-) -> tuple[NumberStyle, dict[str, set[str]], str]:
+) -> tuple[NumberFormat, dict[str, set[str]], str]:
     """Return how numbers are written, the markers of each column of numbers, and the evidence.
 
     The style is that in which most columns are numbers; of equally good ones the usual one.
@@ -247,7 +235,7 @@ def choose_style(
             best, chosen = matched, each
     written = [v for name, markers in best.items() for v in able[name] if v not in markers]
     signs = tuple(sign for sign in SIGNS if any(sign in value for value in written))
-    style = NumberStyle(*chosen, signs)
+    style = NumberFormat(*chosen, signs)
     finite = {
         name: markers
         for name, markers in best.items()
@@ -281,14 +269,6 @@ def fits(values: Sequence[str], date_format: str) -> bool:
     """Return whether every value is a date in this format."""
     dates = pd.to_datetime(pd.Series(values, dtype="str"), format=date_format, errors="coerce")
     return bool(dates.notna().all())
-
-
-def parse_dates(values: pd.Series, date_format: str) -> pd.Series:
-    """Return the dates of a column, NaT where there is none."""
-    stripped = values.str.strip()
-    return pd.to_datetime(
-        stripped, format=date_format or "ISO8601", errors="coerce", utc=not date_format
-    )
 
 
 def decide_date(
@@ -375,7 +355,7 @@ def decide_column(
     looks_like_id = is_unique and (is_named_like_id(name) or counts_rows(values, n_rows))
     padded = next((value for value in values if re.fullmatch("0[0-9]+", value)), None)
     if padded and all(re.fullmatch("[0-9]+", value) for value in values) and name not in asked:
-        if looks_like_id or len(values) > max(MAX_CATEGORY_SHARE * n_values, 2):
+        if looks_like_id or (len(values) >= ALMOST_UNIQUE * n_values and len(values) > 2):
             return Decision("id", f"different in every row, leading zeros as in {padded}"), set()
         return Decision("category", f"leading zeros, as in {padded}{missing}"), set()
     if looks_like_id and name not in asked:
@@ -401,7 +381,7 @@ def decide_column(
     if n_words >= MIN_WORDS and share > MIN_TEXT_SHARE:
         what = f"{n_words:.1f} words on average, {share:.0%} of the values are different"
         return Decision("text", what + missing), markers
-    if share > MAX_CATEGORY_SHARE and len(values) > 2:
+    if share >= ALMOST_UNIQUE and len(values) > 2:
         what = f"{len(values):,} of {n_values:,} values are different: too many for a category"
         return Decision("id", what), markers
     shown = f"{len(values):,} values: {show_some(values)}{missing}"
@@ -462,9 +442,6 @@ def infer(
         markers |= numbers[target]
     labels = {*found.labels} if found.labels else set()
     null_markers = sorted(marker for marker in markers - labels if marker.strip())
-    rows = table[found.is_used]
-    leaks = find_leaks(rows, target, columns, style, numbers, found)
-    columns |= leaks
     columns = keep_a_feature(columns, counts)
     rename = choose_names([target, *columns], columns)
     evidence = {"thousands": written} if written else {}
@@ -473,7 +450,7 @@ def infer(
 
 def decide_target(
     values: pd.Series,
-    style: NumberStyle,
+    style: NumberFormat,
     number_markers: set[str] | None,
     task: str,
     positive: str,
@@ -529,7 +506,7 @@ def decide_target(
 
 
 def guess_task(
-    name: str, counts: pd.Series, style: NumberStyle, is_number: bool, shown: str
+    name: str, counts: pd.Series, style: NumberFormat, is_number: bool, shown: str
 ) -> tuple[str, str]:
     """Return the task that fits the values of a target, and the evidence."""
     if len(counts) == 2:
@@ -594,91 +571,6 @@ def decide_labels(
     return Target(task, labels, chosen, evidence, stripped.isin(labels).to_numpy())
 
 
-def find_leaks(
-    rows: pd.DataFrame,
-    target: str,
-    columns: Mapping[str, Decision],
-    style: NumberStyle,
-    numbers: Mapping[str, set[str]],
-    found: Target,
-) -> dict[str, Decision]:
-    """Return new decisions for features that give the target away: they are left out.
-
-    Those that nearly do so are kept, and get a comment.
-    """
-    leaks: dict[str, Decision] = {}
-    values = {
-        name: rows[name]
-        .map(
-            {
-                v: parse_number(v, style)
-                for v in rows[name].dropna().unique()
-                if v not in numbers[name] and v.strip()
-            }
-        )
-        .astype(float)
-        for name, each in columns.items()
-        if each.kind == "number"
-    }
-    features = [name for name, each in columns.items() if each.kind in FEATURE_KINDS]
-    y = rows[target].str.strip()
-    for name in features:
-        if (rows[name].str.strip() == y).all():
-            leaks[name] = Decision("drop", "a copy of the target")
-    if target in numbers:
-        t = y.map({v: parse_number(v, style) for v in y.unique()}).to_numpy(float)
-        spread = np.abs(t).max() * 1e-9
-        for i, a in enumerate(values):
-            for b in [*values][i + 1 :]:
-                if a in leaks or b in leaks:
-                    continue
-                if np.all(np.abs(values[a].to_numpy() + values[b].to_numpy() - t) <= spread):
-                    leaks[a] = Decision("drop", f"{show(a)} + {show(b)} is the target")
-                    leaks[b] = Decision("drop", f"{show(a)} + {show(b)} is the target")
-    for name in features:
-        if name in leaks or columns[name].kind == "text":
-            continue
-        score = (
-            compute_purity(rows[name], y, found.labels)
-            if found.labels
-            else compute_r2(values.get(name), t)
-        )
-        what = f"it alone predicts the target with a score of {score:.2f}"
-        if score > MAX_SCORE:
-            leaks[name] = Decision("drop", f"{what}: known before the target is?")
-        elif score > SUSPICIOUS_SCORE:
-            each = columns[name]
-            leaks[name] = replace(each, evidence=f"{what}: known before it? {each.evidence}")
-    return leaks
-
-
-def compute_purity(values: pd.Series, labels: pd.Series, classes: Sequence[str]) -> float:
-    """Return how well a column alone predicts the label: Cohen's kappa of the usual label.
-
-    Columns with different values in most rows always predict what they have seen, and count as 0.
-    """
-    filled = values.fillna("")
-    if filled.nunique() > len(filled) / 5:
-        return 0.0
-    table = pd.crosstab(filled, labels)
-    right = table.max(axis=1).sum() / len(filled)
-    usual = labels.value_counts().iloc[0] / len(filled)
-    return float((right - usual) / (1 - usual)) if len(classes) > 1 and usual < 1 else 0.0
-
-
-def compute_r2(values: pd.Series | None, target: np.ndarray) -> float:
-    """Return the squared correlation of a column of numbers with the target."""
-    if values is None:
-        return 0.0
-    is_known = values.notna().to_numpy()
-    x, y = values.to_numpy()[is_known], target[is_known]
-    if len(x) < 10 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return 0.0
-    with np.errstate(all="ignore"):
-        r = np.corrcoef(x, y)[0, 1]
-    return float(r * r) if np.isfinite(r) else 0.0
-
-
 def keep_a_feature(
     columns: Mapping[str, Decision], counts: Mapping[str, pd.Series]
 ) -> dict[str, Decision]:
@@ -723,17 +615,13 @@ def choose_names(names: Sequence[str], columns: Mapping[str, Decision]) -> dict[
     return rename
 
 
-def find_series(values: pd.Series, date_format: str) -> str:
+def find_series(dates: pd.Series) -> str:
     """Return the evidence that rows follow one another in time, '' if they do not."""
-    dates = parse_dates(values, date_format)
-    if dates.isna().any():
-        return ""
     days = dates.drop_duplicates().sort_values()
-    if len(days) < MIN_DATES:
+    if dates.isna().any() or len(days) < MIN_DATES:
         return ""
-    steps = days.diff().dropna()
-    n_expected = (days.iloc[-1] - days.iloc[0]) / steps.median() + 1
-    if len(days) < MIN_COVERAGE * n_expected:
+    step = days.diff().median()
+    if len(days) < MIN_COVERAGE * ((days.iloc[-1] - days.iloc[0]) / step + 1):
         return ""
     first, last = (f"{day:%Y-%m-%d}" for day in (days.iloc[0], days.iloc[-1]))
     return f"{len(days):,} dates without large gaps, {first} to {last}"

@@ -205,35 +205,6 @@ def test_a_missing_target_is_named_with_all_columns():
         infer(pd.DataFrame({"y": ["1"], "x": ["2"]}, dtype="str"), "price")
 
 
-def test_columns_that_give_the_target_away_are_left_out():
-    n = 60
-    parts = [(i * 7 % 23, i * 5 % 31) for i in range(n)]
-    table = pd.DataFrame(
-        {
-            "casual": [str(a) for a, _ in parts],
-            "registered": [str(b) for _, b in parts],
-            "copy": [str(a + b) for a, b in parts],
-            "twice": [str(2 * (a + b)) for a, b in parts],
-            "fair": [str(i % 11) for i in range(n)],
-            "count": [str(a + b) for a, b in parts],
-        },
-        dtype="str",
-    )
-    found = infer(table, "count", task="regression").columns
-    assert found["casual"].evidence == "casual + registered is the target"
-    assert found["copy"].evidence == "a copy of the target"
-    assert "score of 1.00" in found["twice"].evidence
-    assert [name for name, each in found.items() if each.kind != "drop"] == ["fair"]
-
-
-def test_a_category_that_gives_the_label_away_is_left_out():
-    codes = ["x", "y"] * 20
-    table = pd.DataFrame({"code": codes, "z": list("abcde") * 8, "label": codes})
-    table["label"] = table["label"].map({"x": "good", "y": "bad"})
-    found = infer(table.astype("str"), "label").columns
-    assert (found["code"].kind, found["z"].kind) == ("drop", "category")
-
-
 def test_names_that_the_pipeline_uses_are_changed():
     table = pd.DataFrame(
         {
