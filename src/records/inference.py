@@ -5,6 +5,7 @@ Everything is decided from values as strings, and from all of them.
 """
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -255,14 +256,23 @@ def find_date_formats(name: str, values: Sequence[str]) -> list[str]:
         return [""] if dates.notna().all() else []
     first = stripped[0]
     formats = [
-        day + time
+        day + hours
         for day in (*UNAMBIGUOUS, *DAY_FIRST, *MONTH_FIRST)
-        for time in TIMES
-        if fits([first], day + time)
+        for hours in TIMES
+        if is_date(first, day + hours)
     ]
-    if re.search(r"date|day|^dt", name, re.IGNORECASE) and fits([first], "%Y%m%d"):
+    if re.search(r"date|day|^dt", name, re.IGNORECASE) and is_date(first, "%Y%m%d"):
         formats.append("%Y%m%d")
     return [each for each in formats if fits(stripped, each)]
+
+
+def is_date(value: str, date_format: str) -> bool:
+    """Return whether one value is a date in this format; much faster than ``fits``."""
+    try:
+        time.strptime(value, date_format)
+    except ValueError:
+        return False
+    return True
 
 
 def fits(values: Sequence[str], date_format: str) -> bool:
