@@ -14,54 +14,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from commands import start
-from commands.registry import PromotionParams
 from core.errors import UserError
-from core.params import Yaml12Loader, read_params
-from data_ingestion import IngestionParams
-from evaluation.scores import EvaluationParams
-from features.branches import FeatureParams
-from models.estimators import ModelParams
-from preprocessing import PreprocessingParams
-from records.checks import check_names
-from records.schema import Schema
-from records.validation_params import ValidationParams
-from robustness import RobustnessParams
+from core.params import Yaml12Loader
+from tests.support.sections import check_params
 
 ROOT = Path(__file__).parents[2]
-MODELS = {
-    "schema": Schema,
-    "data_ingestion": IngestionParams,
-    "data_validation": ValidationParams,
-    "preprocessing": PreprocessingParams,
-    "feature_engineering": FeatureParams,
-    "model_building": ModelParams,
-    "robustness": RobustnessParams,
-    "model_evaluation": EvaluationParams,
-    "promotion": PromotionParams,
-}
-# Sections whose models do not know all keys of params.yaml yet.
-PENDING = {
-    section
-    for section, key in (("model_building", "candidates"), ("model_evaluation", "slices"))
-    if key not in MODELS[section].model_fields
-}
 ADJECTIVES = ["good", "bad", "red", "late", "new", "old", "big"]
 # Seven is prime, so labels follow no column of period two or three.
 MESSAGES = "label,text\n" + "".join(
     f"{'ham' if i % 7 < 5 else 'spam'},message {i} about {ADJECTIVES[i * i % 7]} things\n"
     for i in range(120)
 )
-
-
-def check_params(path):
-    """Read every section by its model; return the sections."""
-    for section, model in MODELS.items():
-        if section in PENDING:
-            continue
-        read_params(path, section, model)
-    schema = read_params(path, "schema", Schema)
-    check_names(schema, read_params(path, "data_validation", ValidationParams))
-    return yaml.load(path.read_text(), Loader=Yaml12Loader)
 
 
 @pytest.fixture

@@ -1,0 +1,46 @@
+"""Check every section of a params.yaml by its model."""
+
+from pathlib import Path
+
+import yaml
+
+from commands.registry import PromotionParams
+from core.params import Params, Yaml12Loader, read_params
+from data_ingestion import IngestionParams
+from evaluation.scores import EvaluationParams
+from features.branches import FeatureParams
+from models.estimators import ModelParams
+from preprocessing import PreprocessingParams, check_split_column
+from records.checks import check_names
+from records.schema import Schema
+from records.validation_params import ValidationParams
+from robustness import RobustnessParams
+
+MODELS: dict[str, type[Params]] = {
+    "schema": Schema,
+    "data_ingestion": IngestionParams,
+    "data_validation": ValidationParams,
+    "preprocessing": PreprocessingParams,
+    "feature_engineering": FeatureParams,
+    "model_building": ModelParams,
+    "robustness": RobustnessParams,
+    "model_evaluation": EvaluationParams,
+    "promotion": PromotionParams,
+}
+# Sections whose models do not know all keys of params.yaml yet.
+PENDING = {
+    section
+    for section, key in (("model_building", "candidates"), ("model_evaluation", "slices"))
+    if key not in MODELS[section].model_fields
+}
+
+
+def check_params(path: Path) -> dict:
+    """Read every section by its model, and check that they agree; return the sections."""
+    for section, model in MODELS.items():
+        if section not in PENDING:
+            read_params(path, section, model)
+    schema = read_params(path, "schema", Schema)
+    check_names(schema, read_params(path, "data_validation", ValidationParams))
+    check_split_column(read_params(path, "preprocessing", PreprocessingParams), schema)
+    return yaml.load(path.read_text(), Loader=Yaml12Loader)
