@@ -64,6 +64,11 @@ def read_json_lines(
             rows.append(row)
             found.append(values)
             lines.append(bare)
+    if not found and not columns:
+        raise UserError(
+            f"no line is a valid object, the first one is: {' '.join(unread[0][1:3])}",
+            "check data_validation.format and encoding",
+        )
     names = columns or list(dict.fromkeys(key for values in found for key in values))
     by_column = [make_column([values.get(name) for values in found]) for name in names]
     return make_table(stack(by_column, names), rows, unread, lines.__getitem__, row)

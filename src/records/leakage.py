@@ -59,14 +59,14 @@ def find_leaks(
     """Yield columns that give the target away, each with a sentence about it."""
     target = rows[schema.target]
     has_classes = TASKS[schema.task].has_classes
+    n_labels = len(target.cat.categories) if has_classes else 1
+    n_scored = min(len(rows), SCORED_ROWS, SCORED_VALUES // n_labels)
+    sample = rows.sample(n_scored, random_state=0) if n_scored < len(rows) else rows
     for column in [column for column in schema.text if column in features]:
         if has_classes:
-            yield from find_labels(column, rows[column], target, max_score)
+            yield from find_labels(column, sample[column], sample[schema.target], max_score)
     if len(rows) < MIN_ROWS:
         return
-    n_columns = len(target.cat.categories) if has_classes else 1
-    n_scored = min(len(rows), SCORED_ROWS, SCORED_VALUES // n_columns)
-    sample = rows.sample(n_scored, random_state=0) if n_scored < len(rows) else rows
     rest = [column for column in features if column not in schema.text]
     for column in rest:
         values = rows[column]

@@ -143,6 +143,11 @@ def test_refuses_a_json_array(read, raw):
         read(raw, format="jsonl")
 
 
+def test_refuses_a_file_without_any_object(read):
+    with pytest.raises(UserError, match="no line is a valid object, the first one is: malformed"):
+        read(CSV, format="jsonl")
+
+
 def test_parquet_keeps_its_types(read):
     days = pd.to_datetime(["2020-04-03", None])
     table = read(
