@@ -665,3 +665,21 @@ def test_other_formats_give_the_same_table(validate, pack):
         columns = [column for column in expected if column != "row"]
         pd.testing.assert_frame_equal(accepted[columns], expected[columns])
         assert other == report
+
+
+def test_shows_the_first_of_too_many_rejected_rows(validate):
+    raw = HOUSES + b"cheap;70;flat;good;;9;red\n8;9;flat;great;;9;red\n"
+    with pytest.raises(UserError) as caught:
+        validate(raw, **TABLE, max_rejected_share=0.3)
+    message = "; the first one is row 5: not a number (price: 'cheap'); every rejected row is in"
+    assert message in str(caught.value)
+    assert "2 of 5 rows rejected (40.0%)" in str(caught.value)
+
+
+@pytest.mark.parametrize("task", ["regression", "multiclass"])
+def test_refuses_a_source_without_a_valid_row(validate, task):
+    raw = b"1,2,3\n" * 60
+    with pytest.raises(UserError, match="source: no row is valid"):
+        validate(raw, **{**CLASSES, "task": task})
+    with pytest.raises(UserError, match="60 of 60 rows rejected"):
+        validate(raw, **{**CLASSES, "task": task, "max_rejected_share": 0.5})

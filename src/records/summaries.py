@@ -92,14 +92,7 @@ def check_limits(
     """Raise ``UserError`` if too many rows are rejected, or the rest cannot be learned from."""
     unknown = list_unknown_labels(rejected)
     unknown += OTHER_TASKS.get(schema.task, "") if unknown else ""
-    share = report["rejected"] / report["read"]
-    if share > params.max_rejected_share:
-        reasons = ", ".join(f"{count} with {reason}" for reason, count in report["reasons"].items())
-        raise UserError(
-            f"{report['rejected']} of {report['read']} rows rejected ({share:.1%}), more than "
-            f"data_validation.max_rejected_share ({params.max_rejected_share:.1%}): {reasons}",
-            f"fix the rows or the parameters of data_validation{unknown}",
-        )
+    check_share(report, rejected, unknown, schema, params)
     for label, counted in report.get("labels", {}).items():
         if counted["count"] < params.min_rows_per_label:
             raise UserError(
@@ -107,8 +100,10 @@ def check_limits(
                 f"data_validation.min_rows_per_label ({params.min_rows_per_label})",
                 f"add such rows or check schema.labels{unknown}",
             )
-    target = report.get("target", {"minimum": 0, "maximum": 1})
-    if len(report.get("labels", "01")) < 2 or target.get("minimum") == target.get("maximum"):
+    if not report["accepted"]:
+        raise UserError("no row is valid", "fix the rows or the parameters of data_validation")
+    target = report.get("target")
+    if target["minimum"] == target["maximum"] if target else len(report["labels"]) < 2:
         raise UserError(
             f"every row has the same value of the target {schema.target!r}",
             "add rows with other values, or correct schema.target",
@@ -119,3 +114,22 @@ def check_limits(
                 f"all values of the column {column!r} are missing",
                 "move it to schema.drop, or correct null_markers of data_validation",
             )
+
+
+def check_share(
+    report: dict, rejected: pd.DataFrame, unknown: str, schema: Schema, params: ValidationParams
+) -> None:
+    """Raise ``UserError`` if too many rows are rejected; ``unknown`` lists unknown labels."""
+    share = report["rejected"] / report["read"]
+    if share <= params.max_rejected_share:
+        return
+    reasons = ", ".join(f"{count} with {reason}" for reason, count in report["reasons"].items())
+    first = ""
+    if not schema.is_messages:
+        row, reason, detail = rejected[["row", "reason", "detail"]].iloc[0]
+        first = f"; the first one is row {row}: {reason} ({detail})"
+    raise UserError(
+        f"{report['rejected']} of {report['read']} rows rejected ({share:.1%}), more than "
+        f"data_validation.max_rejected_share ({params.max_rejected_share:.1%}): {reasons}",
+        f"fix the rows or the parameters of data_validation{unknown}{first}",
+    )
