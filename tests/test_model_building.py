@@ -68,7 +68,9 @@ CLEAR = np.array([[1.0, 0.5, 0.5, 0.5, 0.5, 0.5], [0.0, 0.5, 0.5, 0.5, 0.5, 0.5]
 @pytest.mark.parametrize(
     "estimator", [name for task, name in INSTALLED if task == "binary" and name != "dummy"]
 )
-@pytest.mark.parametrize("class_weight", [None, "balanced", {"ham": 1.0, "spam": 2.0}])
+@pytest.mark.parametrize(
+    "class_weight", [None, "balanced", {"ham": 1.0, "spam": 2.0}, {"spam": 2.0}]
+)
 def test_every_estimator_gives_probabilities(build, estimator, class_weight):
     small = MANY_TREES.get(estimator)
     params = {small: SMALL[small]} if small else {}
