@@ -28,8 +28,22 @@ MAX_TOKEN_LENGTH = 40
 # The tokenizer turns entities such as &#55296; into surrogates, which cannot be stored as UTF-8,
 # and &#0; into NUL, which numpy removes from the end of a term of the vocabulary.
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-# The tokenizer shortens runs of three or more equal characters.
-TRIPLE = re.compile(r"(.)\1\1")
+# The tokenizer shortens runs of three or more equal characters to three.
+TRIPLE = re.compile(r"(.)\1\1+")
+# What a chunk must have for the tokenizer to find a link, domain, address, phone number, handle,
+# hashtag, emoticon, tag, arrow or emoji in it: one of these characters or sequences.
+SPECIAL = re.compile(
+    r"[^!-~£]|[@#<>:;=]|8[-o*']?[\[\](){}dp/\\|]|[\[\](){}dp/\\|][-o*']?8"
+    r"|[a-z0-9]\.[a-z]{2}|\.[a-z]{2,13}/|(?:[0-9][-*.()]*){7}",
+    re.I | re.A,
+)
+# What is left of the tokenizer's pattern for other chunks: words, numbers, dots, single characters.
+PLAIN_WORD = re.compile(
+    r"[a-z][a-z'_-]+[a-z]|[+-]?[0-9]+[,/.:-][0-9]+[+-]?|[a-z0-9_]+|\.{2,}|\S", re.I | re.A
+)
+# The ends of all suffixes that any step of the Snowball algorithm looks for.
+SNOWBALL_ENDS = (*"eilsy'", "ed", "ing", "ion", "ism", "er", "ator", "ic", "ant", "ent")
+MAX_EMOTICON_LENGTH = 4
 
 
 class TextParams(Params):
@@ -89,16 +103,25 @@ def build_tokeniser(
     """
     stemmers, casual = import_nltk()
     tokenizer = casual.TweetTokenizer(reduce_len=True)
+    snowball = stemmers.SnowballStemmer("english").stem
+
+    def stem_snowball(token: str) -> str:
+        word = token.lower()
+        # Apostrophes at the start are cut off, typographic ones become straight.
+        has_none = word.isalpha() or (word.isascii() and word[0] != "'")
+        return word if has_none and not word.endswith(SNOWBALL_ENDS) else snowball(word)
+
     stem: Callable[[str], str] = {
         "none": str,
-        "snowball": stemmers.SnowballStemmer("english").stem,
+        "snowball": stem_snowball,
         "porter": stemmers.PorterStemmer().stem,
     }[stemmer]
     left_out = load_stop_words(stop_words)
 
     @lru_cache(maxsize=MAX_CACHED)
     def normalise_token(token: str) -> str:
-        if casual.EMOTICON_RE.fullmatch(token):
+        is_short = 1 < len(token) <= MAX_EMOTICON_LENGTH
+        if is_short and not token.isalpha() and casual.EMOTICON_RE.fullmatch(token):
             return token
         if lowercase:
             return stem(token.lower())
@@ -111,12 +134,16 @@ def build_tokeniser(
         return stemmed[:1].upper() + stemmed[1:] if token[0].isupper() else stemmed
 
     def split_chunk(chunk: str) -> list[str]:
-        if "&" in chunk or TRIPLE.search(chunk):
+        if "&" in chunk and ";" in chunk:  # there may be a character entity
             words = (UNSTORABLE.sub("", word) for word in tokenizer.tokenize(chunk))
             return list(filter(None, words))
-        # This is all that the tokenizer does if there is no character entity and nothing to
-        # shorten. It returns a word of letters alone, as most chunks are, unchanged.
-        return [chunk] if chunk.isalpha() else tokenizer.PHONE_WORD_RE.findall(chunk)
+        # The tokenizer does the same, but tries all its patterns at each place of every chunk.
+        if TRIPLE.search(chunk):
+            chunk = TRIPLE.sub(r"\1\1\1", chunk)
+        if chunk.isalpha():
+            return [chunk]
+        pattern = tokenizer.PHONE_WORD_RE if SPECIAL.search(chunk) else PLAIN_WORD
+        return pattern.findall(chunk)
 
     def tokenise_chunk(chunk: str) -> str:
         words = [word[:MAX_TOKEN_LENGTH] for word in split_chunk(chunk)]

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nltk.tokenize.casual import TweetTokenizer
+from nltk.stem import SnowballStemmer
+from nltk.stem.snowball import EnglishStemmer
+from nltk.tokenize.casual import EMOTICON_RE, TweetTokenizer
 from pydantic import ValidationError
 
 from text import tokens
@@ -17,6 +19,15 @@ from text.normalise import normalise_text
 from text.tokens import TextParams, build_tokeniser, prepare_messages
 
 SOURCE = Path(tokens.__file__).parents[1]
+SNOWBALL = SnowballStemmer("english")
+# Of all steps of the algorithm.
+SUFFIXES = sorted(
+    {
+        suffix
+        for step in ("0", "1a", "1b", "2", "3", "4", "5")
+        for suffix in getattr(EnglishStemmer, f"_EnglishStemmer__step{step}_suffixes")
+    }
+)
 CASUAL = TweetTokenizer(reduce_len=True)
 OPTIONS = st.tuples(
     st.booleans(),
@@ -30,6 +41,16 @@ MESSAGES = st.lists(
     )
     | st.text(max_size=4),
     max_size=12,
+).map("".join)
+
+
+# Chunks of what the fast way and the tokenizer's own might read differently.
+CHUNKS = st.lists(
+    st.text("adopxyDOPsS1238'-._,/+", max_size=6)
+    | st.text("!?;:=()[]{}<>@#|\\*&\"$£€\u2018\u2019\u2026\u2013\u2014-+/.,'8dpo", max_size=5)
+    | st.sampled_from(["ab.co", ".com/a", "don't", "0870", "123-4567", "...", "\u0301", "ſ", "😀"])
+    | st.text(max_size=2),
+    max_size=5,
 ).map("".join)
 
 
@@ -131,14 +152,38 @@ def test_cuts_a_very_long_token():
     assert tokenise("x" + "ab" * 30 + " end") == "x" + "ab" * 19 + "a end"
 
 
-@settings(deadline=None, max_examples=300)
-@given(MESSAGES | st.text(st.characters(categories=["L"]) | st.sampled_from("aA "), max_size=12))
+@settings(deadline=None, max_examples=1000)
+@given(
+    CHUNKS
+    | MESSAGES
+    | st.text(st.characters(categories=["L"]) | st.sampled_from("aA "), max_size=12)
+)
 def test_splits_each_chunk_as_nltk_does(message):
     # NLTK keeps NUL, which the data cannot have.
     text = normalise_text(message.replace("\0", ""))
     words = [word for chunk in text.split(" ") for word in CASUAL.tokenize(chunk)]
     expected = " ".join(word[:40] for word in words)
     assert tokenise(text, lowercase=False) == " ".join(expected.split())
+
+
+@settings(deadline=None, max_examples=500)
+@given(
+    st.text("aeiouylnrstdgcmvz'", max_size=9)
+    | st.builds(
+        "".join,
+        st.tuples(
+            st.text("aeytlsv", max_size=5),
+            st.sampled_from(SUFFIXES),
+            st.sampled_from(["", "s", "ly", "ed", "ing", "'s", "\u2019", "1"]),
+        ),
+    )
+    | st.text(min_size=1, max_size=5)
+)
+def test_stems_each_token_as_nltk_does(chunk):
+    words = tokenise(normalise_text(chunk), lowercase=False).split()
+    expected = [w if EMOTICON_RE.fullmatch(w) else SNOWBALL.stem(w.lower()) for w in words]
+    found = tokenise(normalise_text(chunk), stemmer="snowball")
+    assert found == " ".join(" ".join(expected).split())
 
 
 @settings(deadline=None)
