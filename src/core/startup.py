@@ -11,14 +11,44 @@ file. ``sys.stdin`` and ``sys.stdout`` stay None, so a program that needs them c
 It lets numeric libraries use one thread, because the number of threads changes the last digits of
 some models. ``OMP_NUM_THREADS`` in the environment goes first.
 
+It lets ``import scipy.stats``, which takes a third of a second, wait until something of that is
+used. scikit-learn imports it for functions that a stage hardly ever calls.
+
 It does nothing if a test or a notebook imports a stage.
 """
 
 import gc
+import importlib
 import io
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+STATS = "scipy.stats"
+# What scikit-learn imports from it by name, and only calls.
+CALLED = ("chi2", "gmean", "rankdata", "spearmanr")
+
+
+class DeferredStats(ModuleType):
+    """Stands for ``scipy.stats`` until something of it is used."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__path__":
+            return [f"{folder}/stats" for folder in importlib.import_module("scipy").__path__]
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in CALLED:
+            return lambda *args, **kwargs: getattr(import_stats(), name)(*args, **kwargs)
+        return getattr(import_stats(), name)
+
+
+def import_stats() -> ModuleType:
+    """Return the real ``scipy.stats``."""
+    if isinstance(sys.modules.get(STATS), DeferredStats):
+        sys.modules.pop(STATS, None)
+    return importlib.import_module(STATS)
 
 
 def replace_closed_streams() -> None:
@@ -35,6 +65,7 @@ if Path(program).resolve().parent == Path(__file__).resolve().parents[1]:
     gc.disable()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     replace_closed_streams()
+    sys.modules[STATS] = DeferredStats(STATS)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # An output that is not in UTF-8 gets £ as \xa3 instead of an error, like standard error.
         sys.stdout.reconfigure(errors="backslashreplace")

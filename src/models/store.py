@@ -3,17 +3,45 @@
 import hashlib
 import json
 import re
+import sys
 import zipfile
 from io import BytesIO
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
-import skops.io as sio
 from sklearn.base import BaseEstimator
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from core.errors import UserError
 from core.files import atomic_path
+
+
+def import_skops() -> ModuleType:
+    """Import and return ``skops.io`` without most of the types that it trusts by default.
+
+    They are all estimators of scikit-learn and all functions of NumPy and SciPy. Listing them takes
+    half a second, since it imports the whole of scikit-learn. ``TRUSTED_TYPES`` lists those that
+    our models hold.
+    """
+    types = ModuleType("skops.io._trusted_types")
+    vars(types).update(
+        PRIMITIVE_TYPE_NAMES=[f"builtins.{kind.__name__}" for kind in (bool, float, int, str)],
+        CONTAINER_TYPE_NAMES=[f"builtins.{kind.__name__}" for kind in (list, set, tuple)],
+        NUMPY_DTYPE_TYPE_NAMES=sorted({f"numpy.{k.__name__}" for k in np.sctypeDict.values()}),
+        NUMPY_RANDOM_BIT_GENERATOR_TYPE_NAMES=[],
+        NUMPY_UFUNC_TYPE_NAMES=[],
+        SCIPY_UFUNC_TYPE_NAMES=[],
+        SKLEARN_ESTIMATOR_TYPE_NAMES=[],
+        SKLEARN_INTERNAL_TYPE_NAMES=[],
+    )
+    sys.modules.setdefault(types.__name__, types)
+    import skops.io
+
+    return skops.io
+
+
+sio = import_skops()
+
 
 # Types of packages that need not be installed, see requirements-boosting.in.
 OPTIONAL_TYPES = [
@@ -25,7 +53,7 @@ OPTIONAL_TYPES = [
     "xgboost.sklearn.XGBClassifier",
     "xgboost.sklearn.XGBRegressor",
 ]
-# Types in our models that skops does not trust by default.
+# All classes and functions that our models may hold, but for numbers, strings and arrays.
 TRUSTED_TYPES = [
     "features.matrices.as_float32",
     "features.tables.CategoryEncoder",
@@ -42,6 +70,34 @@ TRUSTED_TYPES = [
     "text.statistics.name_patterns",
     "text.tokens.prepare_messages",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn._loss.link.HalfLogitLink",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.loss.ExponentialLoss",
+    "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn.calibration.CalibratedClassifierCV",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.compose._column_transformer.ColumnTransformer",
+    "sklearn.dummy.DummyClassifier",
+    "sklearn.ensemble._forest.ExtraTreesClassifier",
+    "sklearn.ensemble._forest.RandomForestClassifier",
+    "sklearn.ensemble._gb.GradientBoostingClassifier",
+    "sklearn.ensemble._weight_boosting.AdaBoostClassifier",
+    "sklearn.feature_extraction.text.CountVectorizer",
+    "sklearn.feature_extraction.text.HashingVectorizer",
+    "sklearn.feature_extraction.text.TfidfTransformer",
+    "sklearn.linear_model._logistic.LogisticRegression",
+    "sklearn.linear_model._stochastic_gradient.SGDClassifier",
+    "sklearn.naive_bayes.ComplementNB",
+    "sklearn.naive_bayes.MultinomialNB",
+    "sklearn.pipeline.Pipeline",
+    "sklearn.preprocessing._data.MaxAbsScaler",
+    "sklearn.preprocessing._function_transformer.FunctionTransformer",
+    "sklearn.svm._classes.LinearSVC",
+    "sklearn.tree._classes.DecisionTreeClassifier",
+    "sklearn.tree._classes.DecisionTreeRegressor",
+    "sklearn.tree._classes.ExtraTreeClassifier",
     "sklearn.tree._tree.Tree",
     *OPTIONAL_TYPES,
 ]
@@ -165,7 +221,7 @@ def parse_model(content: bytes, path: Path) -> BaseEstimator:
     try:
         check_unpacked_size(content)
         model = sio.loads(content, trusted=TRUSTED_TYPES)
-    except UntrustedTypesFoundException as error:
+    except sio.exceptions.UntrustedTypesFoundException as error:
         raise UserError(
             f"{path} is not one of our models: {error}",
             "use a model from 'dvc repro' or 'dvc pull'",

@@ -62,14 +62,18 @@ def import_nltk() -> tuple[ModuleType, ModuleType]:
     NLTK imports scikit-learn and scipy.stats if they are installed, for functions that are not used
     here. That takes three quarters of its import time, so both are hidden from it meanwhile.
     """
-    hidden = {name: None for name in ("sklearn", "scipy.stats") if name not in sys.modules}
-    sys.modules.update(hidden)  # type: ignore[arg-type]
+    found = {name: sys.modules.get(name) for name in ("sklearn", "scipy.stats")}
+    # Without a file, scipy.stats is what core.startup puts in its place.
+    hidden = {name: module for name, module in found.items() if not hasattr(module, "__file__")}
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
         import nltk.stem
         import nltk.tokenize.casual
     finally:
-        for name in hidden:
+        for name, module in hidden.items():
             del sys.modules[name]
+            if module is not None:
+                sys.modules[name] = module
     return nltk.stem, nltk.tokenize.casual
 
 

@@ -65,3 +65,22 @@ def test_a_closed_stream_is_none(run_script):
 def test_escapes_characters_that_the_encoding_of_the_output_lacks(run_script):
     ran = run_script("print('caf\\xe9 £')", PYTHONIOENCODING="ascii")
     assert ran.stdout == "caf\\xe9 \\xa3\n"
+
+
+def test_scipy_stats_is_imported_when_it_is_used(run_script):
+    script = (
+        "import sys, scipy, scipy.stats, sklearn.linear_model\n"
+        "from scipy.stats import rankdata\n"
+        "print('scipy.stats._stats_py' in sys.modules)\n"
+        "print(rankdata([3, 1]), scipy.stats.norm.cdf(0))\n"
+        "from scipy.stats import norm\n"
+        "print(norm is scipy.stats.norm, sys.modules['scipy.stats'].__file__ is None)\n"
+    )
+    ran = run_script(script)
+    assert ran.stderr == ""
+    assert ran.stdout == "False\n[2. 1.] 0.5\nTrue False\n"
+
+
+def test_a_module_within_scipy_stats_can_be_imported(run_script):
+    script = "from scipy.stats.mstats import gmean\nprint(gmean([2, 8]).round(6))"
+    assert run_script(script).stdout == "4.0\n"

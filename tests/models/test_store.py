@@ -13,7 +13,6 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io as sio
 from sklearn.base import clone
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -33,7 +32,7 @@ from features.matrices import as_float32
 from models import store as models
 from models.adapted import ScaledClassifier
 from models.ensemble import BranchEnsemble
-from models.store import OPTIONAL_TYPES, TRUSTED_TYPES, load_model, save_model
+from models.store import OPTIONAL_TYPES, TRUSTED_TYPES, load_model, save_model, sio
 from tests.support.schemas import MESSAGES as SCHEMA
 from tests.support.small_estimators import INSTALLED, fit_usual
 from tests.support.small_table import TARGETS, TEXT, fit_pipeline, make_feature_params, make_rows
@@ -64,6 +63,10 @@ CLASSIFIERS = {
 MODELS = {name: ("tfidf", classifier) for name, classifier in CLASSIFIERS.items()} | {
     "count": ("count", ComplementNB()),
     "hashing": ("hashing", ComplementNB()),
+    "exponential_loss": (
+        "tfidf",
+        GradientBoostingClassifier(loss="exponential", n_estimators=5, random_state=0),
+    ),
 }
 
 

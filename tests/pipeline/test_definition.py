@@ -3,6 +3,8 @@
 import ast
 import importlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,6 +132,34 @@ def test_a_stage_explains_itself(stage, capsys):
     with pytest.raises(SystemExit, match="0"):
         importlib.import_module(stage).main(["--help"])
     assert "--params" in capsys.readouterr().out
+
+
+# What takes a tenth of a second or more to import, and which stages may import it when they start.
+SLOW_IMPORTS = {
+    "dvclive": {"model_evaluation"},
+    "matplotlib": {"model_evaluation"},
+    "nltk": set(),
+    "pandas": set(STAGES) - {"data_ingestion"},
+    "pandera": {"data_validation"},
+    "scipy.stats._stats_py": set(),
+    "sklearn": {"feature_engineering", "model_building", "robustness", "model_evaluation"},
+    "sklearn.utils._testing": set(),  # it imports pytest
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_starts_without_slow_imports_that_it_does_not_need(stage):
+    run = subprocess.run(
+        [sys.executable, "-X", "importtime", f"src/{stage}.py", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
+    assert "pathlib" in imported
+    slow = {name for name in SLOW_IMPORTS if name in imported}
+    assert slow <= {name for name, stages in SLOW_IMPORTS.items() if stage in stages}
 
 
 def test_no_output_is_tracked_by_git_and_dvc_at_once():

@@ -18,11 +18,10 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-import skops.io as sio
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from models.store import save_model
+from models.store import save_model, sio
 from models.threshold import OperatingPoint, write_points
 from service import serving_model
 from service.serving_model import ModelHolder, load_newest, read_signature
