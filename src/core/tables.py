@@ -1,6 +1,6 @@
 """Read and write tables: Parquet between stages, CSV for people."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -41,3 +41,8 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if missing:
         raise UserError(f"{path} has no column {missing[0]!r}, only {', '.join(df.columns)}")
     return df[list(columns)]
+
+
+def list_texts(texts: Iterable[str]) -> list[str]:
+    """Return texts as a list, quickly if they are a column, which is slow to iterate over."""
+    return texts.tolist() if isinstance(texts, pd.Series) else list(texts)

@@ -21,8 +21,8 @@ from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardSca
 from core.errors import UserError
 from core.params import Params
 from features.matrices import as_float32
-from features.ngrams import NgramVectorizer
 from features.tables import CategoryEncoder, DateEncoder, MissingFlags, prepare_rows, rank_values
+from features.vectorizer import NgramVectorizer
 from records.schema import Schema
 from records.tables import name_tokens
 from text.statistics import count_patterns, name_patterns

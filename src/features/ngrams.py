@@ -1,4 +1,4 @@
-"""Count n-grams with numpy: the vocabulary and the matrix of CountVectorizer, several times faster.
+"""Find and count the n-grams of texts with numpy.
 
 A text is a sequence of symbols: characters, or tokens. The n-grams of a vocabulary and their
 beginnings form a tree. Each level of the tree numbers the n-grams of one length, and the number of
@@ -7,20 +7,15 @@ texts go down one level at a time, by arithmetic on arrays.
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import scipy.sparse as sp
-from sklearn.feature_extraction.text import CountVectorizer
 
 MAX_INT32 = 2**31
 # Up to this size a table of all that could follow is used, a binary search above.
 MAX_TABLE = 2**22
-# A padded word has at least three characters. CountVectorizer counts words that are shorter than
-# the least n as a whole, which is left to it.
-MAX_LEAST_CHARACTERS = 3
 
 
 @dataclass(frozen=True)
@@ -29,11 +24,11 @@ class Symbols:
 
     Attributes
     ----------
-    codes : ndarray of int64, shape (n_symbols,)
+    codes : ndarray of int32, shape (n_symbols,)
         The number of each symbol, from 1; 0 for one that is unknown.
     segments : ndarray of int, shape (n_symbols,)
         An n-gram does not cross from one segment into another: a padded word, or a text.
-    rows : ndarray of int64, shape (n_symbols,)
+    rows : ndarray of int32, shape (n_symbols,)
         The text that each symbol is of.
     """
 
@@ -54,7 +49,7 @@ class Level:
         How many n-grams the level before has.
     codes : ndarray of int64, shape (n_ngrams,)
         Ascending: number of the beginning in the level before, times ``base``, plus last symbol.
-    columns : ndarray of int64, shape (n_ngrams + 1,)
+    columns : ndarray of int32, shape (n_ngrams + 1,)
         The column of each number; -1 if it only begins others.
     """
 
@@ -76,12 +71,12 @@ class Level:
     def find(self, codes: np.ndarray) -> np.ndarray:
         """Return the number of each code, 0 if it is unknown."""
         if self.table is not None:
-            return self.table[codes].astype(np.int64)
+            return self.table[codes]
         if not len(self.codes):
-            return np.zeros(len(codes), np.int64)
+            return np.zeros(len(codes), np.int32)
         at = np.searchsorted(self.codes, codes)
         at[at == len(self.codes)] = 0
-        return np.where(self.codes[at] == codes, at + 1, 0)
+        return np.where(self.codes[at] == codes, at + 1, 0).astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -117,7 +112,7 @@ class Ngrams:
     def ranks(self) -> np.ndarray:
         """The number of each character by its code point."""
         points = np.array(list(map(ord, self.symbols)), np.int64)
-        ranks = np.zeros(points.max(initial=0) + 2, np.int64)
+        ranks = np.zeros(points.max(initial=0) + 2, np.int32)
         ranks[points] = np.arange(1, self.base)
         return ranks
 
@@ -128,16 +123,43 @@ class Ngrams:
 
     def read(self, texts: Sequence[str]) -> Symbols:
         """Return the symbols of texts."""
-        if self.analyzer == "word":
-            tokens = split_tokens(texts)
-            get = self.numbers.get
-            lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
-            flat = [get(token, 0) for token in itertools.chain.from_iterable(tokens)]
-            rows = np.repeat(np.arange(len(texts)), lengths)
-            return Symbols(np.array(flat, np.int64), rows, rows)
-        points, segments, rows = read_characters(texts)
-        codes = self.ranks[np.minimum(points, len(self.ranks) - 1)]
+        return self.encode(*split_symbols(texts, self.analyzer))
+
+    def encode(
+        self, symbols: Sequence[str] | np.ndarray, segments: np.ndarray, rows: np.ndarray
+    ) -> Symbols:
+        """Return what ``split_symbols`` returned, symbols as numbers."""
+        if isinstance(symbols, np.ndarray):
+            codes = self.ranks[np.minimum(symbols, len(self.ranks) - 1)]
+        else:
+            found = map(self.numbers.get, symbols, itertools.repeat(0))
+            codes = np.fromiter(found, np.int32, len(symbols))
         return Symbols(codes, segments, rows)
+
+    def find(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return row and column of each n-gram of the vocabulary in texts.
+
+        Those of one column are in the order of their rows.
+        """
+        symbols = self.read(texts)
+        numbers = [symbols.codes]
+        for size, level in enumerate(self.levels[1:], start=2):
+            codes, is_inside = extend(symbols, numbers[-1], size, self.base)
+            numbers.append(level.find(codes) * is_inside)
+        return self.locate(numbers, symbols.rows)
+
+    def locate(
+        self, numbers: Sequence[np.ndarray], rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return what ``find`` does, for the numbers of each level's n-grams at all places."""
+        least = self.ngram_range[0] - 1
+        pairs = zip(self.levels[least:], numbers[least:], strict=True)
+        found = [level.columns[at] for level, at in pairs]
+        is_term = [columns >= 0 for columns in found]
+        return (
+            np.concatenate([rows[: len(at)][at] for at in is_term]),
+            np.concatenate([columns[at] for columns, at in zip(found, is_term, strict=True)]),
+        )
 
     def count(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return where texts have n-grams of the vocabulary, and how many.
@@ -149,34 +171,44 @@ class Ngrams:
         counts : ndarray of int64, shape (n_found,)
             How often the text has it.
         """
-        symbols = self.read(texts)
-        found, places = [], []
-        at = np.flatnonzero(symbols.codes)
-        numbers = symbols.codes[at]
+        return count_pairs(*self.find(texts), self.n_terms)
+
+    def list_terms(self) -> list[str]:
+        """Return the terms in the order of their columns."""
+        terms = [""] * self.n_terms
+        joint = " " if self.analyzer == "word" else ""
+        ends = ["", *(joint + symbol for symbol in self.symbols)]
+        names = ["", *self.symbols]
         for size, level in enumerate(self.levels, start=1):
             if size > 1:
-                at, codes = extend(symbols, at, numbers, size, self.base)
-                numbers = level.find(codes)
-                at, numbers = at[numbers > 0], numbers[numbers > 0]
-            if size >= self.ngram_range[0]:
-                columns = level.columns[numbers]
-                is_term = columns >= 0
-                found.append(columns[is_term])
-                places.append(at[is_term])
-        rows = symbols.rows[np.concatenate(places)]
-        return count_pairs(rows, np.concatenate(found), self.n_terms)
+                before, last = (part.tolist() for part in np.divmod(level.codes, self.base))
+                names = ["", *(names[b] + ends[e] for b, e in zip(before, last, strict=True))]
+            for name, column in zip(names, level.columns.tolist(), strict=True):
+                if column >= 0:
+                    terms[column] = name
+        return terms
 
     def select(self, columns: np.ndarray) -> "Ngrams":
-        """Return the vocabulary of these columns alone, which are ascending."""
-        renumbered = np.full(self.n_terms + 1, -1)
+        """Return the vocabulary of these columns alone, in this order."""
+        renumbered = np.full(self.n_terms + 1, -1, np.int32)
         renumbered[columns] = np.arange(len(columns))
         levels = [replace(level, columns=renumbered[level.columns]) for level in self.levels]
         return replace(self, levels=levels, n_terms=len(columns))
 
 
-def split_tokens(texts: Iterable[str]) -> list[list[str]]:
-    """Return the tokens of each text, which blanks separate."""
-    return [[token for token in text.split(" ") if token] for text in texts]
+def split_symbols(
+    texts: Sequence[str], analyzer: str
+) -> tuple[Sequence[str] | np.ndarray, np.ndarray, np.ndarray]:
+    """Return all tokens, or all code points, of texts, and the segment and the text of each."""
+    if analyzer != "word":
+        return read_characters(texts)
+    lengths = np.fromiter((text.count(" ") + 1 for text in texts), np.int64, len(texts))
+    tokens = " ".join(texts).split(" ") if len(texts) else []
+    rows = np.repeat(np.arange(len(texts), dtype=np.int32), lengths)
+    if "" in tokens:
+        rows = rows[np.fromiter(map(bool, tokens), bool, len(tokens))]
+        tokens = list(filter(None, tokens))
+    return tokens, rows, rows
 
 
 def read_characters(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -186,21 +218,21 @@ def read_characters(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.nd
     -------
     points : ndarray of uint32, shape (n_characters,)
         Code points.
-    segments : ndarray of int64, shape (n_characters,)
+    segments : ndarray of int32, shape (n_characters,)
         The word of each.
-    rows : ndarray of int64, shape (n_characters,)
+    rows : ndarray of int32, shape (n_characters,)
         The text of each.
     """
     padded = [f" {'  '.join(words)} " if (words := text.split()) else "" for text in texts]
     lengths = np.fromiter(map(len, padded), np.int64, len(padded))
     points = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), np.uint32)
     # Of the two blanks of a word the first is odd in number, the second even.
-    segments = (np.cumsum(points == ord(" ")) + 1) >> 1
-    return points, segments, np.repeat(np.arange(len(texts)), lengths)
+    segments = (np.cumsum(points == ord(" "), dtype=np.int32) + 1) >> 1
+    return points, segments, np.repeat(np.arange(len(texts), dtype=np.int32), lengths)
 
 
 def extend(
-    symbols: Symbols, at: np.ndarray, numbers: np.ndarray, size: int, base: int
+    symbols: Symbols, numbers: np.ndarray, size: int, base: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Add one symbol to n-grams.
 
@@ -208,8 +240,8 @@ def extend(
     ----------
     symbols : Symbols
         What the n-grams are of.
-    at, numbers : ndarray of int64, shape (n_places,)
-        Where n-grams of ``size - 1`` symbols begin, and their numbers.
+    numbers : ndarray of int32, shape (n_places,)
+        The number of the n-gram of ``size - 1`` symbols at each place; 0 for none.
     size : int
         The new length.
     base : int
@@ -217,22 +249,23 @@ def extend(
 
     Returns
     -------
-    at, codes : ndarray of int64, shape (n_extended,)
-        Where n-grams of ``size`` known symbols within a segment begin, and their codes.
+    codes : ndarray of int64, shape (n_places - 1,)
+        The code of the n-gram of ``size`` symbols at each place.
+    is_inside : ndarray of bool, shape (n_places - 1,)
+        Where it is of known symbols of one segment.
     """
-    n_places = np.searchsorted(at, len(symbols.codes) - size + 1)
-    at, numbers = at[:n_places], numbers[:n_places]
-    last = at + (size - 1)
-    added = symbols.codes[last]
-    is_valid = (added > 0) & (symbols.segments[at] == symbols.segments[last])
-    return at[is_valid], numbers[is_valid] * base + added[is_valid]
+    last = symbols.codes[size - 1 :]
+    numbers = numbers[: len(last)]
+    is_inside = symbols.segments[: len(last)] == symbols.segments[size - 1 :]
+    is_inside &= (numbers > 0) & (last > 0)
+    return numbers.astype(np.int64) * base + last, is_inside
 
 
 def count_pairs(
     rows: np.ndarray, columns: np.ndarray, n_columns: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the distinct pairs of row and column, sorted, and how often each occurs."""
-    pairs = rows * n_columns + columns
+    pairs = rows.astype(np.int64) * n_columns + columns
     if len(pairs) and (int(rows.max()) + 1) * n_columns < MAX_INT32:
         pairs = pairs.astype(np.int32)  # sorted in half the time
     pairs.sort()
@@ -262,7 +295,7 @@ def index_terms(terms: Sequence[str], analyzer: str, ngram_range: tuple[int, int
         # All symbols are on the first level, where the number of one is its own.
         distinct = np.arange(1, base) if size == 1 else np.unique(codes)
         number[is_long] = np.searchsorted(distinct, codes) + 1
-        columns = np.full(len(distinct) + 1, -1)
+        columns = np.full(len(distinct) + 1, -1, np.int32)
         is_term = np.flatnonzero(lengths == size)
         columns[number[is_term]] = is_term
         n_before = len(levels[-1].codes) if levels else 0
@@ -272,144 +305,70 @@ def index_terms(terms: Sequence[str], analyzer: str, ngram_range: tuple[int, int
 
 def learn_ngrams(
     texts: Sequence[str], analyzer: str, ngram_range: tuple[int, int]
-) -> tuple[list[str], Ngrams, sp.csr_matrix]:
-    """Return all n-grams of some texts, and how often each text has each.
+) -> tuple[Ngrams, np.ndarray, np.ndarray]:
+    """Return all n-grams of some texts, and where they are.
 
     Returns
     -------
-    terms : list of str
-        Sorted.
     ngrams : Ngrams
-        The vocabulary, columns in the order of ``terms``.
-    X : csr_matrix of int64, shape (n_texts, n_terms)
-        Counts.
+        The vocabulary, columns in the order of the terms.
+    rows, columns : ndarray of int32
+        As ``Ngrams.find`` returns them for the texts.
     """
-    if analyzer == "word":
-        symbols = sorted(set(itertools.chain.from_iterable(split_tokens(texts))))
+    split, segments, rows = split_symbols(texts, analyzer)
+    if isinstance(split, np.ndarray):
+        symbols = list(map(chr, np.flatnonzero(np.bincount(split)).tolist()))
     else:
-        symbols = sorted(set().union({" "}, *texts))
-    base = len(symbols) + 1
+        symbols = sorted(set(split))
+    ngrams = Ngrams(analyzer, ngram_range, symbols, [], 0)
+    read = ngrams.encode(split, segments, rows)
+    codes, numbers = [np.arange(1, ngrams.base)], [read.codes]
+    for size in range(2, ngram_range[1] + 1):
+        found, is_inside = extend(read, numbers[-1], size, ngrams.base)
+        distinct, places = index_distinct(found[is_inside], (len(codes[-1]) + 1) * ngrams.base)
+        numbers.append(np.zeros(len(found), np.int32))
+        numbers[-1][is_inside] = places + 1
+        codes.append(distinct)
+    levels = build_levels(codes, ngrams.base, ngram_range[0])
+    ngrams = replace(ngrams, levels=levels, n_terms=sum(map(len, codes[ngram_range[0] - 1 :])))
+    if analyzer == "word" and min("".join(symbols), default="!") < " ":
+        # Such a character sorts before the blank that follows a shorter token.
+        terms = ngrams.list_terms()
+        ngrams = ngrams.select(np.array(sorted(range(len(terms)), key=terms.__getitem__), int))
+    return ngrams, *ngrams.locate(numbers, read.rows)
+
+
+def build_levels(codes: Sequence[np.ndarray], base: int, least: int) -> list[Level]:
+    """Return levels whose n-grams of ``least`` symbols or more all have columns, in text order.
+
+    An n-gram comes after its beginning, and after the siblings before it with all that goes on from
+    them.
+    """
+    parents = [of_level // base - 1 for of_level in codes]
+    # How many columns each n-gram takes, with those that go on from it.
+    taken = [np.full(len(of), size >= least, np.int64) for size, of in enumerate(codes, start=1)]
+    for k in range(len(codes) - 1, 0, -1):
+        taken[k - 1] += np.bincount(parents[k], taken[k], len(taken[k - 1])).astype(np.int64)
     levels: list[Level] = []
-    read = Ngrams(analyzer, ngram_range, symbols, [], 0).read(texts)
-    names, found, places = [""], [], []
-    terms: list[str] = []
-    joint = " " if analyzer == "word" else ""
-    at, numbers = np.arange(len(read.codes)), read.codes
-    for size in range(1, ngram_range[1] + 1):
-        distinct = np.arange(1, base)
-        if size > 1:
-            at, codes = extend(read, at, numbers, size, base)
-            distinct, numbers = index_distinct(codes, len(names) * base)
-            numbers = numbers + 1
-        before, last = np.divmod(distinct, base)
-        ends = ["", *symbols]
-        names = [
-            "",
-            *(
-                names[b] + joint + ends[e] if b else ends[e]
-                for b, e in zip(before.tolist(), last.tolist(), strict=True)
-            ),
-        ]
-        columns = np.full(len(names), -1)
-        if size >= ngram_range[0]:
-            is_used = np.zeros(len(names), bool)
-            is_used[numbers] = True
-            used = np.flatnonzero(is_used)
-            columns[used] = np.arange(len(terms), len(terms) + len(used))
-            terms += [names[n] for n in used.tolist()]
-            found.append(columns[numbers])
-            places.append(at)
-        levels.append(Level(base, len(levels[-1].codes) if levels else 0, distinct, columns))
-    order = sorted(range(len(terms)), key=terms.__getitem__)
-    renumbered = np.full(len(terms) + 1, -1)
-    renumbered[order] = np.arange(len(terms))
-    levels = [replace(level, columns=renumbered[level.columns]) for level in levels]
-    ngrams = Ngrams(analyzer, ngram_range, symbols, levels, len(terms))
-    rows, columns = read.rows[np.concatenate(places)], renumbered[np.concatenate(found)]
-    X = build_matrix(*count_pairs(rows, columns, len(terms)), (len(texts), len(terms)))
-    return [terms[n] for n in order], ngrams, X
+    for k, of_level in enumerate(codes):
+        before = np.cumsum(taken[k]) - taken[k]
+        if k == 0:
+            starts = before
+        else:
+            going_on = taken[k - 1] - (k >= least)
+            starts = starts + (k >= least) - (np.cumsum(going_on) - going_on)
+            starts = starts[parents[k]] + before
+        columns = starts if k + 1 >= least else np.full(len(of_level), -1)
+        n_before = len(codes[k - 1]) if k else 0
+        levels.append(Level(base, n_before, of_level, np.append(-1, columns).astype(np.int32)))
+    return levels
 
 
 def index_distinct(found: np.ndarray, n_codes: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the distinct numbers, sorted, and the place of each number among them."""
     if n_codes > MAX_TABLE:
-        codes = np.unique(found)
-        return codes, np.searchsorted(codes, found)
+        codes, places = np.unique(found, return_inverse=True)
+        return codes, places
     is_found = np.zeros(n_codes, bool)
     is_found[found] = True
     return np.flatnonzero(is_found), (np.cumsum(is_found) - 1)[found]
-
-
-def build_matrix(
-    rows: np.ndarray, columns: np.ndarray, counts: np.ndarray, shape: tuple[int, int]
-) -> sp.csr_matrix:
-    """Return counts as a matrix; ``rows`` must be sorted."""
-    indptr = np.searchsorted(rows, np.arange(shape[0] + 1))
-    return sp.csr_matrix((counts, columns, indptr), shape=shape)
-
-
-class NgramVectorizer(CountVectorizer):
-    """scikit-learn's CountVectorizer, faster, which reads texts as they are.
-
-    It gives the same vocabulary and the same matrix for the analyzers 'word', with tokens that
-    blanks separate, and 'char_wb'.
-    """
-
-    def fit(self, raw_documents: Iterable[str], y: object = None) -> "NgramVectorizer":
-        """Learn the vocabulary."""
-        self.fit_transform(raw_documents, y)
-        return self
-
-    def fit_transform(self, raw_documents: Iterable[str], y: object = None) -> sp.csr_matrix:
-        """Learn the vocabulary, and return the counts, shape (n_texts, n_terms)."""
-        texts = list(raw_documents)
-        if not is_supported(self):
-            return super().fit_transform(texts, y)
-        terms, ngrams, X = learn_ngrams(texts, self.analyzer, self.ngram_range)
-        keep = select_terms(X, self.min_df, self.max_features)
-        if not len(keep):
-            raise ValueError("no n-gram is in enough texts")
-        if len(keep) < X.shape[1]:
-            terms, ngrams, X = [terms[n] for n in keep], ngrams.select(keep), X[:, keep]
-        self.fixed_vocabulary_, self.ngrams_ = False, ngrams
-        self.vocabulary_ = {term: column for column, term in enumerate(terms)}
-        return X.astype(self.dtype)
-
-    def transform(self, raw_documents: Iterable[str]) -> sp.csr_matrix:
-        """Return the counts, shape (n_texts, n_terms)."""
-        if not hasattr(self, "ngrams_"):
-            if self.vocabulary is None or not is_supported(self):
-                return super().transform(raw_documents)
-            self.ngrams_ = index_terms(
-                list(map(str, self.vocabulary)), self.analyzer, self.ngram_range
-            )
-        texts = list(raw_documents)
-        X = build_matrix(*self.ngrams_.count(texts), (len(texts), self.ngrams_.n_terms))
-        return X.astype(self.dtype)
-
-
-def is_supported(vectorizer: CountVectorizer) -> bool:
-    """Return whether n-grams are counted here as scikit-learn's ``vectorizer`` counts them."""
-    return vectorizer.analyzer == "word" or vectorizer.ngram_range[0] <= MAX_LEAST_CHARACTERS
-
-
-def select_terms(X: sp.csr_matrix, min_df: float, max_features: int | None) -> np.ndarray:
-    """Return the columns that CountVectorizer keeps, ascending.
-
-    Parameters
-    ----------
-    X : csr_matrix of shape (n_texts, n_terms)
-        Counts.
-    min_df : int or float
-        In how many texts, or in what share of them, a term must be.
-    max_features : int or None
-        How many of the most frequent terms may be kept.
-    """
-    least = min_df if isinstance(min_df, int) else min_df * X.shape[0]
-    is_kept = np.bincount(X.indices, minlength=X.shape[1]) >= least
-    if max_features is not None and is_kept.sum() > max_features:
-        totals = np.bincount(X.indices, X.data, X.shape[1])
-        # Which of equally frequent terms are kept follows CountVectorizer, which sorts like this.
-        most_frequent = (-totals[is_kept].astype(X.dtype)).argsort()[:max_features]
-        is_kept[np.delete(np.flatnonzero(is_kept), most_frequent)] = False
-    return np.flatnonzero(is_kept)

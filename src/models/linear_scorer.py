@@ -16,7 +16,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import ComplementNB, MultinomialNB
 from sklearn.pipeline import Pipeline
 
-from features.ngrams import Ngrams, index_terms, is_supported
+from features.ngrams import Ngrams, index_terms
+from features.vectorizer import is_supported
 from models.adapted import ScaledClassifier
 from models.ensemble import BranchEnsemble
 from models.self_test import PROBES

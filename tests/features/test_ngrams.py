@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
 from features import ngrams
-from features.ngrams import NgramVectorizer, index_terms
+from features.ngrams import index_terms
+from features.vectorizer import NgramVectorizer
 
 WORDS = {"analyzer": "word", "token_pattern": "[^ ]+"}
 CHARACTERS = {"analyzer": "char_wb"}

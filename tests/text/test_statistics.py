@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from text.statistics import PATTERNS, count_patterns, name_patterns
+from text.statistics import PATTERNS, count_patterns, count_text, name_patterns
 
 
 def count(pattern, text):
@@ -63,3 +65,17 @@ def test_names_a_column_for_each_pattern():
         "urls",
         "phone_numbers",
     ]
+
+
+@settings(deadline=None, max_examples=500)
+@given(
+    st.lists(
+        st.sampled_from(
+            ["http://a", "HTTPS://", "www.", "WwW.a", ".com", ".CO.uk", "x.Org", "a.info", ".BIZ"]
+        )
+        | st.sampled_from(["09061701461", "+44 (0)20", "£", "€5", "$", " ", "\u0661", "ſ"])
+        | st.text(st.characters() | st.sampled_from("aZ.$1 \ud800"), max_size=5)
+    ).map("".join)
+)
+def test_counts_all_matches_of_each_pattern(text):
+    assert count_text(text) == [len(pattern.findall(text)) for pattern in PATTERNS.values()]
