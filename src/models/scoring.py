@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -27,6 +28,8 @@ from records.chunks import Chunk
 DIGEST_LENGTH = 12
 # Chunks submitted per worker: enough that no worker waits, and few enough to keep in memory.
 QUEUED = 2
+# Seconds that this process scores alone before it starts others: most inputs need none.
+ALONE_SECONDS = 0.5
 STOPPING = {signal.SIGINT, signal.SIGTERM}
 
 
@@ -114,6 +117,18 @@ def hold_signals() -> Iterator[None]:
         signal.raise_signal(noted[0])
 
 
+def score_here(model: Pipeline, positive: str, texts: list[str]) -> Future:
+    """Score texts in this process; the result is like that of another process."""
+    future: Future = Future()
+    future.set_result(score_texts(model, positive, texts))
+    return future
+
+
+def is_ready() -> bool:
+    """Return True, in a worker that has loaded the model."""
+    return worker_model is not None
+
+
 def score_in_worker(positive: str, texts: list[str]) -> np.ndarray:
     """Score texts with the model that ``start_worker`` loaded."""
     return score_texts(worker_model, positive, texts)
@@ -129,15 +144,16 @@ def score_chunks(
 ) -> Iterator[tuple[Chunk, np.ndarray]]:
     """Yield each chunk with its probabilities, in order.
 
-    Only a few chunks are read ahead, so memory does not grow with the file. After an urgent chunk
-    no other is read until all chunks up to it are scored.
+    This process scores, too, and alone until others have started, which takes a second. Only a few
+    chunks are read ahead, so memory does not grow with the file. After an urgent chunk no other is
+    read until all chunks up to it are scored.
 
     Parameters
     ----------
     chunks : iterator of Chunk
         The chunks to score.
     model : Pipeline
-        The model, used in this process if ``n_jobs`` is 1.
+        The model, used in this process.
     content : bytes
         The content of the model's file, which each worker process loads.
     path : Path
@@ -159,13 +175,24 @@ def score_chunks(
     # Otherwise the first worker would start it, and unblock the signals.
     resource_tracker.ensure_running()
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(n_jobs, context, start_worker, (content, path))
+    pool = ProcessPoolExecutor(n_jobs - 1, context, start_worker, (content, path))
+    starting: list[Future] = []
     running: deque[tuple[Chunk, Future]] = deque()
+    start = time.process_time()
     try:
         for chunk in chunks:
-            with hold_signals():
-                running.append((chunk, pool.submit(score_in_worker, positive, chunk.texts)))
-            while running and (chunk.is_urgent or len(running) > QUEUED * n_jobs):
+            if not starting and time.process_time() - start >= ALONE_SECONDS:
+                with hold_signals():
+                    starting = [pool.submit(is_ready) for _ in range(n_jobs - 1)]
+            n_ready = sum(future.done() for future in starting)
+            if sum(not future.done() for _, future in running) < QUEUED * n_ready:
+                with hold_signals():
+                    running.append((chunk, pool.submit(score_in_worker, positive, chunk.texts)))
+            else:
+                running.append((chunk, score_here(model, positive, chunk.texts)))
+            while running and (
+                chunk.is_urgent or running[0][1].done() or len(running) > 2 * QUEUED * n_jobs
+            ):
                 first, future = running.popleft()
                 yield first, future.result()
         for first, future in running:
@@ -175,4 +202,8 @@ def score_chunks(
             "a scoring process died, perhaps for lack of memory", "lower --jobs"
         ) from error
     finally:
+        if not all(future.done() for future in starting):
+            # Nobody needs them any more, and to wait for them could take longer than the work did.
+            for process in multiprocessing.active_children():
+                process.kill()
         pool.shutdown(cancel_futures=True)

@@ -1,8 +1,10 @@
 """Tests of scoring in one process and in several."""
 
 import hashlib
+import multiprocessing
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -52,12 +54,35 @@ def test_refuses_other_labels(model, path):
         check_labels(model, ["good", "bad"], path)
 
 
-def test_two_processes_give_the_same_scores_in_the_same_order(model, path):
-    expected = list(score_chunks(make_chunks(20), model, path.read_bytes(), path, "spam", 1))
+def make_chunks_until(is_over):
+    """Yield chunks slowly until a condition holds, and 20 more."""
+    n_more = 20
+    while n_more:
+        time.sleep(0.01)
+        yield from make_chunks(1)
+        n_more -= is_over()
+
+
+def test_two_processes_give_the_same_scores_in_the_same_order(model, path, monkeypatch):
+    given, scored_here = [], []
+    chunks = make_chunks_until(lambda: len(scored_here) < len(given))
+    chunks = (given.append(chunk) or chunk for chunk in chunks)
+    monkeypatch.setattr(scoring, "ALONE_SECONDS", 0)
+    monkeypatch.setattr(
+        scoring, "score_texts", lambda *args: scored_here.append(args) or score_texts(*args)
+    )
+    found = list(score_chunks(chunks, model, path.read_bytes(), path, "spam", 2))
+    assert [chunk for chunk, _ in found] == given
+    assert len(scored_here) < len(given)
+    for chunk, scores in found:
+        assert np.array_equal(scores, score_texts(model, "spam", chunk.texts))
+
+
+def test_a_small_input_starts_no_process(model, path, monkeypatch):
+    monkeypatch.setattr(scoring, "start_worker", None)
     found = list(score_chunks(make_chunks(20), model, path.read_bytes(), path, "spam", 2))
     assert [chunk.rows for chunk, _ in found] == list(range(20))
-    for (_, scores), (_, others) in zip(expected, found, strict=True):
-        assert np.array_equal(scores, others)
+    assert not multiprocessing.active_children()
 
 
 def test_a_worker_scores_with_the_model_of_the_file(model, path, monkeypatch):
@@ -71,8 +96,8 @@ def test_reads_no_more_chunks_than_processes_need(model, path):
     read = []
     chunks = (read.append(chunk) or chunk for chunk in make_chunks(50))
     scored = score_chunks(chunks, model, path.read_bytes(), path, "spam", 2)
-    next(scored)
-    assert len(read) <= 2 * scoring.QUEUED + 1
+    for n_scored, _ in enumerate(scored, start=1):
+        assert len(read) <= n_scored + 4 * scoring.QUEUED + 1
     scored.close()
 
 
@@ -83,12 +108,14 @@ def test_an_urgent_chunk_does_not_wait_for_others(model, path):
         (chunk.rows, len(read))
         for chunk, _ in score_chunks(chunks, model, path.read_bytes(), path, "spam", 2)
     ]
-    assert found == [(0, 3), (1, 3), (2, 3), (3, 4)]
+    assert found == [(0, 1), (1, 2), (2, 3), (3, 4)]
 
 
-def test_reports_that_a_process_died(model, path):
+def test_reports_that_a_process_died(model, path, monkeypatch):
+    monkeypatch.setattr(scoring, "ALONE_SECONDS", 0)
+    chunks = make_chunks_until(lambda: False)
     with pytest.raises(UserError, match=r"a scoring process died, .*--jobs"):
-        list(score_chunks(make_chunks(2), model, b"no model", path, "spam", 2))
+        list(score_chunks(chunks, model, b"no model", path, "spam", 2))
 
 
 def test_a_signal_that_another_thread_gets_waits_for_the_end_of_the_block():
