@@ -138,7 +138,8 @@ def build_tokeniser(
         return stemmed[:1].upper() + stemmed[1:] if token[0].isupper() else stemmed
 
     def split_chunk(chunk: str) -> list[str]:
-        if "&" in chunk and ";" in chunk:  # there may be a character entity
+        has_entity = "&" in chunk and ";" in chunk  # perhaps
+        if has_entity or UNSTORABLE.search(chunk):
             words = (UNSTORABLE.sub("", word) for word in tokenizer.tokenize(chunk))
             return list(filter(None, words))
         # The tokenizer does the same, but tries all its patterns at each place of every chunk.

@@ -299,3 +299,8 @@ def test_drops_entities_that_cannot_be_stored(entity, lowercase):
     options = {"lowercase": lowercase, "stemmer": "snowball", "stop_words": "none"}
     found = prepare_messages([f"hello {entity} x{entity}y"], **options)
     assert found["text_tokens"].tolist() == ["hello x y"]
+
+
+@pytest.mark.parametrize("character", ["\0", "\ud800"])
+def test_drops_what_cannot_be_stored(character):
+    assert tokenise(f"call{character} {character} {character * 3}now") == "call now"
