@@ -97,6 +97,41 @@ class DenseClassifier(ClassifierMixin, DenseEstimator):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
+class LogRegressor(RegressorMixin, BaseEstimator):
+    """A regressor that is fitted on log(1 + target); the 1 lets a target be 0.
+
+    Predictions stay within the range of the training targets: a linear model may extrapolate far,
+    and the exponential of that is without limit.
+
+    Parameters
+    ----------
+    estimator : regressor
+        What to fit.
+
+    Attributes
+    ----------
+    estimator_ : fitted regressor
+        Predicts log(1 + target).
+    range_ : ndarray of float64, shape (2,)
+        The lowest and the highest of these in the training set.
+    """
+
+    def __init__(self, estimator: Any = None) -> None:
+        self.estimator = estimator
+
+    def fit(self, X: Any, y: np.ndarray) -> "LogRegressor":
+        """Fit the regressor on features, shape (n_rows, n_features), and numbers from 0 on."""
+        logarithms = np.log1p(y)
+        self.range_ = np.array([logarithms.min(), logarithms.max()])
+        self.estimator_ = clone(self.estimator).fit(X, logarithms)
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the predicted numbers, shape (n_rows,)."""
+        return np.expm1(np.clip(self.estimator_.predict(X), *self.range_))
+
+
 class ScaledClassifier(ClassifierMixin, BaseEstimator):
     """A fitted classifier whose scores, scaled, are logits of probabilities.
 

@@ -63,6 +63,7 @@ TRUSTED_TYPES = [
     "features.tables.rank_values",
     "models.adapted.DenseClassifier",
     "models.adapted.DenseRegressor",
+    "models.adapted.LogRegressor",
     "models.adapted.ScaledClassifier",
     "models.ensemble.BranchEnsemble",
     "numpy.dtype",

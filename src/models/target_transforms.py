@@ -4,9 +4,9 @@ from typing import Literal
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.compose import TransformedTargetRegressor
 
 from core.errors import UserError
+from models.adapted import LogRegressor
 from records.tasks import Task
 
 TargetTransform = Literal["none", "log"]
@@ -16,8 +16,6 @@ def transform_target(
     estimator: BaseEstimator, transform: TargetTransform, task: Task
 ) -> BaseEstimator:
     """Return an estimator that is fitted on the target as it is, or on log(1 + target).
-
-    The 1 lets a target be 0. Predictions are of the target as it is.
 
     Raises
     ------
@@ -31,10 +29,7 @@ def transform_target(
             f"model_building.target_transform: task {task.name} has no number to transform",
             "set it to none",
         )
-    # The check would compare values that rounding makes different.
-    return TransformedTargetRegressor(
-        estimator, func=np.log1p, inverse_func=np.expm1, check_inverse=False
-    )
+    return LogRegressor(estimator)
 
 
 def check_range(y: np.ndarray, transform: TargetTransform) -> None:

@@ -4,12 +4,19 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.linear_model import LinearRegression
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from core.errors import UserError
 from models import adapted
-from models.adapted import DenseClassifier, DenseRegressor, ScaledClassifier, as_dense
+from models.adapted import (
+    DenseClassifier,
+    DenseRegressor,
+    LogRegressor,
+    ScaledClassifier,
+    as_dense,
+)
 
 X = sp.csr_matrix(np.array([[0.0, 1], [1, 0], [2, 0], [3, 5]], np.float32))
 Y = np.array(["c", "a", "b", "c"], object)
@@ -43,6 +50,19 @@ def test_a_dense_regressor_takes_sparse_features():
     found = DenseRegressor(DecisionTreeRegressor(random_state=0)).fit(X, np.arange(4.0))
     assert found.predict(X).tolist() == [0, 1, 2, 3]
     assert not hasattr(clone(found), "estimator_")
+
+
+def test_a_regressor_of_logarithms_predicts_the_target_as_it_is():
+    line = sp.csr_matrix(np.arange(4.0)[:, None])
+    found = LogRegressor(LinearRegression()).fit(line, np.expm1([0.0, 1, 2, 3]))
+    np.testing.assert_allclose(found.predict(line), np.expm1([0, 1, 2, 3]), atol=1e-9)
+
+
+def test_a_regressor_of_logarithms_stays_within_the_targets_it_has_seen():
+    line = sp.csr_matrix(np.arange(4.0)[:, None])
+    found = LogRegressor(LinearRegression()).fit(line, np.expm1([0.0, 1, 2, 3]))
+    far = found.predict(sp.csr_matrix([[-50.0], [50.0]]))
+    np.testing.assert_allclose(far, [0, np.expm1(3)])
 
 
 def test_features_that_fill_the_memory_are_refused(monkeypatch):

@@ -138,7 +138,7 @@ def test_candidates_are_compared_and_the_best_is_taken():
     assert results["estimator"].iloc[0] == "linear_regression"
     assert sorted(results["estimator"]) == ["dummy", "linear_regression", "ridge"]
     assert results.set_index("estimator")["params"]["ridge"] == {"alpha": 1e6}
-    assert type(trained.estimator.regressor_).__name__ == "LinearRegression"
+    assert type(trained.estimator.estimator_).__name__ == "LinearRegression"
     assert len(set(results["scoring"])) == 1
 
 

@@ -17,7 +17,7 @@ def build(estimator="logistic_regression", schema=MESSAGES, **changes):
 
 @pytest.mark.parametrize(("task", "name"), INSTALLED)
 def test_every_name_gives_its_estimator(task, name):
-    found = build(name, make_task_schema(task), random_state=7)
+    found = build(name, make_task_schema(task), random_state=7, target_transform="none")
     found = getattr(found, "estimator", None) if ESTIMATORS[name].is_dense else found
     expected = ESTIMATORS[name].name_class(TASKS[task]).rpartition(".")[2]
     assert type(found).__name__ == expected

@@ -52,7 +52,7 @@ def make_model_params(estimator: str, task: str, **changes: object) -> ModelPara
         "estimator": estimator,
         "params": {small: SMALL[small]} if small else {},
         "candidates": [],
-        "target_transform": "none",
+        "target_transform": "none" if LABELS[task] else "log",
         "resampling": "none",
         "class_weight": "balanced",
         "random_state": 0,
