@@ -12,10 +12,12 @@ def find_weights(classifier: ClassifierMixin) -> tuple[np.ndarray, float] | None
 
     Weights of naive Bayes are differences of log probabilities. A calibrated classifier has those
     of the classifier inside it: calibration changes the scale of scores, not their order. The
-    result is None for a classifier without weights.
+    result is None for a model without weights or without two labels.
     """
     if isinstance(classifier, ScaledClassifier):
         classifier = classifier.classifier
+    if len(getattr(classifier, "classes_", ())) != 2:
+        return None
     if hasattr(classifier, "coef_"):
         return classifier.coef_[0], float(np.ravel(classifier.intercept_)[0])
     if not hasattr(classifier, "feature_log_prob_"):

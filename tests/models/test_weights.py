@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.naive_bayes import ComplementNB, MultinomialNB
 from sklearn.svm import LinearSVC
 
@@ -36,3 +36,9 @@ def test_a_calibrated_classifier_has_the_weights_of_its_inner_one():
 
 def test_trees_have_no_weights():
     assert find_weights(RandomForestClassifier(3).fit(X, Y)) is None
+
+
+def test_a_model_without_two_labels_has_no_weights_of_the_second():
+    labels = np.resize(["a", "b", "c"], len(Y))
+    assert find_weights(LogisticRegression().fit(X, labels)) is None
+    assert find_weights(LinearRegression().fit(X, np.arange(len(Y)))) is None
