@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,8 @@ from records.defaults import (
     measure,
 )
 from records.detection import Found, Layout, detect, read_path
-from records.inference import Inference, infer, show
-from records.rehearsal import Rehearsal, find_suspects, leave_out, rehearse
+from records.inference import Inference, infer, keep_a_feature, show
+from records.rehearsal import Rehearsal, find_suspects, note_suspects, rehearse
 from records.schema import Schema
 from records.splitting import MAX_LINE
 from records.validation_params import ValidationParams
@@ -100,7 +101,7 @@ def describe_validation(layout: Layout, inference: Inference) -> dict[str, Any]:
         "max_length": MAX_LINE,
         "max_rejected_share": 1,
         "min_rows_per_label": 1,
-        "leakage": {"max_score": MAX_SCORE, "allow": []},
+        "leakage": {"max_score": MAX_SCORE, "allow": inference.allow},
     }
 
 
@@ -122,10 +123,12 @@ def rehearse_all(
         schema = check_section(sections, "schema", Schema, output)
         params = check_section(sections, "data_validation", ValidationParams, output)
         rehearsal = rehearse(raw, schema, params)
-        suspects = find_suspects(rehearsal, schema, inference, MAX_SCORE)
-        inference = leave_out(inference, suspects)
-        if not any(each.kind == "drop" for each in suspects.values()):
-            return inference, rehearsal, schema
+        left_out, allowed = find_suspects(rehearsal, schema, inference, MAX_SCORE)
+        if not left_out and not allowed:
+            return note_suspects(rehearsal, schema, inference), rehearsal, schema
+        columns = keep_a_feature({**inference.columns, **left_out}, {})
+        allow = [*inference.allow, *allowed]
+        inference = replace(inference, columns=columns, allow=allow)
 
 
 def show_rows(found: Found, source: Any) -> str:

@@ -114,7 +114,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Inference:
-    """What a table is: as sections ``schema`` and ``data_validation`` of params.yaml say it."""
+    """What a table is: as sections ``schema`` and ``data_validation`` of params.yaml say it.
+
+    ``allow`` has the new names of columns that may predict the target almost perfectly.
+    """
 
     target: Target
     columns: dict[str, Decision]
@@ -122,6 +125,7 @@ class Inference:
     null_markers: list[str]
     rename: dict[str, str]
     evidence: dict[str, str] = field(default_factory=dict)
+    allow: list[str] = field(default_factory=list)
 
     def list_columns(self, kind: str) -> list[str]:
         """Return the new names of the columns in a list of the schema."""
@@ -380,11 +384,13 @@ def decide_column(
     if number_markers is not None and date is None:
         n_numbers = int(counts.drop(list(number_markers)).sum())
         absent = f", {n_rows - n_numbers:,} missing" if n_numbers < n_rows else ""
-        what = f"{n_numbers:,} numbers, such as {show_some(values, 2)}{absent}"
+        usual = [value for value in values if value not in number_markers]
+        what = f"{n_numbers:,} numbers, such as {show_some(usual, 2)}{absent}"
         return Decision("number", what), number_markers
     if date is not None:
+        example = next(value for value in values if value not in date[1])
         how = f"written as {date[0]}" if date[0] else "ISO 8601"
-        return Decision("date", f"dates, {how}, such as {show(values[0])}", date[0]), date[1]
+        return Decision("date", f"dates, {how}, such as {show(example)}", date[0]), date[1]
     markers = {value for value in values if value.strip() in ALWAYS_NULL or not value.strip()}
     n_words = sum(len(v.split()) * n for v, n in zip(values, counts, strict=True)) / n_values
     share = len(values) / n_values
@@ -596,7 +602,7 @@ def keep_a_feature(
     letters = {
         name: sum(c.isalpha() for value in counts[name].index[:1000] for c in str(value))
         for name, each in columns.items()
-        if each.kind == "id" and not is_named_like_id(name)
+        if each.kind == "id" and name in counts and not is_named_like_id(name)
     }
     best = max(letters, key=letters.__getitem__, default="")
     if not letters.get(best):

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from core.errors import UserError
 from records.additions import FIRST_LINE
 from records.checks import check_rows
-from records.inference import Decision, Inference, keep_a_feature
+from records.inference import Decision, Inference, find_series
 from records.leakage import MIN_ROWS, find_leaks, score_column
 from records.reading import read_raw
 from records.schema import Schema
@@ -64,55 +64,42 @@ def rehearse(raw: bytes, schema: Schema, params: ValidationParams) -> Rehearsal:
 
 def find_suspects(
     rehearsal: Rehearsal, schema: Schema, inference: Inference, max_score: float
-) -> dict[str, Decision]:
-    """Return new decisions for columns that give the target away, by their names in the file.
+) -> tuple[dict[str, Decision], list[str]]:
+    """Find columns that give the target away almost perfectly.
 
-    Those that do so almost perfectly are left out. Those that nearly do so get a comment.
+    Returns
+    -------
+    left_out : dict of str to Decision
+        New decisions, by the columns' names in the file.
+    allowed : list of str
+        Dates of rows that follow one another in time: from one of them to the next the target
+        changes little. The split by time does not let the model use that.
     """
     rows = rehearsal.rows
     originals = {inference.rename.get(name, name): name for name in inference.columns}
-    found: dict[str, Decision] = {}
-    for column, sentence in find_leaks(rows, schema.features, schema, max_score):
-        names = [column]
-        if column not in originals:
-            names = [
-                name
-                for a in schema.number
-                for b in schema.number
-                if f"{a} + {b}" == column
-                for name in (a, b)
-            ]
-        for name in names:
-            found.setdefault(originals[name], Decision("drop", sentence))
-    if len(rows) < MIN_ROWS:
-        return found
-    for column in schema.features:
-        decision = inference.columns[originals[column]]
-        if decision.kind == "text" or originals[column] in found:
+    left_out: dict[str, Decision] = {}
+    allowed = []
+    features = [column for column in schema.features if column not in inference.allow]
+    for found, sentence in find_leaks(rows, features, schema, max_score):
+        if found in schema.date and not TASKS[schema.task].has_classes and find_series(rows[found]):
+            allowed.append(found)
             continue
-        name, score = score_column(rows[column], rows[schema.target])
+        pairs = [(a, b) for a in schema.number for b in schema.number if f"{a} + {b}" == found]
+        for column in [found] if found in originals else pairs[0]:
+            left_out.setdefault(originals[column], Decision("drop", sentence))
+    return left_out, allowed
+
+
+def note_suspects(rehearsal: Rehearsal, schema: Schema, inference: Inference) -> Inference:
+    """Add a comment to columns that nearly give the target away."""
+    rows, columns = rehearsal.rows, dict(inference.columns)
+    for name, decision in inference.columns.items():
+        column = inference.rename.get(name, name)
+        is_scored = column in schema.features and column not in schema.text
+        if len(rows) < MIN_ROWS or not is_scored:
+            continue
+        measure, score = score_column(rows[column], rows[schema.target])
         if score > SUSPICIOUS:
-            note = f"predicts the target alone ({name} {score:.2f}): is it known before?"
-            found[originals[column]] = Decision(
-                decision.kind, f"{note} {decision.evidence}", decision.date_format
-            )
-    return found
-
-
-def leave_out(inference: Inference, found: dict[str, Decision]) -> Inference:
-    """Return the inference with other decisions.
-
-    Raises
-    ------
-    UserError
-        If no column would be a feature.
-    """
-    columns = keep_a_feature({**inference.columns, **found}, {})
-    return Inference(
-        inference.target,
-        columns,
-        inference.style,
-        inference.null_markers,
-        inference.rename,
-        inference.evidence,
-    )
+            note = f"predicts the target alone ({measure} {score:.2f}): is it known before?"
+            columns[name] = replace(decision, evidence=f"{note} {decision.evidence}")
+    return replace(inference, columns=columns)

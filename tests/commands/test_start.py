@@ -121,6 +121,12 @@ def test_columns_that_give_the_target_away_are_left_out(write):
     assert "the sum of columns 'u' and 'v' is the target" in Path("params.yaml").read_text()
 
 
+def test_a_table_of_leaks_alone_is_refused(write):
+    rows = [f"{i * 7},{i % 2},{'pq'[i % 2]}" for i in range(90)]
+    with pytest.raises(UserError, match=r"no column can be a feature: key \(id\), x \(drop\)"):
+        write("\n".join(["key,x,label", *rows]), "label")
+
+
 def test_regular_dates_of_a_regression_are_split_by_time(write):
     days = pd.date_range("2023-01-01", periods=200).strftime("%d.%m.%Y")
     rows = [f"{day},{i % 9},{i * i % 97 / 3}" for i, day in enumerate(days)]
@@ -128,6 +134,15 @@ def test_regular_dates_of_a_regression_are_split_by_time(write):
     assert params["data_validation"]["date_formats"] == [{"column": "day", "format": "%d.%m.%Y"}]
     assert params["preprocessing"]["split_method"] == "time"
     assert params["preprocessing"]["split_column"] == "day"
+
+
+def test_dates_of_a_trend_may_predict_it(write):
+    days = pd.date_range("2023-01-01", periods=200).strftime("%Y-%m-%d")
+    rows = [f"{day},{i * i % 97},{i + i * i % 7 / 5}" for i, day in enumerate(days)]
+    params = write("\n".join(["day,x,level", *rows]), "level")
+    assert params["schema"]["date"] == ["day"]
+    assert params["data_validation"]["leakage"]["allow"] == ["day"]
+    assert params["preprocessing"]["split_method"] == "time"
 
 
 def test_ambiguous_dates_are_asked_for(write):
