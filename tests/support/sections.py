@@ -27,19 +27,12 @@ MODELS: dict[str, type[Params]] = {
     "model_evaluation": EvaluationParams,
     "promotion": PromotionParams,
 }
-# Sections whose models do not know all keys of params.yaml yet.
-PENDING = {
-    section
-    for section, key in (("model_building", "candidates"), ("model_evaluation", "slices"))
-    if key not in MODELS[section].model_fields
-}
 
 
 def check_params(path: Path) -> dict:
     """Read every section by its model, and check that they agree; return the sections."""
     for section, model in MODELS.items():
-        if section not in PENDING:
-            read_params(path, section, model)
+        read_params(path, section, model)
     schema = read_params(path, "schema", Schema)
     check_names(schema, read_params(path, "data_validation", ValidationParams))
     check_split_column(read_params(path, "preprocessing", PreprocessingParams), schema)
