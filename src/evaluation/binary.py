@@ -146,7 +146,8 @@ def draw_figures(
     params: EvaluationParams,
 ) -> dict[str, Figure]:
     """Draw the figures of the report."""
-    drawn = plots.draw_figures(test.actual, test.predicted, test.labels, params.threshold)
+    rows = "messages" if schema.is_messages else "rows"
+    drawn = plots.draw_figures(test.actual, test.predicted, test.labels, params.threshold, rows)
     if schema.is_messages:
         drawn |= plots.draw_weights(model, X, test.actual, test.labels)
     return drawn

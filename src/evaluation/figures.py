@@ -111,10 +111,10 @@ def draw_importance(importance: dict[str, dict[str, float]], metric: str) -> Fig
 
 
 def draw_scores(
-    probability: np.ndarray, is_positive: np.ndarray, labels: list[str], threshold: float
+    probability: np.ndarray, is_positive: np.ndarray, labels: list[str], threshold: float, rows: str
 ) -> Figure:
     """Draw a histogram of the probabilities of each class, with logarithmic counts."""
-    figure, axes = make_axes("Score distribution", f"probability of {labels[1]}", "messages")
+    figure, axes = make_axes("Score distribution", f"probability of {labels[1]}", rows)
     classes = [probability[~is_positive], probability[is_positive]]
     bins = np.linspace(0, 1, 41).tolist()
     colours = [NEGATIVE, POSITIVE]

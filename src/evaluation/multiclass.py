@@ -195,7 +195,7 @@ def describe(metrics: dict, intervals: dict, _schema: Schema, errors: pd.DataFra
 EVALUATION = Evaluation(
     primary="macro_f1",
     importance="log_loss",
-    shown=("accuracy", "balanced_accuracy", "macro_f1", "mcc", "log_loss"),
+    shown=("accuracy", "macro_f1", "mcc", "log_loss"),
     read_target=read_target,
     predict=predict,
     number_classes=number_classes,

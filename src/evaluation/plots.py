@@ -36,9 +36,12 @@ def log_plots(
 
 
 def draw_figures(
-    truth: np.ndarray, probability: np.ndarray, labels: list[str], threshold: float
+    truth: np.ndarray, probability: np.ndarray, labels: list[str], threshold: float, rows: str
 ) -> dict[str, Figure]:
-    """Draw the figures of the report; return them by file name, without suffix."""
+    """Draw the figures of the report; return them by file name, without suffix.
+
+    ``rows`` is what a row is called, such as messages.
+    """
     fpr, tpr, _ = roc_curve(truth, probability)
     precision, recall, _ = precision_recall_curve(truth, probability)
     observed, predicted = calibration_curve(
@@ -73,7 +76,7 @@ def draw_figures(
     counts = confusion_matrix(truth, probability >= threshold)
     return {
         "confusion_matrix": figures.draw_confusion(counts, labels),
-        "score_distribution": figures.draw_scores(probability, truth, labels, threshold),
+        "score_distribution": figures.draw_scores(probability, truth, labels, threshold, rows),
         "roc": roc,
         "precision_recall": ranking,
         "calibration": calibration,

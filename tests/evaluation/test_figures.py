@@ -22,7 +22,7 @@ WEIGHTS = np.array([-1.0, 2.0])
 
 DRAW = {
     "confusion": lambda labels: draw_confusion(COUNTS, labels),
-    "scores": lambda labels: draw_scores(PROBABILITY, IS_POSITIVE, labels, 0.5),
+    "scores": lambda labels: draw_scores(PROBABILITY, IS_POSITIVE, labels, 0.5, "rows"),
     "influential_features": lambda labels: draw_influential_features(NAMES, WEIGHTS, labels),
     "curves": lambda labels: draw_curves({labels[1]: ([0, 1], [0, 1])}, *labels, "y")[0],
 }

@@ -45,7 +45,7 @@ def test_writes_data_for_dvc_plots(probability, tmp_path):
 
 
 def test_draws_every_figure_of_the_report(model, features, probability):
-    figures = draw_figures(TRUTH, probability, LABELS, 0.5)
+    figures = draw_figures(TRUTH, probability, LABELS, 0.5, "messages")
     figures |= draw_weights(model, features, TRUTH, LABELS)
     assert set(figures) == {
         "confusion_matrix",
