@@ -42,10 +42,10 @@ PEERS := benchmarks/peers benchmarks/serve_peers
 
 .DEFAULT_GOAL := help
 .PHONY: push pull s3 s3-stop remote doctor sweep compare
-.PHONY: help setup start explore repro test lint format lock readme example plots study predict serve screenshot feedback release promote bench bench-models bench-peers hooks clean
+.PHONY: help setup start explore repro test lint format lock readme example plots study learning-curve predict serve screenshot feedback release promote bench bench-models bench-peers hooks clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.runtime ## Make .venv and install what the pipeline needs
 
@@ -124,6 +124,10 @@ study: setup ## Compare configurations by cross-validation, write reports/study.
 		--output reports/study
 	@python src study --params params.yaml --train data/interim/train.parquet \
 		--test data/interim/test.parquet --output reports/study --deals 10
+
+learning-curve: setup ## Measure quality by the number of training rows, write reports/learning_curve.*
+	@python src learning_curve --params params.yaml --train data/interim/train.parquet \
+		--output reports/learning_curve $(ARGS)
 
 # The text is passed through the environment, so neither make nor the shell expands it.
 unexport TEXT
