@@ -28,7 +28,13 @@ from evaluation.metrics import format_metric, is_lower_better
 from evaluation.report import name_metric
 from evaluation.scores import Evaluation, EvaluationParams, Scored
 from evaluation.tasks import EVALUATIONS
-from features.branches import FeatureParams, assemble, build_columns, select_columns
+from features.branches import (
+    FeatureParams,
+    assemble,
+    build_columns,
+    freeze_vocabularies,
+    select_columns,
+)
 from features.matrices import as_float32
 from models.estimators import ModelParams
 from models.folds import list_splits
@@ -83,6 +89,8 @@ def measure(
     columns = build_columns(schema, settings.features)
     target = fitted_on[schema.target]
     X = as_float32(columns.fit_transform(select_columns(fitted_on, schema), list_targets(target)))
+    # Copies of messages are transformed by a copy of these steps, which needs them as stored.
+    freeze_vocabularies(columns)
     steps = assemble(schema, columns, settings.text)
     trained = train_model(fitted_on, X, steps, schema, settings.model, settings.split)
     labels = list(getattr(target.dtype, "categories", []))
@@ -117,6 +125,8 @@ def measure_shares(df: pd.DataFrame, task: Evaluation, settings: Settings) -> pd
             try:
                 found = measure(df.iloc[rows], df.iloc[held_out], task, settings)
             except ValueError as error:
+                if share == SHARES[-1]:
+                    raise
                 logger.warning("%d rows are too few to fit on: %s", len(rows), error)
                 break
             for name, metrics in found.items():
@@ -124,8 +134,6 @@ def measure_shares(df: pd.DataFrame, task: Evaluation, settings: Settings) -> pd
                 of_share.append({**place, **metrics})
         else:
             measured += of_share
-    if not measured:
-        raise UserError("there are too few training rows to fit a model on a part of them")
     return pd.DataFrame(measured)
 
 
@@ -142,17 +150,14 @@ def summarise(measured: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 def make_table(summary: pd.DataFrame, metric: str) -> str:
     """Return the summary as a Markdown table."""
-    rows = [["rows fitted on", f"{name_metric(metric)}, {HELD_OUT}", FITTED_ON, "folds"]]
-    for _, of_share in summary.groupby("share"):
-        by_set = of_share.set_index("set")
+    rows = [["rows fitted on", f"{name_metric(metric)}, {HELD_OUT}", FITTED_ON]]
+    sets = [summary[summary["set"] == name].to_dict("records") for name in (HELD_OUT, FITTED_ON)]
+    for pair in zip(*sets, strict=True):
         values = [
-            " ± ".join(
-                format_metric(metric, by_set.loc[name, end]) for end in ("mean", "deviation")
-            )
-            for name in (HELD_OUT, FITTED_ON)
+            f"{format_metric(metric, row['mean'])} ± {format_metric(metric, row['deviation'])}"
+            for row in pair
         ]
-        n_rows, n_folds = by_set.loc[HELD_OUT, ["rows", "folds"]]
-        rows.append([f"{n_rows:,.0f}", *values, f"{n_folds:.0f}"])
+        rows.append([f"{pair[0]['rows']:,.0f}", *values])
     return align_table(rows)
 
 
@@ -194,7 +199,7 @@ def main(argv: list[str] | None = None) -> None:
     measured = measure_shares(df, task, settings)
     metric = args.metric or task.primary
     if metric not in measured:
-        known = [name for name in measured if name not in ("share", "fold", "rows", "set")]
+        known = [str(name) for name in measured if name not in ("share", "fold", "rows", "set")]
         raise UserError(f"there is no metric {metric!r}", f"choose one of {', '.join(known)}")
     summary = summarise(measured, metric)
     table = make_table(summary, metric)

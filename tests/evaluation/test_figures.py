@@ -69,7 +69,7 @@ def test_rows_of_a_confusion_matrix_are_the_actual_labels():
 
 
 def test_draws_how_many_rows_of_each_label_have_a_probability():
-    axes = draw_scores(PROBABILITY, IS_POSITIVE, ["ham", "spam"], 0.5).axes[0]
+    axes = draw_scores(PROBABILITY, IS_POSITIVE, ["ham", "spam"], 0.5, "rows").axes[0]
     highest = {patch.get_label(): patch.get_xy()[:, 1].max() for patch in axes.patches}
     assert highest == {"ham": 2, "spam": 1}
     assert axes.get_xlabel() == "probability of spam"
