@@ -28,7 +28,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 from benchmarks.corpus import RAW, read_corpus  # noqa: E402
 from core.params import read_params  # noqa: E402
 from evaluation.metrics import weighted_metrics  # noqa: E402
-from features.branches import FeatureParams  # noqa: E402
+from features.branches import FeatureParams, select_columns  # noqa: E402
 from features.matrices import as_float32  # noqa: E402
 from models.estimators import ModelParams  # noqa: E402
 from models.probability import predict_positive  # noqa: E402
@@ -77,8 +77,9 @@ def measure(
     """Train on a random 30% of the messages and return the metrics of the others."""
     train, test = draw(len(messages), seed)
     columns, classifier = fit(messages.iloc[train], is_spam[train], np.arange(len(train)), params)
-    X = as_float32(columns.transform(messages.iloc[test]))
-    probability = predict_positive(classifier, read_message_schema(params).label_pair.positive, X)
+    schema = read_message_schema(params)
+    X = as_float32(columns.transform(select_columns(messages.iloc[test], schema)))
+    probability = predict_positive(classifier, schema.label_pair.positive, X)
     threshold = read_params(params, "model_evaluation", ThresholdParams).threshold
     return weighted_metrics(is_spam[test], probability, np.ones((1, len(test))), threshold, 0)
 

@@ -30,15 +30,12 @@ from evaluation.scores import Evaluation, EvaluationParams, Scored
 from evaluation.tasks import EVALUATIONS
 from features.branches import (
     FeatureParams,
-    assemble,
-    build_columns,
-    freeze_vocabularies,
     select_columns,
 )
 from features.matrices import as_float32
 from models.estimators import ModelParams
 from models.folds import list_splits
-from models.training import SplitParams, choose_folds, list_targets, train_model
+from models.training import SplitParams, choose_folds, fit_table
 from records.schema import Schema
 from records.tables import name_tokens, read_rows
 from text.tokens import TextParams
@@ -86,19 +83,15 @@ def measure(
 ) -> dict[str, dict[str, float]]:
     """Fit features and model on some rows; return the metrics of these and of others."""
     schema = settings.schema
-    columns = build_columns(schema, settings.features)
-    target = fitted_on[schema.target]
-    X = as_float32(columns.fit_transform(select_columns(fitted_on, schema), list_targets(target)))
-    # Copies of messages are transformed by a copy of these steps, which needs them as stored.
-    freeze_vocabularies(columns)
-    steps = assemble(schema, columns, settings.text)
-    trained = train_model(fitted_on, X, steps, schema, settings.model, settings.split)
-    labels = list(getattr(target.dtype, "categories", []))
+    columns, model = fit_table(
+        fitted_on, schema, settings.features, settings.text, settings.model, settings.split
+    )
+    labels = list(getattr(fitted_on[schema.target].dtype, "categories", []))
     found = {}
     for name, df in ((HELD_OUT, held_out), (FITTED_ON, fitted_on)):
         X = as_float32(columns.transform(select_columns(df, schema)))
         actual = task.read_target(df[schema.target])
-        scored = Scored(df, labels, actual, task.predict(trained.estimator, X, labels))
+        scored = Scored(df, labels, actual, task.predict(model, X, labels))
         metrics = task.weigh(scored, np.ones((1, len(df))), settings.evaluation)
         found[name] = {metric: float(value[0]) for metric, value in metrics.items()}
     return found

@@ -27,7 +27,7 @@ from core.params import check_section, read_sections
 from core.tables import read_table, write_csv
 from evaluation import figures
 from evaluation.metrics import weighted_metrics
-from features.branches import FeatureParams, build_columns, locate_branches
+from features.branches import FeatureParams, build_columns, locate_branches, select_columns
 from features.matrices import as_float32
 from models.augmentation import build_copier
 from models.cross_validation import convert_scores, find_truth, score_rows
@@ -227,7 +227,7 @@ def measure_deals(
     for deal in tqdm(range(n_deals), desc="deals"):
         is_test = assign_folds(is_positive, groups, N_PARTS, deal) == 0
         columns, classifier = fit_table(df[~is_test], schema, features, text, model)
-        X_test = as_float32(columns.transform(df[is_test]))
+        X_test = as_float32(columns.transform(select_columns(df[is_test], schema)))
         probability = predict_positive(classifier, schema.label_pair.positive, X_test)
         once = np.ones((1, is_test.sum()))
         found = weighted_metrics(is_positive[is_test], probability, once, threshold, 0)

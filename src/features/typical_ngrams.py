@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from features.ngrams import learn_ngrams
+from features.vectorizer import NgramVectorizer
 
 # An n-gram in fewer texts is typical of a text rather than of a label.
 MIN_TEXTS = 5
@@ -39,11 +39,13 @@ def rank_typical_ngrams(
         By label: ``ngram``, ``here`` and ``elsewhere`` (the share of the texts with the label, and
         with other labels, that have it), ``z`` (log-odds ratio over its standard error).
     """
-    terms, _, counts = learn_ngrams(list(tokens), "word", (1, max_ngram))
-    X = counts.astype(bool).astype(np.int64).tocsc()
+    vectorizer = NgramVectorizer(
+        token_pattern="[^ ]+", lowercase=False, ngram_range=(1, max_ngram), binary=True
+    )
+    X = vectorizer.fit_transform(tokens).tocsc()
     total = np.asarray(X.sum(axis=0)).ravel()
     is_kept = total >= MIN_TEXTS
-    names = np.array(terms, object)[is_kept]
+    names = vectorizer.get_feature_names_out()[is_kept]
     X, total = X[:, is_kept].tocsr(), total[is_kept]
     prior = total / max(1, len(labels)) * PRIOR_TEXTS
     ranked = {}

@@ -17,6 +17,7 @@ from features.branches import (
     FeatureParams,
     assemble,
     build_columns,
+    freeze_vocabularies,
     has_supervised,
     locate_branches,
     select_columns,
@@ -50,11 +51,18 @@ def fit_table(
     features: FeatureParams,
     text: TextParams,
     params: ModelParams,
+    split: SplitParams | None = None,
 ) -> tuple[ColumnTransformer, BaseEstimator]:
-    """Return the features and the model of a table's rows, fitted on all of them."""
+    """Return the features and the model of a training table, fitted on all its rows.
+
+    It has the columns that preprocessing gives a table.
+    """
     columns = build_columns(schema, features)
-    X = as_float32(columns.fit_transform(df))
-    trained = train_model(df, X, assemble(schema, columns, text), schema, params)
+    targets = list_targets(df[schema.target])
+    X = as_float32(columns.fit_transform(select_columns(df, schema), targets))
+    # Copies of messages are transformed by a copy of these steps, which needs them as stored.
+    freeze_vocabularies(columns)
+    trained = train_model(df, X, assemble(schema, columns, text), schema, params, split)
     return columns, trained.estimator
 
 
