@@ -11,9 +11,6 @@ import pytest
 import yaml
 
 from commands.summary import BLOCK, make_block
-from core.params import read_params
-from data_ingestion import IngestionParams
-from records.raw import ValidationParams
 from tests.support.documents import (
     DOCUMENTS,
     FENCE,
@@ -147,19 +144,6 @@ def test_the_layout_is_that_of_the_repository():
     packages = {f"src/{path.parent.name}/" for path in ROOT.glob("src/*/__init__.py")}
     assert packages <= named
     assert [path for path in named if not (ROOT / path).exists()] == []
-
-
-def test_its_example_of_other_data_is_valid(tmp_path):
-    (code,) = (code for kind, code in FENCE.findall(BLOCK.sub("", README)) if kind == "yaml")
-    example = yaml.safe_load(code)
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    example["data_ingestion"]["sha256"] = "0" * 64
-    for section, values in example.items():
-        params[section].update(values)
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
-    read_params(tmp_path / "params.yaml", "data_ingestion", IngestionParams)
-    section = read_params(tmp_path / "params.yaml", "data_validation", ValidationParams)
-    assert section.labels.positive == "complaint"
 
 
 def test_the_default_is_what_the_study_justifies():

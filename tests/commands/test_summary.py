@@ -127,5 +127,4 @@ def test_tabulates_the_examples_by_their_task(tmp_path, monkeypatch):
         [cell.strip() for cell in line.split("|")[1:-1]]
         for line in summary.tabulate_examples().splitlines()[2:]
     ]
-    assert rows[0][:5] == ["prices", "regression", "mae", "276.1", "276.1"]
-    assert rows[1][2:4] == ["r2", "0.9812"]
+    assert [row[:5] for row in rows] == [["prices", "regression", "mae", "276.1", "276.1"]]

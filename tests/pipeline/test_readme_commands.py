@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import find_free_port
 from tests.pipeline.conftest import Repository
@@ -48,6 +49,20 @@ def test_experiments(checkout):
     assert outputs[2].count("{'C': ") == 3
     rows = [line for line in outputs[3].splitlines() if line.startswith("| ")]
     assert len([row for row in rows if "none" in row]) >= 2
+
+
+def test_your_own_data(checkout):
+    (start,) = read_blocks("README.md", "Your own data")
+    start = start.replace("TARGET=price", "TARGET=price ARGS=--yes", 1)
+    rows = [f"{i % 7},{'abc'[i % 3]},{3 * (i % 7) + i % 3}.5" for i in range(300)]
+    (checkout.path / "sales.csv").write_text("\n".join(["size,shop,price", *rows, ""]))
+    assert "| r2 " in run(checkout, start)
+    schema = yaml.safe_load((checkout.path / "params.yaml").read_text())["schema"]
+    assert (schema["task"], schema["number"], schema["category"]) == (
+        "regression",
+        ["size"],
+        ["shop"],
+    )
 
 
 def test_sharing_through_a_server_on_this_machine(checkout):
