@@ -13,6 +13,14 @@ from core.files import atomic_path
 NEGATIVE, POSITIVE, NEUTRAL = "#0072b2", "#d55e00", "#777777"
 LINES = [POSITIVE, NEGATIVE, "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442"]
 
+# The most characters of a label that the confusion matrix has room for.
+SHOWN_LENGTH = 16
+
+
+def cut(label: str) -> str:
+    """Return a label, its end left out if it is long."""
+    return label if len(label) <= SHOWN_LENGTH else f"{label[: SHOWN_LENGTH - 1]}…"
+
 
 def escape(label: str) -> str:
     """Escape dollar signs, which matplotlib would take for the start of a formula."""
@@ -59,12 +67,13 @@ def draw_confusion(counts: np.ndarray, labels: list[str]) -> Figure:
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.grid(visible=False)
     places = list(range(n_labels))
-    axes.set_xticks(places, labels, parse_math=False)
-    axes.set_yticks(places, labels, parse_math=False)
+    shown = [cut(label) for label in labels]
+    axes.set_xticks(places, shown, parse_math=False)
+    axes.set_yticks(places, shown, parse_math=False)
     if n_labels > 2:
         # Long labels, and many of them, need the room that two of them do not.
-        axes.set_position((0.25, 0.25, 0.72, 0.66))
-        axes.set_xticklabels(labels, rotation=45, ha="right", rotation_mode="anchor")
+        axes.set_position((0.27, 0.33, 0.7, 0.59))
+        axes.set_xticklabels(shown, rotation=45, ha="right", rotation_mode="anchor")
     for (i, j), count in np.ndenumerate(counts):
         colour = "white" if shares[i, j] > 0.5 else "black"
         text = f"{count}\n{shares[i, j]:.2%}" if n_labels == 2 else f"{count}\n{shares[i, j]:.0%}"
