@@ -1,6 +1,7 @@
 """Tests of which module may import which: see README, "Layout"."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,19 @@ def test_a_package_itself_holds_no_code(path):
     (statement,) = ast.parse((SOURCE / path).read_text()).body
     assert isinstance(statement, ast.Expr)
     assert isinstance(statement.value, ast.Constant)
+
+
+# The schema checks that task and labels agree, and inference chooses the task of new data.
+MAY_COMPARE_TASKS = {"records/schema.py", "records/inference.py"}
+
+
+def test_only_the_object_of_a_task_knows_which_task_it_is():
+    compares = re.compile(r"\btask(\.name)? (==|!=) ")
+    found = [
+        f"{name}: {line.strip()}"
+        for path in SOURCE.rglob("*.py")
+        if (name := path.relative_to(SOURCE).as_posix()) not in MAY_COMPARE_TASKS
+        for line in path.read_text().splitlines()
+        if compares.search(line)
+    ]
+    assert found == []
