@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -116,6 +116,14 @@ class Schema(Params):
         if self.task == "binary":
             return list(self.label_pair.model_dump().values())
         return list(self.labels)
+
+    @model_validator(mode="before")
+    @classmethod
+    def positive_is_of_two_labels(cls, values: Any) -> Any:
+        """Leave ``positive`` out for other tasks, so that ``-S schema.task=...`` is enough."""
+        if isinstance(values, dict) and values.get("task") != "binary" and "positive" in values:
+            return {**values, "positive": None}
+        return values
 
     @model_validator(mode="after")
     def columns_agree(self) -> "Schema":

@@ -71,6 +71,7 @@ def test_a_reserved_name_may_be_dropped():
 def test_another_task_needs_no_other_change(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump({"schema": MESSAGES.model_dump() | {"task": "multiclass"}}))
-    assert read_params(path, "schema", Schema).classes == ["ham", "spam"]
+    schema = read_params(path, "schema", Schema)
+    assert (schema.classes, schema.positive) == (["ham", "spam"], None)
     with pytest.raises(ValueError, match="task multiclass and the features text: messages are"):
         read_message_schema(path)
