@@ -76,7 +76,7 @@ OUTPUTS = {
 # warn of missing files.
 PLOTS = [
     *(f"sklearn/{name}" for name in ("calibration", "confusion_matrix", "precision_recall", "roc")),
-    *(f"custom/{name}" for name in ("predictions", "residuals", "threshold")),
+    "custom/threshold",
 ]
 # More of them are only in the file of errors.
 SHOWN_ERRORS = 100

@@ -364,6 +364,13 @@ def test_regression_spreads_the_target_over_both_sides(params):
     assert abs(train["price"].mean() - test["price"].mean()) < 30
 
 
+def test_strata_whose_groups_are_too_large_share_their_room(params):
+    df = pd.concat([make_sales(20)] * 15, ignore_index=True)
+    train, test = divide(df, SALES, params(duplicates="exact"))
+    assert 30 <= len(test) <= 60
+    assert set(train["group"]).isdisjoint(test["group"])
+
+
 def test_a_split_by_group_keeps_equal_values_together(params):
     changes = {"split_method": "group", "split_column": "shop", "duplicates": "exact"}
     train, test = divide(make_sales(), SALES, params(**changes))

@@ -53,14 +53,17 @@ def choose_groups(
     summary = pd.DataFrame({"group": groups, "stratum": strata}).groupby("group")["stratum"]
     sizes, stratum_of = summary.size(), summary.max()
     chosen: list[int] = []
+    carried = 0
     for stratum in np.unique(stratum_of):
         members = sizes[stratum_of == stratum]
-        room = round(test_size * members.sum())
+        room, n_before = round(test_size * members.sum()) + carried, len(chosen)
         for group in rng.permutation(members.index.to_numpy()):
             # Skip a group that no longer fits: a later, smaller one may fit.
             if members[group] <= room:
                 room -= members[group]
                 chosen.append(group)
+        # Where all groups are too large, the next stratum makes up for it.
+        carried = room if len(chosen) == n_before else 0
     return groups.isin(chosen).to_numpy()
 
 

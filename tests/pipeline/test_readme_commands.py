@@ -54,9 +54,11 @@ def test_experiments(checkout):
 def test_your_own_data(checkout):
     (start,) = read_blocks("README.md", "Your own data")
     start = start.replace("TARGET=price", "TARGET=price ARGS=--yes", 1)
-    rows = [f"{i % 7},{'abc'[i % 3]},{3 * (i % 7) + i % 3}.5" for i in range(300)]
+    rows = [f"{i % 97},{'abc'[i % 3]},{3 * (i % 97) + i % 3}.5" for i in range(300)]
     (checkout.path / "sales.csv").write_text("\n".join(["size,shop,price", *rows, ""]))
     assert "| r2 " in run(checkout, start)
+    (start,) = read_blocks("docs/your-data.md", "")
+    assert "TARGET=price" in start
     schema = yaml.safe_load((checkout.path / "params.yaml").read_text())["schema"]
     assert (schema["task"], schema["number"], schema["category"]) == (
         "regression",

@@ -61,7 +61,7 @@ def test_a_change_of_the_model_runs_only_what_follows_and_can_be_compared(reposi
     page = (repository.path / "plots" / "index.html").read_text()
     for title in ("ROC", "Precision and recall", "Calibration", "Confusion matrix", "threshold"):
         assert title in page
-    assert len(list((repository.path / "plots").rglob("*.png"))) == 3
+    assert len(list((repository.path / "plots").rglob("*.png"))) == 8
 
 
 def test_a_change_of_tokens_runs_the_features_but_not_the_validation(repository):
@@ -97,7 +97,7 @@ def test_bad_data_ends_in_one_sentence_and_can_be_looked_at(repository):
     repository.set_data(b"eggs\thello\nbacon\tagain\n")
     complaint = read_complaint(repository.try_run("dvc", "repro"), "data_validation")
     assert "2 of 2 rows rejected" in complaint
-    assert "messages.tsv" in complaint
+    assert "data/raw/source" in complaint
     rejected = (repository.path / "data" / "interim" / "rejected.csv").read_text()
     assert "3,unknown label" not in rejected
     assert "2,unknown label,'bacon',bacon\tagain" in rejected

@@ -141,7 +141,8 @@ def fetch_pages(source: ApiSource, headers: dict[str, str], limits: Limits) -> I
     seen = set()
     n_bytes = 0
     with requests.Session() as session:
-        session.headers["Accept"] = "application/json"
+        # A connection that is kept may be closed just as the next page is asked for.
+        session.headers.update({"Accept": "application/json", "Connection": "close"})
         for number in count(1):
             try:
                 if number > MAX_PAGES:
