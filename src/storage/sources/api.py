@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from http import HTTPStatus
 from itertools import count
 from pathlib import Path
@@ -141,8 +142,7 @@ def fetch_pages(source: ApiSource, headers: dict[str, str], limits: Limits) -> I
     seen = set()
     n_bytes = 0
     with requests.Session() as session:
-        # A connection that is kept may be closed just as the next page is asked for.
-        session.headers.update({"Accept": "application/json", "Connection": "close"})
+        session.headers["Accept"] = "application/json"
         for number in count(1):
             try:
                 if number > MAX_PAGES:
@@ -191,9 +191,7 @@ def fetch_page(
                     "get the headers",
                     "write the address there into api",
                 )
-            with session.get(
-                url, auth=add_headers, timeout=limits.timeout, stream=True, allow_redirects=False
-            ) as response:
+            with ask(session, url, add_headers, limits) as response:
                 if target := session.get_redirect_target(response):
                     url = follow(url, target)
                     continue
@@ -209,6 +207,33 @@ def fetch_page(
     except (requests.RequestException, ValueError) as error:
         # Their messages hold addresses, which may hold secrets.
         raise UserError(describe_failure(error, limits)) from None
+
+
+def ask(
+    session: requests.Session,
+    url: str,
+    add_headers: Callable[[requests.PreparedRequest], requests.PreparedRequest],
+    limits: Limits,
+) -> requests.Response:
+    """Send a request; once more if the server closes the connection instead of answering.
+
+    A server may do that at any time with a connection that was kept, and GET may be repeated (RFC
+    9110, section 9.2.2).
+    """
+    send = partial(
+        session.get,
+        url,
+        auth=add_headers,
+        timeout=limits.timeout,
+        stream=True,
+        allow_redirects=False,
+    )
+    try:
+        return send()
+    except requests.ConnectionError as error:
+        if isinstance(error, requests.Timeout):
+            raise
+        return send()
 
 
 def name_status(status: int) -> str:
