@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 from core.errors import UserError
 from core.params import Params, read_params
 
-# Columns that the pipeline adds to the tables between its stages.
-RESERVED = ("row", "added", "group")
+# Columns that the pipeline adds to its tables.
+RESERVED = ("row", "added", "group", "first_target")
 TOKENS_SUFFIX = "_tokens"
 # The lists of the schema that hold features, in the order of the columns of stored tables.
 FEATURE_KINDS = ("text", "number", "category", "ordinal", "date")

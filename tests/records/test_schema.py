@@ -43,6 +43,7 @@ def test_labels_of_more_than_two_keep_their_order():
         ({"drop": ["label"]}, "column 'label' is named twice"),
         ({"text": []}, "no column is a feature: add one to text, number, category or date"),
         ({"category": ["group"]}, "'group' has a name that the pipeline uses: .*rename"),
+        ({"number": ["first_target"]}, "'first_target' has a name that the pipeline uses"),
         ({"number": ["text_tokens"]}, "'text_tokens' has a name that the pipeline uses"),
         ({"labels": ["ham", "ham"]}, "labels names 'ham' twice"),
         ({"labels": ["ham", "spam", "x"]}, "task binary needs two labels"),
