@@ -24,11 +24,11 @@ from core.files import write_json
 from core.log import run_stage, timed
 from core.params import read_params
 from core.tables import write_table
+from records.duplicates import number_groups
 from records.schema import Name, Schema
 from records.tables import name_tokens, read_rows
 from records.tasks import TASKS
 from records.train_test_split import choose_groups, choose_latest, merge_groups
-from text.near_duplicates import group_near_duplicates
 from text.normalise import normalise_text
 from text.tokens import TextParams, build_tokeniser
 
@@ -46,6 +46,11 @@ class PreprocessingParams(TextParams):
     split_column: Name | None
     test_size: float = Field(gt=0, lt=1)
     random_state: NonNegativeInt
+
+    @property
+    def alike(self) -> tuple[str, float]:
+        """Which rows are copies of each other: the arguments of ``number_groups``."""
+        return self.duplicates, self.near_duplicate_similarity
 
     @model_validator(mode="after")
     def split_has_its_column(self) -> "PreprocessingParams":
@@ -93,32 +98,6 @@ def drop_duplicates(df: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     return first.assign(first_target=first[schema.target], **{schema.target: last.array})
 
 
-def number_groups(df: pd.DataFrame, schema: Schema, params: PreprocessingParams) -> pd.Series:
-    """Return the group of each row: rows that are copies of each other.
-
-    Parameters
-    ----------
-    df : DataFrame of shape (n_rows, n_columns)
-        Rows with normalised texts.
-    schema : Schema
-        Which columns are features.
-    params : PreprocessingParams
-        With duplicates ``exact`` the rows of a group have equal features, with ``near`` texts that
-        are almost equal and other features that are equal; with ``keep`` each row is a group.
-    """
-    if params.duplicates == "keep":
-        return pd.Series(np.arange(len(df)), df.index)
-    compared = list(schema.features)
-    if params.duplicates == "near" and schema.text:
-        texts = ["\n".join(row) for row in zip(*(df[name] for name in schema.text), strict=True)]
-        near = group_near_duplicates(texts, params.near_duplicate_similarity)
-        others = [column for column in compared if column not in schema.text]
-        if not others:
-            return pd.Series(near, df.index)
-        df, compared = df[others].assign(group=near), [*others, "group"]
-    return df.groupby(compared, dropna=False, sort=False, observed=True).ngroup()
-
-
 def prepare(df: pd.DataFrame, schema: Schema, params: PreprocessingParams) -> pd.DataFrame:
     """Return the distinct rows with tokens and ``group``.
 
@@ -148,7 +127,7 @@ def prepare(df: pd.DataFrame, schema: Schema, params: PreprocessingParams) -> pd
         for name in schema.text:
             df[name_tokens(name)] = df[name].map(tokenise).astype("str")
     with timed(logger, "searched duplicates"):
-        df["group"] = number_groups(df, schema, params)
+        df["group"] = number_groups(df, schema, *params.alike)
     return df
 
 
@@ -205,7 +184,8 @@ def suggest_fix(groups: pd.Series) -> str:
     return (
         f"the largest group of duplicates has {size} of the {len(groups)} rows and stays on one "
         "side; raise preprocessing.near_duplicate_similarity, set preprocessing.duplicates to "
-        "exact if texts that differ only in numbers should count as different, or add rows"
+        "exact if texts that differ only in numbers should count as different, or to keep if equal "
+        "rows are no copies, or add rows"
     )
 
 
@@ -239,7 +219,7 @@ def split(
     is_added = df["added"].to_numpy()
     source = df[~is_added]
     # Additions can connect groups of the source, so here groups are computed without them.
-    groups = number_groups(source, schema, params) if is_added.any() else source["group"]
+    groups = number_groups(source, schema, *params.alike) if is_added.any() else source["group"]
     is_test = np.zeros(len(df), bool)
     is_test[~is_added] = choose_test_rows(source, groups, schema, params)
     is_like_test = df["group"].isin(df["group"][is_test]).to_numpy()
@@ -250,7 +230,7 @@ def split(
     kept, is_test = df[~is_bridge], is_test[~is_bridge]
     if is_bridge.any():
         logger.warning("%d rows left out: they have copies on both sides", is_bridge.sum())
-        kept = kept.assign(group=number_groups(kept, schema, params))
+        kept = kept.assign(group=number_groups(kept, schema, *params.alike))
     if params.split_method == "group":
         kept = kept.assign(group=merge_groups(kept["group"], kept[params.split_column]))
     check_sides(kept[schema.target], kept["group"], is_test)

@@ -162,7 +162,7 @@ def render(
     branches, branch_notes = choose_branches(shape)
     model, model_notes = choose_model(shape)
     notes = limit_notes | split_notes | branch_notes | model_notes | found.layout.evidence
-    notes |= inference.evidence | inference.target.evidence
+    notes |= inference.evidence | inference.target.evidence | {"duplicates": shape.joined}
     environment = jinja2.Environment(
         trim_blocks=True,
         lstrip_blocks=True,
@@ -195,7 +195,7 @@ def render(
             "max_megabytes": max(100, math.ceil(len(raw) / 50e6) * 100),
         },
         validation={**describe_validation(found.layout, inference), **limits},
-        preprocessing={"duplicates": "near" if shape.is_messages else "exact", **split},
+        preprocessing={"duplicates": shape.duplicates, **split},
         branches=branches,
         model=model,
         guards=choose_guards(shape),

@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 
 from core.errors import UserError
+from records.duplicates import number_groups
 from records.inference import find_series, show
 from records.rehearsal import Rehearsal
 from records.schema import Schema
 from records.tasks import TASKS
+from records.train_test_split import choose_groups
+from text.normalise import normalise_text
 
 MIN_ROWS = 20
 MAX_LOST = 0.5
@@ -20,10 +23,14 @@ MAX_LOST = 0.5
 LONG_TEXT = 1000
 # Above so many characters in all, pairs of words take much memory.
 LARGE_TEXT = 20_000_000
+# With fewer groups of training rows, of each label, too few folds are possible.
+MIN_GROUPS = 4
 # With fewer rows, trees learn too little.
 SMALL_TABLE = 300
 # Below this share a label is rare.
 RARE_SHARE = 0.2
+# Settings of section preprocessing that the template has.
+SIMILARITY, TEST_SIZE, RANDOM_STATE = 0.7, 0.2, 0
 # The score by which candidates are compared.
 SCORING = {"binary": "roc_auc", "multiclass": "f1_macro", "regression": "r2"}
 # Metrics that a promotion must not make worse, with their tolerances.
@@ -56,6 +63,12 @@ class Shape:
         Whether the only feature is one column of text.
     lengths : ndarray of int
         Characters of each text; empty if no feature is text.
+    duplicates : str
+        Which rows are copies, as ``number_groups`` takes it.
+    n_groups : int
+        Groups of training rows; of labels, those of the label that has the fewest.
+    joined : str
+        Why ``duplicates`` is not the usual one, '' if it is.
     """
 
     task: str
@@ -66,6 +79,9 @@ class Shape:
     has_positive: bool
     is_messages: bool
     lengths: np.ndarray
+    duplicates: str
+    n_groups: int
+    joined: str
 
     @property
     def has_text(self) -> bool:
@@ -88,6 +104,7 @@ def measure(rehearsal: Rehearsal, schema: Schema) -> Shape:
     rows, target = rehearsal.rows, rehearsal.rows[schema.target]
     has_labels = TASKS[schema.task].has_classes
     lengths = [rows[name].str.len().to_numpy(int) for name in schema.text]
+    duplicates, n_groups, joined = choose_duplicates(rows, schema)
     return Shape(
         task=schema.task,
         n_rows=len(rows),
@@ -97,7 +114,47 @@ def measure(rehearsal: Rehearsal, schema: Schema) -> Shape:
         has_positive=schema.positive is not None,
         is_messages=schema.is_messages,
         lengths=np.concatenate(lengths) if lengths else np.array([], int),
+        duplicates=duplicates,
+        n_groups=n_groups,
+        joined=joined,
     )
+
+
+def choose_duplicates(rows: pd.DataFrame, schema: Schema) -> tuple[str, int, str]:
+    """Return ``duplicates``, ``n_groups`` and ``joined`` of a ``Shape``.
+
+    Where few columns with few values make most rows equal, or all texts are similar, the groups
+    would be too few to split them.
+    """
+    rows = rows.assign(**{name: rows[name].map(normalise_text) for name in schema.text})
+    methods = ["near", "exact", "keep"] if schema.is_messages else ["exact", "keep"]
+    joined = ""
+    for method in methods:
+        groups = number_groups(rows, schema, method, SIMILARITY)
+        n_groups = count_groups(rows[schema.target], groups, schema)
+        if n_groups >= MIN_GROUPS:
+            break
+        joined = joined or (
+            f"{methods[0]} leaves only {groups.nunique():,} groups of rows for training and testing"
+        )
+    return method, n_groups, joined
+
+
+def count_groups(target: pd.Series, groups: pd.Series, schema: Schema) -> int:
+    """Return how many groups are for training, 0 if none is for testing.
+
+    Of labels it is the number of those with the fewest groups. A group that has rows of several
+    labels counts for the last of them, as in the split.
+    """
+    task = TASKS[schema.task]
+    strata = task.stratify(target)
+    is_test = choose_groups(strata, groups, TEST_SIZE, RANDOM_STATE)
+    if not task.has_classes:
+        return groups[~is_test].nunique() if is_test.any() else 0
+    if len(np.unique(strata[is_test])) < len(np.unique(strata)):
+        return 0
+    highest = pd.Series(strata[~is_test]).groupby(groups[~is_test].to_numpy()).max()
+    return int(min((highest == stratum).sum() for stratum in np.unique(strata)))
 
 
 def choose_limits(shape: Shape) -> tuple[dict[str, Any], dict[str, str]]:
@@ -183,8 +240,8 @@ def choose_model(shape: Shape) -> tuple[dict[str, Any], dict[str, str]]:
         scoring = "matthews_corrcoef"
     elif shape.has_positive and share < RARE_SHARE:
         scoring = "average_precision"
-    # A fifth of the rows is for testing, and every fold needs two rows of each label.
-    cv = int(np.clip(rarest * 0.8 // 2, 2, 5))
+    # Every fold needs two groups of rows of each label.
+    cv = int(np.clip(shape.n_groups // 2, 2, 5))
     transform, transform_why = choose_transform(shape.numbers)
     is_weighted = has_labels and (is_pair or share < RARE_SHARE)
     model = {

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 ADJECTIVES = ["good", "bad", "red", "late", "new", "old", "big"]
 # Seven is prime, so labels follow no column of period two or three.
 MESSAGES = "label,text\n" + "".join(
-    f"{'ham' if i % 7 < 5 else 'spam'},message {i} about {ADJECTIVES[i * i % 7]} things\n"
+    f"{'ham' if i % 7 < 5 else 'spam'},message {hashlib.md5(bytes(i)).hexdigest()} about things\n"
     for i in range(120)
 )
 
@@ -89,6 +89,22 @@ def test_small_data_gets_small_limits(write):
     rarest = pd.Series([row[-1] for row in rows]).value_counts().min()
     assert params["data_validation"]["min_rows_per_label"] == rarest // 2
     assert params["model_building"]["search"]["cv"] <= rarest * 0.8 / 2
+
+
+def test_rows_that_are_equal_by_chance_are_split(write):
+    rows = [f"{'abc'[i * i % 7 % 3]},{i * i % 11 % 2},{'yn'[i * i % 97 % 2]}" for i in range(200)]
+    preprocessing = write("\n".join(["kind,size,label", *rows]), "label")["preprocessing"]
+    assert preprocessing["duplicates"] == "keep"
+    assert "# exact leaves only 6 groups of rows" in Path("params.yaml").read_text()
+
+
+def test_texts_that_are_all_similar_are_split(write):
+    text = " ".join(f"the {i}th of the words that all of them have" for i in range(20))
+    rows = [
+        f"{'ab'[i * i % 7 % 2]},{ADJECTIVES[i % 7]} {text} {ADJECTIVES[i % 5]}" for i in range(70)
+    ]
+    preprocessing = write("\n".join(["label,text", *rows]), "label")["preprocessing"]
+    assert preprocessing["duplicates"] == "exact"
 
 
 def test_texts_as_long_as_articles_are_kept(write):
