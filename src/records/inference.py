@@ -17,6 +17,7 @@ from core.terminal import escape_unprintable
 from records.leakage import ALMOST_UNIQUE
 from records.schema import FEATURE_KINDS, RESERVED, TOKENS_SUFFIX
 from records.validation_params import NumberFormat
+from records.values import LARGEST
 
 MIN_WORDS = 3
 MIN_TEXT_SHARE = 0.01
@@ -241,13 +242,13 @@ def choose_style(
     written = [v for name, markers in best.items() for v in able[name] if v not in markers]
     signs = tuple(sign for sign in SIGNS if any(sign in value for value in written))
     style = NumberFormat(*chosen, signs)
-    finite = {
+    usable = {
         name: markers
         for name, markers in best.items()
-        if np.isfinite([parse_number(v, style) for v in able[name] if v not in markers]).all()
+        if all(abs(parse_number(v, style)) <= LARGEST for v in able[name] if v not in markers)
     }
     examples = [v for v in written if style.thousands and style.thousands in v]
-    return style, finite, f"as in {show_some(examples, 2)}" if examples else ""
+    return style, usable, f"as in {show_some(examples, 2)}" if examples else ""
 
 
 def find_date_formats(name: str, values: Sequence[str]) -> list[str]:

@@ -21,6 +21,8 @@ from records.validation_params import NumberFormat
 Problem = tuple[str, np.ndarray]
 Parsed = tuple[pd.Series, list[Problem]]
 
+# Features are stored as float32, which holds no larger numbers.
+LARGEST = float(np.finfo(np.float32).max)
 INFINITE = r"[+-]?([iI][nN][fF]([iI][nN][iI][tT][yY])?|∞)"
 
 
@@ -43,7 +45,7 @@ def to_text(values: pd.Series) -> pd.Series:
     if find_arrow_type(values) is not None:
         try:
             return pd.Series(pc.cast(pa.array(values), pa.string()), values.index, "str")
-        except pa.ArrowNotImplementedError:  # such as a list in each row
+        except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # such as lists, or bytes
             values = values.astype("object")
     return values.map(show_value, na_action="ignore").astype("str")
 
@@ -80,7 +82,7 @@ def to_float(value: float) -> float:
 def parse_numbers(
     values: pd.Series, number_format: NumberFormat, null_markers: Sequence[str] = ()
 ) -> Parsed:
-    """Return a column as float64, and the values that are no numbers or are infinite."""
+    """Return a column as float64, and the values that are no numbers, infinite or too large."""
 
     def parse(text: pd.Series) -> Parsed:
         return parse_number_text(text, number_format)
@@ -99,7 +101,9 @@ def parse_numbers(
     else:
         numbers, problems = parse(strip_blanks(values, null_markers))
     is_infinite = np.isinf(numbers.to_numpy())
-    return numbers.mask(is_infinite), [*problems, ("infinite number", is_infinite)]
+    is_large = (numbers.abs() > LARGEST).to_numpy() & ~is_infinite
+    problems += [("infinite number", is_infinite), ("number too large", is_large)]
+    return numbers.mask(is_infinite | is_large), problems
 
 
 def cast_numbers(text: pd.Series) -> np.ndarray:

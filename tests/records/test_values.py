@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from records.validation_params import NumberFormat
 from records.values import (
+    LARGEST,
     parse_categories,
     parse_dates,
     parse_ids,
@@ -82,13 +83,20 @@ def test_names_infinite_numbers(text):
     assert numbers.isna().tolist() == [False, True]
 
 
+@pytest.mark.parametrize("text", ["1e308", "-3.5e38"])
+def test_names_numbers_that_features_cannot_hold(text):
+    numbers, problems = parse_numbers(texts("1", text), PLAIN)
+    assert list_problems(problems) == {"number too large": [1]}
+    assert numbers.isna().tolist() == [False, True]
+
+
 def test_null_markers_are_missing():
     numbers, problems = parse_numbers(texts("NA", " ? ", "7"), PLAIN, ["NA", "?"])
     assert numbers.isna().tolist() == [True, True, False]
     assert list_problems(problems) == {}
 
 
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
+@given(st.lists(st.floats(-LARGEST, LARGEST)))
 def test_numbers_are_read_without_rounding(values):
     numbers, _ = parse_numbers(texts(*map(repr, values)), PLAIN)
     assert numbers.tolist() == values
@@ -192,6 +200,7 @@ def test_a_text_of_json_may_not_have_nul_characters():
         (arrow([1, None], pa.int64()), ["1", "-"]),
         (arrow([True, None], pa.bool_()), ["true", "-"]),
         (arrow([[1, 2], None], pa.list_(pa.int64())), None),
+        (arrow([b"\xff", None], pa.binary()), ["b'\\xff'", "-"]),
     ],
 )
 def test_shows_values_of_arrow_as_text(values, expected):
