@@ -35,7 +35,7 @@ from records.defaults import (
     measure,
 )
 from records.detection import Found, Layout, detect, read_path
-from records.inference import Inference, infer, keep_a_feature, show
+from records.inference import Decision, Inference, infer, keep_a_feature, show
 from records.rehearsal import Rehearsal, find_suspects, note_suspects, rehearse
 from records.schema import Schema
 from records.splitting import MAX_LINE
@@ -48,6 +48,7 @@ SHOWN_ROWS = 3
 MAX_MEGABYTES = 1000
 TIMEOUT = 10
 MAX_SCORE = 0.99
+NESTED = Decision("drop", "some rows have a list or an object")
 
 
 def format_comment(text: str) -> str:
@@ -326,6 +327,9 @@ def main(argv: list[str] | None = None) -> None:
         inference = infer(
             found.table, args.target, found.layout.separator, args.task, args.positive, formats
         )
+        nested = dict.fromkeys(set(found.nested) - {args.target}, NESTED)
+        columns = keep_a_feature({**inference.columns, **nested}, {})
+        inference = replace(inference, columns=columns)
         inference, rehearsal, schema = rehearse_all(raw, found, inference, args.target, args.output)
         content = render(found, inference, rehearsal, schema, source, raw)
     except UserError as error:

@@ -21,7 +21,7 @@ from records.reading import GZIP_MAGIC, READERS, unpack
 from records.schema import Schema, find_repeated
 from records.splitting import Record, bound_lines, split_csv, split_tsv
 from records.validation_params import ValidationParams
-from records.values import to_text
+from records.values import is_nested, to_text
 
 SEPARATORS = (",", "\t", ";", "|")
 # So many lines are enough to see the separator.
@@ -73,11 +73,14 @@ class Found:
         The values as strings; NaN where there is none, or an empty one.
     n_malformed : int
         Records that are not in the table, such as those with the wrong number of fields.
+    nested : list of str
+        Columns with lists or objects.
     """
 
     layout: Layout
     table: pd.DataFrame
     n_malformed: int
+    nested: Sequence[str] = ()
 
 
 def detect(raw: bytes, target: str, names: Sequence[str] = (), encoding: str = "") -> Found:
@@ -123,9 +126,9 @@ def detect(raw: bytes, target: str, names: Sequence[str] = (), encoding: str = "
         else:
             found = read_delimited(text, encoding, why, packed, target, names)
     if kind:
-        table, n_malformed = read_typed(content, kind, encoding)
         reasons = {"format": evidence + packed, "encoding": why}
-        found = Found(Layout(kind, encoding, ",", True, None, reasons), table, n_malformed)
+        layout = Layout(kind, encoding, ",", True, None, reasons)
+        found = Found(layout, *read_typed(content, kind, encoding))
     check_table(found)
     return found
 
@@ -209,7 +212,9 @@ def make_table(columns: Sequence[str], rows: Iterable[Sequence[str | None]]) -> 
     return table.astype("str")
 
 
-def read_typed(content: bytes, kind: str, encoding: str = "utf-8") -> tuple[pd.DataFrame, int]:
+def read_typed(
+    content: bytes, kind: str, encoding: str = "utf-8"
+) -> tuple[pd.DataFrame, int, list[str]]:
     """Return the values of a file that is not delimited, as the pipeline reads them, as strings.
 
     Returns
@@ -218,13 +223,16 @@ def read_typed(content: bytes, kind: str, encoding: str = "utf-8") -> tuple[pd.D
         The values, NaN for missing ones.
     n_malformed : int
         Rows that cannot be read.
+    nested : list of str
+        Columns with lists or objects.
     """
     # These readers need no more of the parameters.
     params = ValidationParams.model_construct(encoding=encoding)
     read = READERS[kind](content, None, Schema.model_construct(), params)
     values = (to_text(column).fillna("") for _, column in read.columns.items())
     rows = zip(*values, strict=True)
-    return make_table([str(name) for name in read.columns], rows), len(read.unread)
+    nested = [str(name) for name, column in read.columns.items() if is_nested(column).any()]
+    return make_table([str(name) for name in read.columns], rows), len(read.unread), nested
 
 
 def is_json(text: str) -> bool:

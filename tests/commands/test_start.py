@@ -206,6 +206,12 @@ def test_json_lines_and_parquet_give_the_same_schema(write):
     assert schemas[2]["number"] == ["size"]
 
 
+def test_columns_of_lists_and_objects_are_left_out(write):
+    rows = [{"a": i % 7, "tags": ["x"] * (i % 3), "y": "pq"[i * i % 5 > 1]} for i in range(60)]
+    schema = write("\n".join(map(json.dumps, rows)), "y", name="data.jsonl")["schema"]
+    assert (schema["number"], schema["drop"]) == (["a"], ["tags"])
+
+
 def test_nothing_is_replaced_without_a_terminal_or_yes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("data.csv").write_text(MESSAGES)
