@@ -25,6 +25,8 @@ MIN_TEXT_SHARE = 0.01
 UNCLEAR_COUNTS = range(3, 51)
 MAX_LABELS = 100
 MIN_LABEL_ROWS = 10
+# Columns with fewer values may have none in the training rows.
+MIN_VALUES = 10
 SIGNS = "$€£¥₹%"
 WITHOUT_SIGNS = str.maketrans("", "", SIGNS)
 # Decimal sign and separator of thousands, the usual ones first.
@@ -362,8 +364,11 @@ def decide_column(
     values = list(map(str, counts.index))
     n_values = int(counts.sum())
     missing = f", {n_rows - n_values:,} missing" if n_values < n_rows else ""
-    if not values or all(not value.strip() for value in values):
-        return Decision("drop", "no row has a value"), set()
+    nothing = {"", *ALWAYS_NULL, *(marker.strip() for marker in number_markers or ())}
+    n_known = int(counts[[value.strip() not in nothing for value in values]].sum())
+    if n_known < min(MIN_VALUES, n_rows / 2):
+        what = f"only {n_known:,} rows have a value" if n_known else "no row has a value"
+        return Decision("drop", what), set()
     if len(values) == 1 and not missing:
         return Decision("drop", f"every row has {show(values[0])}"), set()
     is_unique = len(values) == n_rows
@@ -448,13 +453,20 @@ def infer(
     style, numbers, written = choose_style(distinct, separator)
     columns: dict[str, Decision] = {}
     markers: set[str] = set()
+    certain: set[str] = set()
     for name in counts:
         if name != target:
             columns[name], own = decide_column(
                 name, counts[name], len(table), numbers.get(name), asked
             )
             markers |= own
-    found = decide_target(table[target], style, numbers.get(target), task, positive)
+            if columns[name].kind in ("number", "date"):
+                certain |= own
+    # What means missing among numbers does so in the target, if two labels are left.
+    labelled = table[target].mask(table[target].isin(certain))
+    if labelled.nunique() < 2:
+        labelled = table[target]
+    found = decide_target(labelled, style, numbers.get(target), task, positive)
     if target in numbers and not found.labels:
         markers |= numbers[target]
     labels = {*found.labels} if found.labels else set()

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from core.errors import UserError
-from records.inference import infer
+from records.inference import Decision, infer
 
 N = 40
 
@@ -25,6 +25,10 @@ def look(values, name="x", **options):
 def look_at_target(values, **options):
     table = pd.DataFrame({"y": values, "x": [str(i % 7) for i in range(len(values))]})
     return infer(table.replace("", None).astype("str"), "y", **options).target
+
+
+def make_table(**columns):
+    return pd.DataFrame(columns).replace("", None).astype("str")
 
 
 @pytest.mark.parametrize(
@@ -233,3 +237,26 @@ def test_a_table_without_features_is_refused():
     table = pd.DataFrame({"y": ["a", "b"] * 20, "id": [str(i) for i in range(40)]}, dtype="str")
     with pytest.raises(UserError, match=r"no column can be a feature: id \(id\)"):
         infer(table, "y")
+
+
+def test_what_means_missing_among_numbers_is_no_label():
+    table = make_table(x=["1", "2.5", "?", "4"] * 20, y=["good", "bad", "?", "bad", "good"] * 16)
+    found = infer(table, "y")
+    assert found.target.labels == ["bad", "good"]
+    assert found.null_markers == ["?"]
+
+
+def test_a_label_may_be_what_means_missing_elsewhere():
+    table = make_table(x=["1", "2.5", "NA", "4"] * 20, y=["NA", "NA", "", "EU", "NA"] * 16)
+    found = infer(table, "y")
+    assert found.target.labels == ["NA", "EU"]
+    assert found.null_markers == []
+
+
+def test_columns_with_few_values_are_left_out():
+    table = make_table(
+        x=["1", "2.5"] * 40,
+        few=[""] * 77 + ["7", "8.5", "9"],
+        y=["good", "bad", "fair", "bad"] * 20,
+    )
+    assert infer(table, "y").columns["few"] == Decision("drop", "only 3 rows have a value")
