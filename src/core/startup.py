@@ -8,8 +8,8 @@ It replaces closed standard streams by /dev/null. Otherwise the next file that i
 the log, would get the number of the closed stream, and text meant for the stream would go to the
 file. ``sys.stdin`` and ``sys.stdout`` stay None, so a program that needs them can check.
 
-It lets numeric libraries use one thread, because the number of threads changes the last digits of
-some models. ``OMP_NUM_THREADS`` in the environment goes first.
+It lets numeric libraries use one thread, whatever the environment says, because the number of
+threads changes the last digits of some models.
 
 It lets ``import scipy.stats``, which takes a third of a second, wait until something of that is
 used. scikit-learn imports it for functions that a stage hardly ever calls.
@@ -26,6 +26,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 STATS = "scipy.stats"
 # What scikit-learn imports from it by name, and only calls.
 CALLED = ("chi2", "gmean", "rankdata", "spearmanr")
@@ -63,7 +64,7 @@ def replace_closed_streams() -> None:
 program = getattr(sys.modules["__main__"], "__file__", None) or ""
 if Path(program).resolve().parent == Path(__file__).resolve().parents[1]:
     gc.disable()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ |= dict.fromkeys(THREADS, "1")
     replace_closed_streams()
     sys.modules[STATS] = DeferredStats(STATS)
     if isinstance(sys.stdout, io.TextIOWrapper):

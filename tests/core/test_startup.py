@@ -39,6 +39,15 @@ def test_a_stage_starts_without_the_garbage_collector(run_script):
     assert run_script("import gc\nprint(gc.isenabled())").stdout == "False\n"
 
 
+def test_numeric_libraries_use_one_thread_whatever_the_environment_says(run_script):
+    script = (
+        "import numpy, sklearn.ensemble, threadpoolctl\n"
+        "print({pool['num_threads'] for pool in threadpoolctl.threadpool_info()})"
+    )
+    ran = run_script(script, OMP_NUM_THREADS="4", OPENBLAS_NUM_THREADS="3")
+    assert ran.stdout == "{1}\n"
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])
 def test_no_file_gets_the_number_of_a_closed_stream(run_script, tmp_path, closed):
     path = tmp_path / "a.txt"
