@@ -30,7 +30,7 @@ from core.params import read_params
 from core.tables import write_csv
 from evaluation import binary, figures
 from evaluation.cv_scores import format_cv_scores, read_cv_scores
-from evaluation.importance import MAX_ROWS, REPEATS, measure_importance
+from evaluation.importance import MAX_COLUMNS, MAX_ROWS, REPEATS, measure_importance
 from evaluation.metrics import format_metric
 from evaluation.report import (
     MESSAGE,
@@ -120,7 +120,7 @@ def compute_metrics(
     intervals |= more_intervals
     if params.slices:
         metrics["slices"], intervals["slices"] = measure_slices(task, test, schema, params)
-    if len(schema.features) > 1:
+    if 1 < len(schema.features) <= MAX_COLUMNS:
         with timed(logger, "shuffled %d columns", len(schema.features)):
             metrics["importance"] = measure_importance(task, inputs.model, test, schema, params)
     return metrics, intervals

@@ -7,6 +7,9 @@ the model still has the other.
 Reference: L. Breiman. Random forests. Machine Learning 45, 2001.
 """
 
+from collections.abc import Iterator
+from itertools import islice
+
 import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
@@ -19,6 +22,8 @@ from records.tables import name_tokens
 # A sample of the test rows is enough to rank columns, and keeps long texts affordable.
 MAX_ROWS = 2000
 MAX_CHARACTERS = 2_000_000
+# The time grows with the square of the number of columns.
+MAX_COLUMNS = 1000
 REPEATS = 5
 
 
@@ -39,20 +44,33 @@ def measure_importance(
     rows, rest = model[0].transform(chosen.df[schema.features]), model[1:]
     once = np.ones((1, len(rows)))
 
-    def find_current_loss(table: pd.DataFrame) -> float:
-        predicted = task.predict(rest, table, scored.labels)
-        measured = Scored(chosen.df, scored.labels, chosen.actual, predicted)
-        return find_loss(task.importance, task.weigh(measured, once, params)[task.importance][0])
+    def find_losses(tables: list[pd.DataFrame]) -> list[float]:
+        predicted = task.predict(rest, pd.concat(tables, ignore_index=True), scored.labels)
+        measured = (
+            Scored(chosen.df, scored.labels, chosen.actual, each)
+            for each in np.split(predicted, len(tables))
+        )
+        weighed = (task.weigh(each, once, params)[task.importance][0] for each in measured)
+        return [find_loss(task.importance, value) for value in weighed]
 
-    found, best = {}, find_current_loss(rows)
-    for column in schema.features:
-        columns = [name for name in (column, name_tokens(column)) if name in rows]
-        losses = []
-        for _ in range(REPEATS):
-            order = rng.permutation(len(rows))
-            shuffled = {name: rows[name].iloc[order].set_axis(rows.index) for name in columns}
-            losses.append(find_current_loss(rows.assign(**shuffled)) - best)
-        found[column] = {"mean": float(np.mean(losses)), "std": float(np.std(losses))}
+    def shuffle_columns() -> Iterator[pd.DataFrame]:
+        for column in schema.features:
+            columns = [name for name in (column, name_tokens(column)) if name in rows]
+            for _ in range(REPEATS):
+                order = rng.permutation(len(rows))
+                shuffled = {name: rows[name].iloc[order].set_axis(rows.index) for name in columns}
+                yield rows.assign(**shuffled)
+
+    [best] = find_losses([rows])
+    tables, losses = shuffle_columns(), []
+    # Many predictions of few rows would take longer than few of many.
+    while some := list(islice(tables, max(1, MAX_ROWS // len(rows)))):
+        losses += find_losses(some)
+    worse = np.reshape(losses, (-1, REPEATS)) - best
+    found = {
+        column: {"mean": float(each.mean()), "std": float(each.std())}
+        for column, each in zip(schema.features, worse, strict=True)
+    }
     return {
         column: {name: task.tidy(value) for name, value in found[column].items()}
         for column in sorted(found, key=lambda column: -found[column]["mean"])
