@@ -116,4 +116,6 @@ def describe_error(section: str, error: Any) -> str:
     if error["type"] == "missing":
         return f"{key} is missing: add it"
     reason = error["msg"].removeprefix("Value error, ")
-    return f"{key}: {reason[0].lower()}{reason[1:]}, got {error['input']!r}"
+    # A whole section is too long to show.
+    got = f", got {error['input']!r}" if error["loc"] else ""
+    return f"{key}: {reason[0].lower()}{reason[1:]}{got}"

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError, model_validator
 
+from core.errors import UserError
 from core.params import Params, read_params
 
 
@@ -184,3 +185,17 @@ def test_reads_a_float_as_python_writes_it(scalar_file, number):
 def test_reads_a_scalar_as_dvc_writes_it(scalar_file, value):
     found = read_scalar(scalar_file, dumps_yaml({"shop": {"value": value}}))
     assert (found, type(found)) == (value, type(value))
+
+
+def test_an_error_of_several_keys_does_not_show_the_whole_section(tmp_path):
+    class Range(Params):
+        low: int
+        high: int
+
+        @model_validator(mode="after")
+        def is_not_empty(self):
+            raise ValueError("low is above high")
+
+    (tmp_path / "params.yaml").write_text("range: {low: 3, high: 2}")
+    with pytest.raises(UserError, match=r"params\.yaml: range: low is above high$"):
+        read_params(tmp_path / "params.yaml", "range", Range)
