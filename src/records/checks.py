@@ -83,7 +83,7 @@ def name_value(column: str, values: pd.Series) -> Callable[[int], str]:
 
 
 def parse_column(
-    column: str, values: pd.Series, schema: Schema, params: ValidationParams
+    column: str, kind: str, values: pd.Series, schema: Schema, params: ValidationParams
 ) -> Parsed:
     """Turn a feature or an id into its type; see ``records.values``."""
     nulls = params.null_markers
@@ -97,7 +97,7 @@ def parse_column(
         "date": lambda: parse_dates(values, formats.get(column), nulls),
         "id": lambda: parse_ids(values),
     }
-    return parsers[schema.kinds[column]]()
+    return parsers[kind]()
 
 
 def find_broken(values: pd.Series, constraint: Constraint) -> list[Problem]:
@@ -236,7 +236,7 @@ def check_rows(table: RawTable, schema: Schema, params: ValidationParams) -> Che
     for column, kind in schema.kinds.items():
         if kind == "drop":
             continue
-        columns[column], problems = parse_column(column, raw[column], schema, params)
+        columns[column], problems = parse_column(column, kind, raw[column], schema, params)
         for reason, has_it in problems:
             rejections.add(reason, has_it, name_value(column, raw[column]))
         if kind == "text":

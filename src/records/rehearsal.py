@@ -93,10 +93,10 @@ def find_suspects(
 def note_suspects(rehearsal: Rehearsal, schema: Schema, inference: Inference) -> Inference:
     """Add a comment to columns that nearly give the target away."""
     rows, columns = rehearsal.rows, dict(inference.columns)
+    scored = {*schema.features} - {*schema.text}
     for name, decision in inference.columns.items():
         column = inference.rename.get(name, name)
-        is_scored = column in schema.features and column not in schema.text
-        if len(rows) < MIN_ROWS or not is_scored:
+        if len(rows) < MIN_ROWS or column not in scored:
             continue
         measure, score = score_column(rows[column], rows[schema.target])
         if score > SUSPICIOUS:

@@ -45,11 +45,11 @@ def summarise(
         report["target"] = describe_column(target)
     if schema.is_messages:
         report["length"] = count_lengths(accepted[schema.text[0]])
-    columns = [column for column in schema.features if not schema.is_messages]
-    if columns:
+    if not schema.is_messages:
+        kinds = schema.kinds
         report["columns"] = {
-            column: {"kind": schema.kinds[column], **describe_column(accepted[column])}
-            for column in columns
+            column: {"kind": kinds[column], **describe_column(accepted[column])}
+            for column in schema.features
         }
     return report
 
