@@ -179,7 +179,7 @@ def check_sides(target: pd.Series, groups: pd.Series, is_test: np.ndarray) -> No
 def suggest_fix(groups: pd.Series) -> str:
     """Return what the user can do about a side that lacks a label."""
     size = groups.value_counts().max()
-    if size == 1:
+    if size < 0.1 * len(groups):
         return "add rows, or change preprocessing.test_size"
     return (
         f"the largest group of duplicates has {size} of the {len(groups)} rows and stays on one "

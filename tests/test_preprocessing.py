@@ -259,6 +259,11 @@ def test_refuses_a_label_with_too_few_groups(preprocess, rows, spam, side):
         preprocess([*ham, *(["spam", text] for text in spam)])
 
 
+def test_small_groups_of_duplicates_are_not_to_blame_for_a_small_test_set(preprocess, rows):
+    with pytest.raises(ValueError, match=r"add rows, or change preprocessing\.test_size$"):
+        preprocess(rows, test_size=0.0001)
+
+
 def test_refuses_a_split_that_takes_every_training_row(params):
     labels = pd.Series(pd.Categorical(["ham", "ham", "spam"], categories=["ham", "spam"]))
     df = pd.DataFrame({"first_target": labels})

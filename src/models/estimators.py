@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
 from sklearn.base import BaseEstimator
 
 from core.errors import UserError
@@ -147,7 +147,7 @@ class ModelParams(Candidate):
     candidates: list[Annotated[Candidate, BeforeValidator(name_candidate)]]
     target_transform: TargetTransform
     resampling: Resampling
-    class_weight: Literal["balanced"] | dict[str, float] | None
+    class_weight: Literal["balanced"] | dict[str, PositiveFloat] | None
     random_state: NonNegativeInt
     augmentation: AugmentationParams
     search: SearchParams

@@ -42,6 +42,12 @@ def test_logistic_regression_solves_the_smaller_problem_and_any_number_of_labels
     assert build(schema=make_task_schema("multiclass")).solver == "lbfgs"
 
 
+@pytest.mark.parametrize("weight", [0, -1])
+def test_refuses_weights_that_are_not_positive(weight):
+    with pytest.raises(ValueError, match="greater than 0"):
+        make_model_params("ridge", "binary", class_weight={"spam": weight})
+
+
 def test_a_candidate_is_a_name_or_has_parameters():
     params = make_model_params(
         "ridge", "binary", candidates=["sgd", {"estimator": "ridge", "params": {"alpha": 2}}]
