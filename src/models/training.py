@@ -1,5 +1,6 @@
 """Train a model from a table: folds, copies, features that depend on the target."""
 
+import logging
 from functools import partial
 from typing import Literal
 
@@ -11,7 +12,6 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
-from core.errors import UserError
 from core.params import Params
 from features.branches import (
     FeatureParams,
@@ -34,6 +34,8 @@ from records.tables import name_tokens
 from records.tasks import TASKS
 from records.train_test_split import merge_groups
 from text.tokens import TextParams
+
+logger = logging.getLogger(__name__)
 
 
 class SplitParams(Params):
@@ -66,24 +68,20 @@ def fit_table(
     return columns, trained.estimator
 
 
+def has_copies(schema: Schema, params: ModelParams) -> bool:
+    """Return whether training messages are copied; data without two labels has no negative one."""
+    return params.augmentation.enabled and schema.is_messages and schema.positive is not None
+
+
 def list_columns(
     features: Pipeline, schema: Schema, params: ModelParams, split: SplitParams
 ) -> list[str]:
-    """Return the columns of the training table that ``train_model`` needs, without the target.
-
-    Raises
-    ------
-    UserError
-        If there are to be copies of rows that are no messages.
-    """
+    """Return the columns of the training table that ``train_model`` needs, without the target."""
     columns = {"group"}
-    if params.augmentation.enabled:
-        if not schema.is_messages or schema.positive is None:
-            raise UserError(
-                "model_building.augmentation: only messages with two labels are copied",
-                "set enabled: false",
-            )
+    if has_copies(schema, params):
         columns.update(schema.text)
+    elif params.augmentation.enabled:
+        logger.warning("model_building.augmentation: only messages with two labels are copied")
     if split.split_column is not None:
         columns.add(split.split_column)
     if is_supervised(features):
@@ -120,7 +118,7 @@ def train_model(
     columns = features.named_steps.get("columns")
     target = train[schema.target]
     copier = None
-    if params.augmentation.enabled:
+    if has_copies(schema, params):
         copier = build_copier(
             train[schema.text[0]].tolist(),
             (target == schema.positive).to_numpy(),
