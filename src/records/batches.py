@@ -36,13 +36,15 @@ class Batch:
 
     def split(self, is_urgent: bool = False) -> Chunk:
         """Split the rows into scorable and rejected ones."""
-        chunk = Chunk([], [], [], is_urgent)
+        numbers: list[int] = []
+        chunk = Chunk([], [], [], is_urgent, numbers)
         for number, row, text, reason, detail in self.rows:
             if reason:
                 chunk.rejected.append(Rejection(number, reason, detail))
             else:
                 chunk.texts.append(text)
                 chunk.rows.append(row)
+                numbers.append(number)
         return chunk
 
 

@@ -1,7 +1,7 @@
 """Turn the columns that were read into the typed columns of the schema, and find rows to reject."""
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -233,16 +233,50 @@ def check_rows(table: RawTable, schema: Schema, params: ValidationParams) -> Che
     rejections = Rejections(len(raw))
     target, n_stripped = check_target(raw[schema.target], rejections, schema, params)
     columns = {schema.target: target}
-    for column, kind in schema.kinds.items():
-        if kind == "drop":
-            continue
+    used = [column for column, kind in schema.kinds.items() if kind != "drop"]
+    columns |= check_values(
+        raw,
+        used,
+        rejections,
+        schema,
+        params,
+        lambda column, texts: check_texts(column, texts, rejections, schema, params),
+    )
+    check_constraints(raw, columns, params.constraints, rejections)
+    return CheckedTable(pd.DataFrame(columns), rejections.reasons, rejections.details, n_stripped)
+
+
+def check_values(
+    raw: pd.DataFrame,
+    used: Sequence[str],
+    rejections: Rejections,
+    schema: Schema,
+    params: ValidationParams,
+    check_text: Callable[[str, pd.Series], None],
+) -> dict[str, pd.Series]:
+    """Return the typed columns of features and ids, and reject rows whose values have no type.
+
+    ``check_text`` rejects rows by the length of a text.
+    """
+    columns, kinds = {}, schema.kinds
+    for column in used:
+        kind = kinds[column]
         columns[column], problems = parse_column(column, kind, raw[column], schema, params)
         for reason, has_it in problems:
             rejections.add(reason, has_it, name_value(column, raw[column]))
         if kind == "text":
-            check_texts(column, columns[column], rejections, schema, params)
-    for constraint in params.constraints:
+            check_text(column, columns[column])
+    return columns
+
+
+def check_constraints(
+    raw: pd.DataFrame,
+    columns: Mapping[str, pd.Series],
+    constraints: Sequence[Constraint],
+    rejections: Rejections,
+) -> None:
+    """Reject rows whose typed values break a constraint."""
+    for constraint in constraints:
         show = name_value(constraint.column, raw[constraint.column])
         for reason, has_it in find_broken(columns[constraint.column], constraint):
             rejections.add(reason, has_it, show)
-    return CheckedTable(pd.DataFrame(columns), rejections.reasons, rejections.details, n_stripped)

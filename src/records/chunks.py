@@ -1,7 +1,7 @@
 """Shared by the readers and writers of all formats: chunks of messages, and rejected rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from core.errors import UserError
@@ -30,13 +30,30 @@ class Rejection(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Chunk:
-    """Texts to score, the same rows as their file format has them, and the rejected rows."""
+class TableColumns:
+    """The columns to read of a table: the names that each may have, the first one preferred."""
 
-    texts: list[str]
+    names: Sequence[Sequence[str]]
+    separator: str = ","  # of CSV
+
+
+# The column of messages, or the columns of a table.
+Columns = str | TableColumns
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Texts to score, the same rows as their file format has them, and the rejected rows.
+
+    Of a table ``texts`` are the values of each row (of Parquet: a table of Arrow), and once they
+    are checked a DataFrame.
+    """
+
+    texts: Any
     rows: Any
     rejected: list[Rejection]
     is_urgent: bool = False  # a live source: somebody may be waiting for the result
+    lines: Sequence[int] = field(default_factory=list)  # of the rows
 
 
 @dataclass(frozen=True)
@@ -87,12 +104,41 @@ def is_encodable(text: str) -> bool:
     return True
 
 
-def find_column(columns: list[str], text_column: str, name: object) -> int:
-    """Return the index of the column that holds the messages, or raise ``UserError``."""
+def find_columns(header: list[str], columns: Columns, name: object) -> list[int]:
+    """Return the indices of the columns to read, or raise ``UserError``."""
+    if isinstance(columns, str):
+        return [find_column(header, columns, name)]
+    refuse_repeated(header, name)
+    places = {column: place for place, column in enumerate(header)}
+    found = [next((each for each in names if each in places), None) for names in columns.names]
+    refuse_missing(columns, found, name, list_columns(header))
+    return [places[column] for column in found if column is not None]
+
+
+def refuse_missing(
+    columns: TableColumns, found: Sequence[object], name: object, present: str
+) -> None:
+    """Raise ``UserError`` if a column was not found."""
+    pairs = zip(columns.names, found, strict=True)
+    if missing := [names[0] for names, place in pairs if place is None]:
+        raise UserError(
+            f"{name} has no column {list_columns([repr(each) for each in missing])}, only "
+            f"{present}",
+            "the model needs each feature of section schema in params.yaml",
+        )
+
+
+def refuse_repeated(columns: Sequence[str], name: object) -> None:
+    """Raise ``UserError`` if a column occurs more than once."""
     if repeated := find_repeated(columns):
         raise UserError(
             f"{name} has the column {repeated!r} more than once", "rename or remove one"
         )
+
+
+def find_column(columns: list[str], text_column: str, name: object) -> int:
+    """Return the index of the column that holds the messages, or raise ``UserError``."""
+    refuse_repeated(columns, name)
     if text_column not in columns:
         raise UserError(
             f"{name} has no column {text_column!r}, only {list_columns(columns)}",

@@ -1,4 +1,4 @@
-"""Open files of messages, in any format, for reading and writing."""
+"""Open files of messages or rows, in any format, for reading and writing."""
 
 import gzip
 import io
@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from core.errors import UserError
 from core.files import NamedOutput
-from records.chunks import Source, Write
+from records.chunks import Columns, Source, Write
 from records.lines import make_writer, read_lines
 from records.splitting import LINE_ENDS
 
@@ -86,9 +86,9 @@ def choose_format(source: Path, target: Path, chosen: str | None) -> str:
 
 
 def open_source(
-    path: Path, kind: str, text_column: str, added: Sequence[str], encoding: str = "utf-8"
+    path: Path, kind: str, columns: Columns, added: Sequence[str], encoding: str = "utf-8"
 ) -> AbstractContextManager[Source]:
-    """Open a file of messages, or standard input.
+    """Open a file of messages or rows, or standard input.
 
     Parameters
     ----------
@@ -96,8 +96,8 @@ def open_source(
         The file; ``STREAM`` for standard input.
     kind : {'csv', 'tsv', 'jsonl', 'parquet'}
         Its format.
-    text_column : str
-        The column that holds the messages.
+    columns : str or TableColumns
+        The column that holds the messages, or the columns of a table.
     added : sequence of str
         Columns that will be added to the output; the file must not have them already.
     encoding : str
@@ -115,13 +115,13 @@ def open_source(
             raise UserError(f"{path} is a folder or a pipe, not a file", "name a file with --input")
         from records.parquet import open_parquet
 
-        return open_parquet(path, text_column, added)
-    return open_lines(path, kind, text_column, added, encoding)
+        return open_parquet(path, columns, added)
+    return open_lines(path, kind, columns, added, encoding)
 
 
 @contextmanager
 def open_lines(
-    path: Path, kind: str, text_column: str, added: Sequence[str], encoding: str
+    path: Path, kind: str, columns: Columns, added: Sequence[str], encoding: str
 ) -> Iterator[Source]:
     """Open CSV, TSV or JSON lines, with or without gzip."""
     is_stream = path == STREAM
@@ -145,7 +145,7 @@ def open_lines(
         return 0 if size is None else os.lseek(raw.fileno(), 0, os.SEEK_CUR)
 
     try:
-        header, chunks = read_lines(file, kind, text_column, added, name, is_live)
+        header, chunks = read_lines(file, kind, columns, added, name, is_live)
         yield Source(header, chunks, size, tell)
     except UnicodeError as error:
         raise UserError(
@@ -159,7 +159,13 @@ def open_lines(
 
 
 def open_target(
-    path: Path, kind: str, header: Any, added: Sequence[str], compress: bool = False
+    path: Path,
+    kind: str,
+    header: Any,
+    added: Sequence[str],
+    compress: bool = False,
+    types: Sequence[type] = (str, float, str),
+    separator: str = ",",
 ) -> AbstractContextManager[Write]:
     """Open a file, or standard output; give a function that writes chunks of rows to it.
 
@@ -172,24 +178,33 @@ def open_target(
     header : object
         The header of the source.
     added : sequence of str
-        Names of the columns to add: label, probability, version.
+        Names of the columns to add: by default label, probability, version.
     compress : bool
         Whether to compress lines with gzip.
+    types : sequence of type
+        The types of these columns.
+    separator : str
+        Of CSV.
     """
     if kind == "parquet":
         from records.parquet import create_parquet
 
-        return create_parquet(path, header, added)
-    return create_lines(path, kind, header, added, compress)
+        return create_parquet(path, header, added, types)
+    return create_lines(path, kind, header, added, compress, separator)
 
 
 @contextmanager
 def create_lines(
-    path: Path, kind: str, header: Any, added: Sequence[str], compress: bool
+    path: Path,
+    kind: str,
+    header: Any,
+    added: Sequence[str],
+    compress: bool,
+    separator: str,
 ) -> Iterator[Write]:
     """Open a file; give a function that writes rows of CSV, TSV or JSON lines to it."""
     with create_text(path, compress) as file:
-        write = make_writer(file, kind, header, added)
+        write = make_writer(file, kind, header, added, separator)
 
         def write_now(rows: Any, values: Sequence[list]) -> None:
             write(rows, values)

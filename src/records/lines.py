@@ -1,4 +1,4 @@
-"""Messages as lines of text: CSV, TSV and JSON lines.
+"""Messages, and rows of tables, as lines of text: CSV, TSV and JSON lines.
 
 Values are written as they were read: fields stay strings, and lines of JSON keep their characters.
 """
@@ -6,16 +6,21 @@ Values are written as they were read: fields stay strings, and lines of JSON kee
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NoReturn, TextIO
+from functools import partial
+from typing import Any, NoReturn, TextIO
 
 from core.errors import UserError
 from records.batches import Row, gather, gather_live
 from records.chunks import (
     Chunk,
+    Columns,
+    TableColumns,
     Write,
-    find_column,
+    find_columns,
     inspect_text,
     is_encodable,
+    list_columns,
+    refuse_missing,
     refuse_taken,
 )
 from records.splitting import (
@@ -31,10 +36,18 @@ from records.splitting import (
 NEEDS_QUOTES = re.compile('[",\r\n]')
 # The start of a JSON array of objects.
 ARRAY_START = re.compile(r"\s*\[\s*(\{|$)")
+# So many keys of JSON lines are remembered, to show them.
+SHOWN_KEYS = 100
 
 
-def check_records(records: Iterable[Record], place: int, n_columns: int) -> Iterator[Row]:
-    """Check records of CSV or TSV; ``place`` is the index of the column that holds the text."""
+def check_records(
+    records: Iterable[Record], places: Sequence[int], n_columns: int, is_table: bool = False
+) -> Iterator[Row]:
+    """Check records of CSV or TSV; ``places`` are the indices of the columns to read.
+
+    The values of a table are checked later, many rows at once.
+    """
+    place = places[0]
     for number, fields, reason, detail, _ in records:
         if reason:
             yield number, None, None, reason, detail
@@ -45,6 +58,8 @@ def check_records(records: Iterable[Record], place: int, n_columns: int) -> Iter
             yield number, None, None, "wrong number of fields", detail
         elif not is_encodable("".join(fields)):
             yield number, None, None, "not valid Unicode", ""
+        elif is_table:
+            yield number, fields, [fields[each] for each in places], "", ""
         else:
             yield number, fields, fields[place], *inspect_text(fields[place])
 
@@ -56,18 +71,37 @@ def refuse_constant(name: str) -> NoReturn:
 
 # float, because int() is limited to 4300 digits; the values are not used, lines are copied as text.
 DECODER = json.JSONDecoder(parse_int=float, parse_constant=refuse_constant)
+# The values of a table are used: a whole number may be a category.
+TABLE_DECODER = json.JSONDecoder(parse_constant=refuse_constant)
+
+
+def pick_values(row: dict[str, Any], columns: TableColumns, seen: set[str]) -> list[Any]:
+    """Return the values of a row, None for those that it lacks; add the keys to those seen."""
+    values = []
+    for names in columns.names:
+        key = next((each for each in names if each in row), None)
+        values.append(None if key is None else row[key])
+        if key is not None:
+            seen.add(names[0])
+    return values
 
 
 def check_json(
-    lines: Iterable[str], text_column: str, added: Sequence[str], name: object
+    lines: Iterable[str], columns: Columns, added: Sequence[str], name: object
 ) -> Iterator[Row]:
     """Check JSON lines; the row is the line itself.
+
+    A row of a table may lack a key, as in the training data, but not all rows the same one.
 
     Raises
     ------
     UserError
-        If the first line starts an array, or a line already has one of the keys to add.
+        If the first line starts an array, if a line already has one of the keys to add, or if no
+        row of a table has one of its columns.
     """
+    decoder = DECODER if isinstance(columns, str) else TABLE_DECODER
+    seen: set[str] = set()
+    keys: set[str] = set()
     for number, line in enumerate(lines, start=1):
         if number == 1 and ARRAY_START.match(line):
             raise UserError(
@@ -85,7 +119,7 @@ def check_json(
             yield number, None, None, "not valid Unicode", ""
             continue
         try:
-            row = DECODER.decode(line)
+            row = decoder.decode(line)
         except (ValueError, RecursionError) as error:
             yield number, None, None, "malformed JSON", str(error)
             continue
@@ -93,14 +127,25 @@ def check_json(
             yield number, None, None, "not a JSON object", ""
             continue
         refuse_taken(row, added, f"line {number} of {name}")
-        text = row.get(text_column)
-        yield number, line, text, *inspect_text(text)
+        if isinstance(columns, str):
+            text = row.get(columns)
+            yield number, line, text, *inspect_text(text)
+            continue
+        if len(keys) < SHOWN_KEYS:
+            keys.update(row)
+        if not row:
+            yield number, None, None, "empty object", ""
+        else:
+            yield number, line, pick_values(row, columns, seen), "", ""
+    if not isinstance(columns, str) and keys:
+        found = [names[0] if names[0] in seen else None for names in columns.names]
+        refuse_missing(columns, found, name, list_columns(sorted(keys)))
 
 
 def read_lines(
     file: TextIO,
     kind: str,
-    text_column: str,
+    columns: Columns,
     added: Sequence[str],
     name: object,
     is_live: bool = False,
@@ -113,8 +158,8 @@ def read_lines(
         The open file, with undecodable bytes as lone surrogates (PEP 383).
     kind : {'csv', 'tsv', 'jsonl'}
         Its format.
-    text_column : str
-        The column that holds the messages.
+    columns : str or TableColumns
+        The column that holds the messages, or the columns of a table.
     added : sequence of str
         Columns that will be added to the output; the file must not have them already.
     name : object
@@ -130,8 +175,9 @@ def read_lines(
     lines = bound_lines(file, LINE_ENDS[kind])
     collect = gather_live if is_live else gather
     if kind == "jsonl":
-        return None, collect(check_json(lines, text_column, added, name))
-    records = split_csv(lines) if kind == "csv" else split_tsv(lines)
+        return None, collect(check_json(lines, columns, added, name))
+    separator = "," if isinstance(columns, str) else columns.separator
+    records = split_csv(lines, separator) if kind == "csv" else split_tsv(lines)
     _, header, *problem, _ = next(records, (1, [], "", "", ""))
     if not header:
         raise UserError(
@@ -148,25 +194,38 @@ def read_lines(
             f"the header of {name} is not in the expected encoding",
             "name the correct encoding with --encoding, such as latin-1",
         )
-    place = find_column(header, text_column, name)
+    places = find_columns(header, columns, name)
     refuse_taken(header, added, name)
-    return header, collect(check_records(records, place, len(header)))
+    is_table = not isinstance(columns, str)
+    return header, collect(check_records(records, places, len(header), is_table))
 
 
-def quote(field: str) -> str:
+def quote(field: str, needs_quotes: re.Pattern = NEEDS_QUOTES) -> str:
     """Return a field of CSV, in quotes if it needs them.
 
     Python's csv.writer does not quote a lone carriage return, which readers take for a line end.
     """
-    return '"' + field.replace('"', '""') + '"' if NEEDS_QUOTES.search(field) else field
+    return '"' + field.replace('"', '""') + '"' if needs_quotes.search(field) else field
 
 
-def make_writer(file: TextIO, kind: str, header: list[str] | None, added: Sequence[str]) -> Write:
-    """Write the header, if there is one, and return a function that writes rows."""
+def make_writer(
+    file: TextIO,
+    kind: str,
+    header: list[str] | None,
+    added: Sequence[str],
+    separator: str = ",",
+) -> Write:
+    """Write the header, if there is one, and return a function that writes rows.
+
+    ``separator`` is that of CSV.
+    """
+    needs_quotes = re.compile(f'["\r\n{re.escape(separator)}]')
+    quote_field = quote if separator == "," else partial(quote, needs_quotes=needs_quotes)
 
     def write_csv(rows: list[list[str]], values: Sequence[list]) -> None:
         for row, more in zip(rows, zip(*values, strict=True), strict=True):
-            file.write(",".join(map(quote, [*row, *map(str, more)])) + "\n")
+            fields = [*row, *map(str, more)]
+            file.write(separator.join(map(quote_field, fields)) + "\n")
 
     def write_tsv(rows: list[list[str]], values: Sequence[list]) -> None:
         for row, more in zip(rows, zip(*values, strict=True), strict=True):
@@ -174,7 +233,7 @@ def make_writer(file: TextIO, kind: str, header: list[str] | None, added: Sequen
 
     def write_json(rows: list[str], values: Sequence[list]) -> None:
         for row, more in zip(rows, zip(*values, strict=True), strict=True):
-            # The object has at least one member, its text, so a comma is valid here.
+            # The object has at least one member, so a comma is valid here.
             members = json.dumps(dict(zip(added, more, strict=True)), ensure_ascii=False)
             file.write(f"{row[:-1].rstrip()}, {members[1:]}\n")
 

@@ -1,4 +1,4 @@
-"""Messages in Parquet files: read and written in chunks, with all columns unchanged."""
+"""Messages and tables in Parquet files: read and written in chunks, with all columns unchanged."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,10 +15,13 @@ from records.batches import CHUNK_LENGTH
 from records.chunks import (
     CHUNK_ROWS,
     Chunk,
+    Columns,
     Rejection,
     Source,
+    TableColumns,
     Write,
     find_column,
+    find_columns,
     inspect_text,
     refuse_taken,
 )
@@ -48,11 +51,14 @@ def split_table(table: Any, text_column: str, start: int) -> Chunk:
     found = [inspect_text(text) for text in texts]
     good = [text for text, (reason, _) in zip(texts, found, strict=True) if text and not reason]
     rejected = [Rejection(row, *reason) for row, reason in enumerate(found, start) if reason[0]]
-    # Slices of good rows, since Arrow cannot filter columns of every type.
-    is_good = [not reason for reason, _ in found]
+    return Chunk(good, take_rows(table, [not reason for reason, _ in found]), rejected)
+
+
+def take_rows(table: Any, is_good: Sequence[bool]) -> Any:
+    """Return some rows of a table as slices, since Arrow cannot filter columns of every type."""
     edges = np.flatnonzero(np.diff(is_good, prepend=False, append=False))
     runs = [table.slice(i, j - i) for i, j in zip(edges[::2], edges[1::2], strict=True)]
-    return Chunk(good, pa.concat_tables(runs or [table.slice(0, 0)]), rejected)
+    return pa.concat_tables(runs or [table.slice(0, 0)])
 
 
 def join_batches(batches: Iterable[Any]) -> Iterator[Any]:
@@ -69,28 +75,45 @@ def join_batches(batches: Iterable[Any]) -> Iterator[Any]:
 
 
 def read_batches(
-    parquet: Any, text_column: str, rows_read: list[int], path: Path
+    parquet: Any, columns: str | list[int], rows_read: list[int], path: Path
 ) -> Iterator[Chunk]:
-    """Yield the chunks of an open file; add the rows that are read to ``rows_read[0]``."""
+    """Yield the chunks of an open file; add the rows that are read to ``rows_read[0]``.
+
+    ``columns`` is the name of the column of messages, or the places of those of a table.
+    """
     try:
         for table in join_batches(parquet.iter_batches(READ_ROWS)):
-            chunk = split_table(table, text_column, rows_read[0] + 1)
+            start = rows_read[0] + 1
             rows_read[0] += len(table)
-            yield chunk
+            if isinstance(columns, str):
+                yield split_table(table, columns, start)
+            else:
+                lines = range(start, start + len(table))
+                yield Chunk(table.select(columns), table, [], lines=lines)
     except (pa.ArrowException, OSError) as error:
         raise UserError(
             f"{path} is damaged after row {rows_read[0]} ({error})", "fetch or make it again"
         ) from error
 
 
+def check_text_type(field: Any, path: Path) -> None:
+    """Raise ``UserError`` if a column of messages is not text."""
+    found = field.type
+    if (found.value_type if pa.types.is_dictionary(found) else found) not in TEXT_TYPES:
+        raise UserError(
+            f"{path}: column {field.name!r} is {found}, not text",
+            "name the column that holds the messages with --text-column",
+        )
+
+
 @contextmanager
-def open_parquet(path: Path, text_column: str, added: Sequence[str]) -> Iterator[Source]:
-    """Open a Parquet file of messages.
+def open_parquet(path: Path, columns: Columns, added: Sequence[str]) -> Iterator[Source]:
+    """Open a Parquet file of messages or of a table.
 
     Raises
     ------
     UserError
-        If it is damaged, lacks the column, has one of those to add, or its column is not text.
+        If it is damaged, lacks a column, has one of those to add, or messages are not text.
     """
     try:
         parquet = pq.ParquetFile(path, buffer_size=READ_BYTES)
@@ -100,25 +123,25 @@ def open_parquet(path: Path, text_column: str, added: Sequence[str]) -> Iterator
         ) from error
     with parquet:
         schema = parquet.schema_arrow
-        found = schema.field(find_column(schema.names, text_column, path)).type
+        read: str | list[int]
+        if isinstance(columns, TableColumns):
+            read = find_columns(schema.names, columns, path)
+        else:
+            read = columns
+            check_text_type(schema.field(find_column(schema.names, read, path)), path)
         refuse_taken(schema.names, added, path)
-        if (found.value_type if pa.types.is_dictionary(found) else found) not in TEXT_TYPES:
-            raise UserError(
-                f"{path}: column {text_column!r} is {found}, not text",
-                "name the column that holds the messages with --text-column",
-            )
         rows_read = [0]
-        chunks = read_batches(parquet, text_column, rows_read, path)
+        chunks = read_batches(parquet, read, rows_read, path)
         yield Source(schema, chunks, parquet.metadata.num_rows, lambda: rows_read[0])
 
 
 @contextmanager
-def create_parquet(path: Path, schema: Any, added: Sequence[str]) -> Iterator[Write]:
-    """Open a file; give a function that writes rows with label, probability and version added."""
-    fields = [
-        pa.field(name, kind)
-        for name, kind in zip(added, (pa.string(), pa.float64(), pa.string()), strict=True)
-    ]
+def create_parquet(
+    path: Path, schema: Any, added: Sequence[str], types: Sequence[type]
+) -> Iterator[Write]:
+    """Open a file; give a function that writes rows with columns of these types added."""
+    arrow = {str: pa.string(), float: pa.float64()}
+    fields = [pa.field(name, arrow[kind]) for name, kind in zip(added, types, strict=True)]
     waiting: list[Any] = []
 
     with (

@@ -1,0 +1,124 @@
+"""Check rows to predict by the rules for the training data, without their target."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.errors import UserError
+from records.checks import Rejections, check_constraints, check_names, check_values
+from records.chunks import Chunk, Rejection, TableColumns, find_excess
+from records.raw_tables import make_column, stack
+from records.schema import Schema
+from records.validation_params import Constraint, ValidationParams
+
+
+def name_columns(schema: Schema, params: ValidationParams) -> TableColumns:
+    """Return the features as a file to predict names them: as the training data, or renamed.
+
+    The separator of CSV is that of the training data, if that is CSV, too.
+    """
+    old = {each.to: each.column for each in params.rename}
+    names = [[old[name], name] if name in old else [name] for name in schema.features]
+    is_csv = params.format == "delimited" and params.separator != "\t"
+    return TableColumns(names, params.separator if is_csv else ",")
+
+
+class NewRows:
+    """Checks rows whose features are columns in the order of the schema.
+
+    Parameters
+    ----------
+    schema : Schema
+        What the columns are.
+    params : ValidationParams
+        How values are written, and what they must be. Lengths of texts and unique values are rules
+        for training data alone.
+    needed : sequence of str
+        Columns whose values must not be missing.
+    """
+
+    def __init__(self, schema: Schema, params: ValidationParams, needed: Sequence[str]) -> None:
+        check_names(schema, params)
+        self.schema, self.params = schema, params
+        features = schema.features
+        self.constraints = [
+            Constraint(column=column, required=True) for column in needed
+        ]
+        for constraint in params.constraints:
+            kept = constraint.model_copy(update={"unique": False})
+            if kept.column in features:
+                self.constraints.append(kept)
+
+    def check(self, raw: pd.DataFrame) -> tuple[pd.DataFrame, Rejections]:
+        """Return the typed features, and why rows are rejected."""
+        rejections = Rejections(len(raw))
+
+        def check_text(column: str, texts: pd.Series) -> None:
+            excess = [find_excess(text) for text in texts]
+            is_long = np.array([bool(each) for each in excess], bool)
+            rejections.add("text too long", is_long, lambda place: f"{column}: {excess[place]}")
+
+        columns = check_values(
+            raw, self.schema.features, rejections, self.schema, self.params, check_text
+        )
+        check_constraints(raw, columns, self.constraints, rejections)
+        return pd.DataFrame(columns), rejections
+
+    def check_chunk(self, chunk: Chunk) -> Chunk:
+        """Return a chunk with typed features as its texts, and without the rows to reject."""
+        df, rejections = self.check(self.read_columns(chunk.texts))
+        is_good = rejections.reasons == ""
+        if is_good.all():
+            return replace(chunk, texts=df)
+        found = zip(chunk.lines, rejections.reasons, rejections.details, strict=True)
+        rejected = [Rejection(*each) for each in found if each[1]]
+        return replace(
+            keep_rows(replace(chunk, texts=df), is_good),
+            rejected=sorted([*chunk.rejected, *rejected]),
+        )
+
+    def read_columns(self, values: Any) -> pd.DataFrame:
+        """Return the values of a chunk as columns, before they have types.
+
+        Raises
+        ------
+        UserError
+            If a column of Parquet cannot be read.
+        """
+        features = self.schema.features
+        if isinstance(values, list):
+            by_column = list(zip(*values, strict=True)) if values else [()] * len(features)
+            return stack([make_column(column) for column in by_column], features)
+        from records.typed_files import convert_arrow
+
+        columns = []
+        for name, column in zip(features, values.columns, strict=True):
+            try:
+                columns.append(convert_arrow(column))
+            except UnicodeDecodeError as error:
+                raise UserError(
+                    f"column {name!r} is not valid UTF-8 ({error})", "make the file again"
+                ) from error
+        return stack(columns, features)
+
+
+def keep_rows(chunk: Chunk, is_good: np.ndarray) -> Chunk:
+    """Return a chunk of checked rows with some of them."""
+    if isinstance(chunk.rows, list):
+        rows = [chunk.rows[place] for place in np.flatnonzero(is_good).tolist()]
+    else:
+        from records.parquet import take_rows
+
+        rows = take_rows(chunk.rows, is_good.tolist())
+    lines = [chunk.lines[place] for place in np.flatnonzero(is_good).tolist()]
+    df = chunk.texts[is_good].reset_index(drop=True)
+    return replace(chunk, texts=df, rows=rows, lines=lines)
+
+
+def check_chunks(chunks: Iterator[Chunk], rows: NewRows) -> Iterator[Chunk]:
+    """Yield chunks of a table with their rows checked."""
+    for chunk in chunks:
+        yield rows.check_chunk(chunk)
