@@ -1,4 +1,4 @@
-"""Score messages with a stored model, in one process or several."""
+"""Score messages or rows with a stored model, in one process or several."""
 
 import gc
 import hashlib
@@ -8,12 +8,13 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -117,10 +118,14 @@ def hold_signals() -> Iterator[None]:
         signal.raise_signal(noted[0])
 
 
-def score_here(model: Pipeline, positive: str, texts: list[str]) -> Future:
-    """Score texts in this process; the result is like that of another process."""
+# Takes a model, what to predict (as the label to return probabilities of), and inputs.
+Score = Callable[[Pipeline, Any, Any], np.ndarray]
+
+
+def score_here(model: Pipeline, wanted: Any, inputs: Any, score: Score | None = None) -> Future:
+    """Score inputs in this process; the result is like that of another process."""
     future: Future = Future()
-    future.set_result(score_texts(model, positive, texts))
+    future.set_result((score or score_texts)(model, wanted, inputs))
     return future
 
 
@@ -129,9 +134,9 @@ def is_ready() -> bool:
     return worker_model is not None
 
 
-def score_in_worker(positive: str, texts: list[str]) -> np.ndarray:
-    """Score texts with the model that ``start_worker`` loaded."""
-    return score_texts(worker_model, positive, texts)
+def score_in_worker(wanted: Any, inputs: Any, score: Score | None = None) -> np.ndarray:
+    """Score inputs with the model that ``start_worker`` loaded."""
+    return (score or score_texts)(worker_model, wanted, inputs)
 
 
 def score_chunks(
@@ -139,10 +144,11 @@ def score_chunks(
     model: Pipeline,
     content: bytes,
     path: Path,
-    positive: str,
+    wanted: Any,
     n_jobs: int,
+    score: Score | None = None,
 ) -> Iterator[tuple[Chunk, np.ndarray]]:
-    """Yield each chunk with its probabilities, in order.
+    """Yield each chunk with its probabilities or numbers, in order.
 
     This process scores, too, and alone until others have started, which takes a second. Only a few
     chunks are read ahead, so memory does not grow with the file. After an urgent chunk no other is
@@ -158,10 +164,12 @@ def score_chunks(
         The content of the model's file, which each worker process loads.
     path : Path
         The model's file, for messages.
-    positive : str
-        The label to return probabilities of.
+    wanted : object
+        What to predict, the second argument of ``score``.
     n_jobs : int
         The number of processes.
+    score : callable, optional
+        A function of a module, by default ``score_texts``.
 
     Raises
     ------
@@ -170,7 +178,7 @@ def score_chunks(
     """
     if n_jobs == 1:
         for chunk in chunks:
-            yield chunk, score_texts(model, positive, chunk.texts)
+            yield chunk, (score or score_texts)(model, wanted, chunk.texts)
         return
     # Otherwise the first worker would start it, and unblock the signals.
     resource_tracker.ensure_running()
@@ -187,9 +195,10 @@ def score_chunks(
             n_ready = sum(future.done() for future in starting)
             if sum(not future.done() for _, future in running) < QUEUED * n_ready:
                 with hold_signals():
-                    running.append((chunk, pool.submit(score_in_worker, positive, chunk.texts)))
+                    task = pool.submit(score_in_worker, wanted, chunk.texts, score)
+                running.append((chunk, task))
             else:
-                running.append((chunk, score_here(model, positive, chunk.texts)))
+                running.append((chunk, score_here(model, wanted, chunk.texts, score)))
             while running and (
                 chunk.is_urgent or running[0][1].done() or len(running) > 2 * QUEUED * n_jobs
             ):

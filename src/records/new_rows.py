@@ -44,9 +44,7 @@ class NewRows:
         check_names(schema, params)
         self.schema, self.params = schema, params
         features = schema.features
-        self.constraints = [
-            Constraint(column=column, required=True) for column in needed
-        ]
+        self.constraints = [Constraint(column=column, required=True) for column in needed]
         for constraint in params.constraints:
             kept = constraint.model_copy(update={"unique": False})
             if kept.column in features:

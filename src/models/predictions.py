@@ -1,0 +1,154 @@
+"""What is predicted for each task, and in which columns it is written."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from models.conformal import PredictionInterval
+from models.probability import DECIMALS, predict_positive
+from models.scoring import score_texts
+
+# Significant digits of a predicted number: the last ones depend on the processor.
+DIGITS = 9
+# So many labels are shown with their probability.
+SHOWN_LABELS = 10
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What turns the output of a model into answers.
+
+    Attributes
+    ----------
+    labels : list of str
+        In the order of the stored tables: of two, the positive one is last; none for a number.
+    threshold : float
+        Least probability of the positive label.
+    interval : PredictionInterval or None
+        How far a number may be from the predicted one; None if there were too few rows.
+    """
+
+    labels: list[str]
+    threshold: float = 0.5
+    interval: PredictionInterval | None = None
+
+
+# A column to write: its name, its type, its values.
+Column = tuple[str, type, list]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """How the models of one task predict.
+
+    Attributes
+    ----------
+    score : callable
+        Takes model, labels and inputs (texts or a table); returns the output of the model: the
+        probability of the positive label or of each label, or a number.
+    answer : callable
+        Returns the columns to write for outputs of the model.
+    describe : callable
+        Yields the lines to print for the output for one row.
+    choose : callable
+        Returns the number that is explained, for each output: the probability of the positive
+        label, that of the label which is most probable for the first row, or the predicted number.
+    """
+
+    score: Callable[[Pipeline, list[str], Any], np.ndarray]
+    answer: Callable[[np.ndarray, Decision], list[Column]]
+    describe: Callable[[np.ndarray, Decision], Iterator[str]]
+    choose: Callable[[np.ndarray], np.ndarray]
+
+
+def score_binary(model: Pipeline, labels: list[str], inputs: Any) -> np.ndarray:
+    """Return the probability of the positive label, shape (n_rows,), rounded."""
+    if isinstance(inputs, list):
+        return score_texts(model, labels[-1], inputs)
+    return predict_positive(model, labels[-1], inputs) if len(inputs) else np.empty(0)
+
+
+def answer_binary(found: np.ndarray, decision: Decision) -> list[Column]:
+    """Return label and probability of the positive one."""
+    negative, positive = decision.labels
+    labels = np.where(found >= decision.threshold, positive, negative).tolist()
+    return [("label", str, labels), ("probability", float, found.tolist())]
+
+
+def describe_binary(found: np.ndarray, decision: Decision) -> Iterator[str]:
+    """Yield label and probability."""
+    [(_, _, [label]), (_, _, [probability])] = answer_binary(found, decision)
+    yield f"label        {label}"
+    positive, threshold = decision.labels[-1], decision.threshold
+    yield f"probability  {probability:.6f} of {positive}, threshold {threshold:g}"
+
+
+def score_labels(model: Pipeline, labels: list[str], inputs: Any) -> np.ndarray:
+    """Return the probability of each label, shape (n_rows, n_labels), rounded."""
+    if not len(inputs):
+        return np.empty((0, len(labels)))
+    order = [list(model.classes_).index(label) for label in labels]
+    return model.predict_proba(inputs)[:, order].astype(float).round(DECIMALS)
+
+
+def answer_labels(found: np.ndarray, decision: Decision) -> list[Column]:
+    """Return the most probable label, and the probability of each."""
+    chosen = found.argmax(axis=1).tolist()
+    columns: list[Column] = [("label", str, [decision.labels[place] for place in chosen])]
+    for label, probability in zip(decision.labels, found.T, strict=True):
+        columns.append((f"probability_{label}", float, probability.tolist()))
+    return columns
+
+
+def describe_labels(found: np.ndarray, decision: Decision) -> Iterator[str]:
+    """Yield the most probable label, and the probabilities of the most probable ones."""
+    order = np.argsort(-found[0], kind="stable").tolist()
+    yield f"label        {decision.labels[order[0]]}"
+    for number, place in enumerate(order[:SHOWN_LABELS]):
+        start = "" if number else "probability"
+        yield f"{start:11}  {found[0, place]:.6f} of {decision.labels[place]}"
+
+
+def score_numbers(model: Pipeline, _: list[str], inputs: Any) -> np.ndarray:
+    """Return the predicted numbers, shape (n_rows,), rounded to nine significant digits."""
+    if not len(inputs):
+        return np.empty(0)
+    return round_digits(np.asarray(model.predict(inputs), float).ravel())
+
+
+def round_digits(values: np.ndarray) -> np.ndarray:
+    """Round numbers to ``DIGITS`` significant digits."""
+    return np.array([float(f"{value:.{DIGITS}g}") for value in values.tolist()])
+
+
+def answer_numbers(found: np.ndarray, decision: Decision) -> list[Column]:
+    """Return the number, and the ends of its interval if there is one."""
+    columns: list[Column] = [("prediction", float, found.tolist())]
+    if decision.interval is not None:
+        margin = decision.interval.margin
+        columns += [
+            (name, float, round_digits(found + sign * margin).tolist())
+            for name, sign in (("low", -1), ("high", 1))
+        ]
+    return columns
+
+
+def describe_numbers(found: np.ndarray, decision: Decision) -> Iterator[str]:
+    """Yield the number and its interval."""
+    values = {name: values[0] for name, _, values in answer_numbers(found, decision)}
+    yield f"prediction   {values['prediction']:g}"
+    if decision.interval is not None:
+        share = f"{decision.interval.coverage:.0%}"
+        yield f"interval     {values['low']:g} to {values['high']:g}, which holds for {share}"
+
+
+PREDICTIONS = {
+    "binary": Prediction(score_binary, answer_binary, describe_binary, lambda found: found),
+    "multiclass": Prediction(
+        score_labels, answer_labels, describe_labels, lambda found: found[:, found[0].argmax()]
+    ),
+    "regression": Prediction(score_numbers, answer_numbers, describe_numbers, lambda found: found),
+}
