@@ -3,6 +3,8 @@
 A model file contains the names of the functions that turn text into features, but not their code.
 So it also contains the features and probabilities of some probe messages from when it was built. If
 the current code, or NLTK, gives others, the model would get features that it was not trained on.
+
+Probes of a model of a table are rows of fixed values, which do not come from the data.
 """
 
 import copy
@@ -11,15 +13,23 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from core.errors import UserError
+from models.inputs import find_needed, list_inputs, list_orders, make_frame, predict_any
 from models.probability import DECIMALS
+from records.tables import name_tokens
 
 # An attribute of the pipeline, which skops stores with the pipeline.
 ATTRIBUTE = "self_test_"
 # The last digits of a probability depend on the processor.
 TOLERANCE = 1e-6
+# Rows of a table without text; those of a table with text have one for each probe.
+N_ROWS = 40
+NUMBERS = [0.0, 1.0, -1.5, 1e6]
+DATES = ["1999-12-31T23:59:59", "2000-02-29", "2024-06-15T12:00:00"]
+CATEGORIES = ["no value of any data", None]
 
 # Messages that cover all rules by which text is normalised, split into tokens and stemmed.
 PROBES = (
@@ -135,20 +145,52 @@ def digest_features(pipeline: Pipeline) -> str:
     return digest.hexdigest()
 
 
+def make_probe_rows(pipeline: Pipeline) -> pd.DataFrame:
+    """Return rows with all values of each kind for a model of a table, in many combinations."""
+    kinds, orders, needed = list_inputs(pipeline), list_orders(pipeline), find_needed(pipeline)
+    n_rows = len(PROBES) if "text" in kinds.values() else N_ROWS
+    columns = {}
+    for place, (column, kind) in enumerate(kinds.items()):
+        lacking = [] if column in needed else [None]
+        values: dict[str, list] = {
+            "text": list(PROBES),
+            "number": [*NUMBERS, *lacking],
+            "category": CATEGORIES,
+            "ordinal": [*orders.get(column, []), *lacking],
+            "date": [*DATES, *lacking],
+        }
+        chosen = values[kind]
+        # Steps of different lengths, so that columns do not go together.
+        columns[column] = [chosen[(row // (1 + place % 3)) % len(chosen)] for row in range(n_rows)]
+    return make_frame(kinds, columns)
+
+
+def digest_texts(pipeline: Pipeline, rows: pd.DataFrame) -> str:
+    """Return the SHA-256 of the normalised texts and tokens of a table."""
+    prepared = pipeline["rows"].transform(rows)
+    texts = [column for column, kind in list_inputs(pipeline).items() if kind == "text"]
+    found = [text for c in texts for name in (c, name_tokens(c)) for text in prepared[name]]
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()
+
+
+def answer_probes(pipeline: Pipeline) -> tuple[str, np.ndarray]:
+    """Return a digest of the probes' features, and their probabilities or numbers."""
+    if "messages" in pipeline.named_steps:
+        return digest_features(pipeline), predict_any(pipeline, list(PROBES))
+    rows = make_probe_rows(pipeline)
+    return digest_texts(pipeline, rows), predict_any(pipeline, rows)
+
+
 def add_self_test(pipeline: Pipeline) -> Pipeline:
     """Add a self-test to a fitted pipeline, and return it.
 
-    A pipeline that does not start from messages is returned unchanged.
+    A pipeline that starts from features is returned unchanged.
     """
-    if "messages" not in pipeline.named_steps:
+    if not {"messages", "rows"} & set(pipeline.named_steps):
         return pipeline
     # A vectoriser that has been used keeps its vocabulary as a dictionary, which would be stored.
-    used = copy.deepcopy(pipeline)
-    answers = {
-        "features": digest_features(used),
-        "probabilities": used.predict_proba(list(PROBES)).round(DECIMALS),
-    }
-    setattr(pipeline, ATTRIBUTE, answers)
+    features, found = answer_probes(copy.deepcopy(pipeline))
+    setattr(pipeline, ATTRIBUTE, {"features": features, "probabilities": found.round(DECIMALS)})
     return pipeline
 
 
@@ -161,10 +203,12 @@ def has_changed(pipeline: Pipeline) -> bool:
     answers = getattr(pipeline, ATTRIBUTE, None)
     if answers is None:
         return False
-    if digest_features(pipeline) != answers["features"]:
-        return True
-    found = pipeline.predict_proba(list(PROBES))
-    return not np.allclose(found, answers["probabilities"], rtol=0, atol=TOLERANCE)
+    features, found = answer_probes(pipeline)
+    # Predicted numbers may be large.
+    rtol = TOLERANCE * (not hasattr(pipeline[-1], "predict_proba"))
+    return features != answers["features"] or not np.allclose(
+        found, answers["probabilities"], rtol=rtol, atol=TOLERANCE
+    )
 
 
 def name_commit(path: Path) -> str:
@@ -194,8 +238,8 @@ def check_code(pipeline: Pipeline, path: Path, allow_changed_code: bool = False)
     if allow_changed_code or not has_changed(pipeline):
         return
     raise UserError(
-        f"{path} was built with other code: the current code gives other features or probabilities "
-        "for the same messages",
+        f"{path} was built with other code: the current code gives other features or predictions "
+        "for the same input",
         f"use {name_commit(path)}, build the model again with 'dvc repro', or use the model anyway "
         "with --allow-changed-code",
     )

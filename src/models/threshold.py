@@ -127,7 +127,9 @@ def read_points(path: Path, model: Path, sha256: str) -> list[OperatingPoint]:
     return points
 
 
-def read_model_points(path: Path, model: Path, sha256: str) -> OperatingPoints:
+def read_model_points(
+    path: Path, model: Path, sha256: str, use: str = "--max-fpr"
+) -> OperatingPoints:
     """Read the operating points and intervals of a model.
 
     Parameters
@@ -138,6 +140,8 @@ def read_model_points(path: Path, model: Path, sha256: str) -> OperatingPoints:
         The model's file, for messages.
     sha256 : str
         The SHA-256 of the model's file.
+    use : str
+        What needs the file, for messages.
 
     Raises
     ------
@@ -146,7 +150,7 @@ def read_model_points(path: Path, model: Path, sha256: str) -> OperatingPoints:
     """
     if not path.is_file():
         raise UserError(
-            f"{path} does not exist, --max-fpr needs it",
+            f"{path} does not exist, {use} needs it",
             "run 'dvc repro' to make it, or name the model's operating points with --points",
         )
     try:

@@ -1,6 +1,6 @@
 """Check rows to predict by the rules for the training data, without their target."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,15 @@ import pandas as pd
 
 from core.errors import UserError
 from records.checks import Rejections, check_constraints, check_names, check_values
-from records.chunks import Chunk, Rejection, TableColumns, find_excess
+from records.chunks import (
+    Chunk,
+    Columns,
+    Rejection,
+    TableColumns,
+    find_excess,
+    list_columns,
+    refuse_missing,
+)
 from records.raw_tables import make_column, stack
 from records.schema import Schema
 from records.validation_params import Constraint, ValidationParams
@@ -24,6 +32,22 @@ def name_columns(schema: Schema, params: ValidationParams) -> TableColumns:
     names = [[old[name], name] if name in old else [name] for name in schema.features]
     is_csv = params.format == "delimited" and params.separator != "\t"
     return TableColumns(names, params.separator if is_csv else ",")
+
+
+def pick_row(values: dict[str, Any], columns: Columns) -> pd.DataFrame:
+    """Return the values of one row as columns.
+
+    Raises
+    ------
+    UserError
+        If one is missing.
+    """
+    if isinstance(columns, str):
+        columns = TableColumns([[columns]])
+    found = [next((each for each in names if each in values), None) for names in columns.names]
+    refuse_missing(columns, found, "--row", list_columns(list(values)) or "an empty object")
+    names = [names[-1] for names in columns.names]
+    return stack([make_column([values[str(each)]]) for each in found], names)
 
 
 class NewRows:
@@ -104,7 +128,7 @@ class NewRows:
 
 
 def keep_rows(chunk: Chunk, is_good: np.ndarray) -> Chunk:
-    """Return a chunk of checked rows with some of them."""
+    """Return a chunk of messages or checked rows with some of them."""
     if isinstance(chunk.rows, list):
         rows = [chunk.rows[place] for place in np.flatnonzero(is_good).tolist()]
     else:
@@ -112,11 +136,9 @@ def keep_rows(chunk: Chunk, is_good: np.ndarray) -> Chunk:
 
         rows = take_rows(chunk.rows, is_good.tolist())
     lines = [chunk.lines[place] for place in np.flatnonzero(is_good).tolist()]
-    df = chunk.texts[is_good].reset_index(drop=True)
-    return replace(chunk, texts=df, rows=rows, lines=lines)
-
-
-def check_chunks(chunks: Iterator[Chunk], rows: NewRows) -> Iterator[Chunk]:
-    """Yield chunks of a table with their rows checked."""
-    for chunk in chunks:
-        yield rows.check_chunk(chunk)
+    texts = chunk.texts
+    if isinstance(texts, list):
+        texts = [texts[place] for place in np.flatnonzero(is_good).tolist()]
+    else:
+        texts = texts[is_good].reset_index(drop=True)
+    return replace(chunk, texts=texts, rows=rows, lines=lines)

@@ -384,7 +384,7 @@ def test_refuses_a_model_of_other_labels(params_file, model_file):
 
 def test_refuses_a_schema_of_other_data(params_file, model_file):
     params = params_file({"schema.number": ["length"]})
-    with pytest.raises(ValueError, match="has task binary and the features text, length: messages"):
+    with pytest.raises(ValueError, match="are text, length, not one message: give a row"):
         predict.main(["--params", str(params), "--model", str(model_file), "hello"])
 
 
@@ -395,7 +395,7 @@ def test_refuses_a_schema_of_other_data(params_file, model_file):
 def test_wants_one_message_or_two_files(run, arguments, capsys):
     with pytest.raises(SystemExit):
         run(*arguments)
-    assert "give one message, or --input and --output" in capsys.readouterr().err
+    assert "give one message, --row, or --input and --output" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
