@@ -18,9 +18,10 @@ Row = tuple[int, Any, Any, str, str]
 class Batch:
     """Rows, and their number of characters."""
 
-    def __init__(self) -> None:
+    def __init__(self, n_rows: int = CHUNK_ROWS) -> None:
         self.rows: list[Row] = []
         self.length = 0
+        self.n_rows = n_rows
 
     def add(self, row: Row) -> None:
         """Add a row; a rejected one (None) adds no characters."""
@@ -32,7 +33,7 @@ class Batch:
     @property
     def is_full(self) -> bool:
         """Whether there are enough rows or characters for a chunk."""
-        return len(self.rows) >= CHUNK_ROWS or self.length >= CHUNK_LENGTH
+        return len(self.rows) >= self.n_rows or self.length >= CHUNK_LENGTH
 
     def split(self, is_urgent: bool = False) -> Chunk:
         """Split the rows into scorable and rejected ones."""
@@ -48,14 +49,14 @@ class Batch:
         return chunk
 
 
-def gather(rows: Iterable[Row]) -> Iterator[Chunk]:
-    """Yield the rows of a file in chunks."""
-    batch = Batch()
+def gather(rows: Iterable[Row], n_rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+    """Yield the rows of a file in chunks of at most ``n_rows``."""
+    batch = Batch(n_rows)
     for row in rows:
         batch.add(row)
         if batch.is_full:
             yield batch.split()
-            batch = Batch()
+            batch = Batch(n_rows)
     if batch.rows:
         yield batch.split()
 

@@ -9,6 +9,8 @@ from records.schema import find_repeated
 from text.normalise import compose
 
 CHUNK_ROWS = 2000
+# Of a table: what is done once for each column takes as long for many rows as for few.
+TABLE_CHUNK_ROWS = 20_000
 # Characters in a text, as received and as normalised: far more than any message has.
 MAX_LENGTH = 100_000
 # The most characters that NFKC makes of one.

@@ -12,6 +12,8 @@ from typing import Any, NoReturn, TextIO
 from core.errors import UserError
 from records.batches import Row, gather, gather_live
 from records.chunks import (
+    CHUNK_ROWS,
+    TABLE_CHUNK_ROWS,
     Chunk,
     Columns,
     TableColumns,
@@ -173,7 +175,10 @@ def read_lines(
         If there is no header, or the header lacks the column or has one of those to add.
     """
     lines = bound_lines(file, LINE_ENDS[kind])
-    collect = gather_live if is_live else gather
+    is_table = not isinstance(columns, str)
+    collect = partial(gather, n_rows=TABLE_CHUNK_ROWS if is_table else CHUNK_ROWS)
+    if is_live:
+        collect = partial(gather_live)
     if kind == "jsonl":
         return None, collect(check_json(lines, columns, added, name))
     separator = "," if isinstance(columns, str) else columns.separator
@@ -196,7 +201,6 @@ def read_lines(
         )
     places = find_columns(header, columns, name)
     refuse_taken(header, added, name)
-    is_table = not isinstance(columns, str)
     return header, collect(check_records(records, places, len(header), is_table))
 
 

@@ -14,6 +14,7 @@ from core.files import NamedOutput
 from records.batches import CHUNK_LENGTH
 from records.chunks import (
     CHUNK_ROWS,
+    TABLE_CHUNK_ROWS,
     Chunk,
     Columns,
     Rejection,
@@ -61,13 +62,13 @@ def take_rows(table: Any, is_good: Sequence[bool]) -> Any:
     return pa.concat_tables(runs or [table.slice(0, 0)])
 
 
-def join_batches(batches: Iterable[Any]) -> Iterator[Any]:
-    """Join record batches into tables of the size of a chunk."""
+def join_batches(batches: Iterable[Any], most: int = CHUNK_ROWS) -> Iterator[Any]:
+    """Join record batches into tables of the size of a chunk, of at most ``most`` rows."""
     waiting: list[Any] = []
     for batch in batches:
         waiting.append(batch)
         n_rows, n_bytes = sum(map(len, waiting)), sum(each.nbytes for each in waiting)
-        if n_rows >= CHUNK_ROWS or n_bytes >= CHUNK_LENGTH:
+        if n_rows >= most or n_bytes >= CHUNK_LENGTH:
             yield pa.Table.from_batches(waiting)
             waiting = []
     if waiting:
@@ -82,7 +83,9 @@ def read_batches(
     ``columns`` is the name of the column of messages, or the places of those of a table.
     """
     try:
-        for table in join_batches(parquet.iter_batches(READ_ROWS)):
+        is_table = not isinstance(columns, str)
+        most, at_once = (TABLE_CHUNK_ROWS, CHUNK_ROWS) if is_table else (CHUNK_ROWS, READ_ROWS)
+        for table in join_batches(parquet.iter_batches(at_once), most):
             start = rows_read[0] + 1
             rows_read[0] += len(table)
             if isinstance(columns, str):
