@@ -1,0 +1,311 @@
+"""Tests of predicting for rows of tables, with models that the stages built."""
+
+import io
+import json
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from commands import predict
+from core.errors import UserError
+from records.chunks import CHUNK_ROWS
+from tests.support.built_table import TASKS, build, make_source
+from tests.support.small_model import read_version
+
+ADDED = {
+    "binary": ["label", "probability"],
+    "multiclass": ["label", "probability_cheap", "probability_dear", "probability_fair"],
+    "regression": ["prediction", "low", "high"],
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Return a function that returns the folder with everything of a task."""
+    folders = {}
+
+    def get(task):
+        if task not in folders:
+            folder = tmp_path_factory.mktemp(task)
+            build(task, folder)
+            folders[task] = folder
+        return folders[task]
+
+    return get
+
+
+@pytest.fixture
+def run(built, monkeypatch):
+    """Return a function that calls main with the model of a task, in its folder."""
+
+    def call(task, *arguments):
+        monkeypatch.chdir(built(task))
+        predict.main([*map(str, arguments)])
+
+    return call
+
+
+@pytest.fixture
+def score(run, tmp_path):
+    """Return a function that scores the text of a CSV, and returns output and rejected rows."""
+
+    def call(task, text, *arguments):
+        source, target = tmp_path / "rows.csv", tmp_path / "scored.csv"
+        source.write_text(text)
+        run(task, "--input", source, "--output", target, "--max-rejected", 1, *arguments)
+        rejected = pd.read_csv(target.with_suffix(".rejected.csv"), keep_default_na=False)
+        return pd.read_csv(target, sep=";"), rejected
+
+    return call
+
+
+HEADER = "note;group;price;size;sold"
+GOOD = "as new;red;100,5;small;03.04.2020"
+
+
+def read_output(path, kind):
+    if kind == "csv":
+        return pd.read_csv(path, sep=";")
+    return pd.read_json(path, lines=True) if kind == "jsonl" else pd.read_parquet(path)
+
+
+def write_rows(df, path, kind):
+    if kind == "csv":
+        df.to_csv(path, sep=";", index=False)
+    elif kind == "jsonl":
+        df.to_json(path, orient="records", lines=True)
+    else:
+        df.to_parquet(path, index=False)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("task", TASKS)
+def test_gives_the_metrics_of_the_test_set(built, run, tmp_path, task, kind):
+    test = pd.read_parquet(built(task) / "data/interim/test.parquet")
+    rows = make_source(task).iloc[test["row"] - 2].drop(columns="target")
+    source, target = tmp_path / f"rows.{kind}", tmp_path / f"scored.{kind}"
+    # The order of columns is free, and others are kept.
+    write_rows(rows[rows.columns[::-1]].assign(other="=1+1"), source, kind)
+    run(task, "--input", source, "--output", target)
+    found = read_output(target, kind)
+    assert list(found) == [*rows.columns[::-1], "other", *ADDED[task], "model_version"]
+    assert set(found["model_version"].astype(str)) == {
+        read_version(built(task) / "models/model.skops")
+    }
+    metrics = json.loads((built(task) / "reports/metrics.json").read_text())["test"]
+    if task == "regression":
+        actual = test["target"].to_numpy()
+        errors = np.abs(found["prediction"] - actual)
+        assert errors.mean() == pytest.approx(metrics["mae"], rel=1e-6)
+        inside = (found["low"] <= actual) & (actual <= found["high"])
+        assert 0.75 < inside.mean() <= 1
+    else:
+        is_right = found["label"].to_numpy() == test["target"].astype("str").to_numpy()
+        assert is_right.mean() == pytest.approx(metrics["accuracy"], abs=1e-6)
+
+
+def test_two_processes_give_the_same(run, tmp_path):
+    source = tmp_path / "rows.csv"
+    source.write_text("\n".join([HEADER, *[GOOD] * 50_000]) + "\n")
+    for n_jobs in (1, 2):
+        run(
+            "multiclass",
+            "--input",
+            source,
+            "--output",
+            tmp_path / f"{n_jobs}.csv",
+            "--jobs",
+            n_jobs,
+        )
+    assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "2.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("row", "reason", "detail"),
+    [
+        ("as new;red;cheap;small;03.04.2020", "not a number", "price: 'cheap'"),
+        ("as new;red;1.5;small;03.04.2020", "not a number", "price: '1.5'"),
+        ("as new;red;NaN;small;03.04.2020", "not a number", "price: 'NaN'"),
+        ("as new;red;inf;small;03.04.2020", "infinite number", "price: 'inf'"),
+        ("as new;red;1e400;small;03.04.2020", "infinite number", "price: '1e400'"),
+        ("as new;red;-1;small;03.04.2020", "too small, above is 0", "price: '-1'"),
+        ("as new;red;1;tiny;03.04.2020", "value not in its order", "size: 'tiny'"),
+        ("as new;red;1;small;31.02.2020", "not a date like %d.%m.%Y", "sold: '31.02.2020'"),
+        ("as new;red;1;small;2020-02-01", "not a date like %d.%m.%Y", "sold: '2020-02-01'"),
+        ("as new;red;1;small", "wrong number of fields", "4, expected 5"),
+        ("as new" + ";1" * 10_000, "wrong number of fields", "10001, expected 5"),
+        ("x" * 100_001 + GOOD[6:], "text too long", "note: 100,001 characters, at most 100,000"),
+    ],
+)
+def test_rejects_a_row_with_its_reason(score, row, reason, detail):
+    found, rejected = score("regression", f"{HEADER}\n{GOOD}\n{row}\n{GOOD}\n")
+    assert len(found) == 2
+    assert rejected.to_numpy().tolist() == [[3, reason, detail]]
+
+
+def test_missing_values_are_imputed_as_in_training(score):
+    found, rejected = score("regression", f"{HEADER}\n;?;?;;\n")
+    assert len(found) == 1
+    assert rejected.empty
+
+
+def test_counts_values_that_no_training_row_has(score, caplog):
+    score("binary", f"{HEADER}\n{GOOD}\n{GOOD.replace('red', 'pink')}\n")
+    assert "no training row has: colour (1)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "does not start with a header"),
+        ("note;group;size;sold\nas new;red;small;\n", "has no column 'price', only note, group"),
+        (f"{HEADER};price\n{GOOD};1\n", "has the column 'price' more than once"),
+        (f"{HEADER};low\n{GOOD};1\n", "has a column 'low' already: .*--prefix"),
+        (f"{HEADER}\nbad\n", "no row of .* could be scored, .*: check section data_validation"),
+    ],
+)
+def test_refuses_a_file_in_one_sentence(score, text, message):
+    with pytest.raises(UserError, match=message):
+        score("regression", text)
+
+
+def test_a_file_without_rows_gives_one(score):
+    found, rejected = score("multiclass", f"{HEADER}\n", "--prefix", "our_")
+    assert list(found)[-5:] == [f"our_{name}" for name in [*ADDED["multiclass"], "model_version"]]
+    assert found.empty
+    assert rejected.empty
+
+
+def test_takes_a_table_of_ten_thousand_columns(score):
+    more = ";".join(f"c{number}" for number in range(10_000))
+    found, _ = score("regression", f"{HEADER};{more}\n{GOOD}{';1' * 10_000}\n")
+    assert found.shape == (1, 5 + 10_000 + 4)
+
+
+def test_json_lines_may_lack_a_key_but_not_all_of_them_one(run, tmp_path):
+    source, target = tmp_path / "rows.jsonl", tmp_path / "scored.jsonl"
+    row = {"note": "as new", "group": "red", "price": 1.5, "size": "small", "sold": "03.04.2020"}
+    lines = [row, {"group": "red"}, {}, {**row, "price": [1]}, {**row, "price": True}]
+    source.write_text(
+        "\n".join(map(json.dumps, lines)) + "\n" + '{"price": NaN}\n{"price": 1e999}\n'
+    )
+    options = ("--input", source, "--output", target, "--max-rejected", 1)
+    run("regression", *options)
+    rejected = pd.read_csv(target.with_suffix(".rejected.csv"))
+    assert rejected["line"].tolist()[0] == 3
+    assert {"empty object", "malformed JSON", "infinite number"} <= set(rejected["reason"])
+    source.write_text(json.dumps({"note": "as new", "cost": 1}) + "\n")
+    with pytest.raises(UserError, match="has no column 'price', 'group', 'size', 'sold', only"):
+        run("regression", *options)
+
+
+def test_answers_rows_of_a_pipe(run, monkeypatch, tmp_path, capfd):
+    text = "\n".join([HEADER, *[GOOD] * (CHUNK_ROWS + 1)])
+    source = tmp_path / "rows.csv"
+    source.write_text(text)
+    with source.open() as file:
+        monkeypatch.setattr("sys.stdin", file)
+        run("binary", "--input", source, "--output", "-")
+    found = pd.read_csv(io.StringIO(capfd.readouterr().out), sep=";")
+    assert len(found) == CHUNK_ROWS + 1
+
+
+ROW = {"note": "as new", "group": "red", "price": "100,5", "size": "small", "sold": "03.04.2020"}
+
+
+@pytest.mark.parametrize(
+    ("task", "pattern"),
+    [
+        ("binary", r"label +(no|yes)\nprobability +0\.\d{6} of yes, threshold 0\.5\nWhat each feature"),
+        ("multiclass", r"label +\w+\nprobability +0\.\d{6} of \w+\n +0\.\d{6} of "),
+        ("regression", r"prediction +\d+\.\d+\ninterval +[\d.]+ to [\d.]+, which holds for 90%"),
+    ],
+)
+def test_predicts_for_one_row_and_explains_it(run, capsys, task, pattern):
+    run(task, "--row", json.dumps(ROW))
+    printed = capsys.readouterr().out
+    assert re.match(pattern, printed)
+    assert re.search(r"^  [+-]\d.*colour|price|size", printed, re.MULTILINE)
+
+
+def test_one_row_gives_what_a_file_gives(run, score, capsys):
+    found, _ = score("regression", f"{HEADER}\n{GOOD}\n")
+    run("regression", "--row", json.dumps(ROW))
+    assert f"prediction   {found['prediction'][0]:g}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("[1]", "--row cannot be read: not a JSON object"),
+        ("{", "--row cannot be read: malformed JSON"),
+        ("{}", "--row has no column 'note', 'price', .*, only an empty object"),
+        (json.dumps({**ROW, "price": "a"}), "cannot be scored: not a number, price: 'a'"),
+        (json.dumps({**ROW, "price": None, "size": "x"}), "value not in its order, size: 'x'"),
+    ],
+)
+def test_refuses_a_row_in_one_sentence(run, row, message):
+    with pytest.raises(UserError, match=message):
+        run("regression", "--row", row)
+
+
+def test_says_that_a_value_is_unseen(run, capsys):
+    run("binary", "--row", json.dumps({**ROW, "group": "pink"}))
+    assert "unseen       colour: no training row has 'pink'" in capsys.readouterr().out
+
+
+def test_coverage_widens_the_interval(score):
+    widths = []
+    for coverage in (0.5, 0.95):
+        found, _ = score("regression", f"{HEADER}\n{GOOD}\n", "--coverage", coverage)
+        widths.append(found["high"][0] - found["low"][0])
+    assert widths[0] < widths[1]
+    with pytest.raises(UserError, match=r"no prediction interval for a coverage of 0\.77: choose"):
+        score("regression", f"{HEADER}\n{GOOD}\n", "--coverage", 0.77)
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments", "message"),
+    [
+        ("regression", ["--threshold", "0.5", "--row", "{}"], "task regression has no --threshold"),
+        ("multiclass", ["--max-fpr", "0.5", "--row", "{}"], "task multiclass has no --max-fpr"),
+        ("binary", ["--coverage", "0.5", "--row", "{}"], "task binary has no --coverage"),
+        ("binary", ["hello"], "not one message: give a row with --row"),
+        ("binary", ["--text-column", "a", "--row", "{}"], "--text-column is for messages alone"),
+    ],
+)
+def test_refuses_options_of_other_tasks(run, task, arguments, message):
+    with pytest.raises(UserError, match=message):
+        run(task, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"number": [], "drop": ["price"]}, "'price' is no feature in .*, but number of"),
+        ({"category": [], "text": ["note", "colour"]}, "'colour' is text in .*, but category"),
+        (
+            {"ordinal": [{"column": "size", "order": ["large", "small"]}]},
+            "order of 'size' is large, small in .*, but small, medium, large",
+        ),
+        ({"task": "regression", "labels": [], "positive": None}, "predicts the labels no, yes"),
+        ({"labels": ["no", "maybe"], "positive": "maybe"}, "are no and yes, but"),
+    ],
+)
+def test_refuses_a_schema_that_does_not_fit_the_model(built, tmp_path, changes, message):
+    folder = shutil.copytree(built("binary"), tmp_path / "copy")
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["schema"].update(changes)
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(UserError, match=message):
+        predict.main(
+            [
+                f"--params={folder / 'params.yaml'}",
+                f"--model={folder / 'models/model.skops'}",
+                "--row={}",
+            ]
+        )
