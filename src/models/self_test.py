@@ -11,6 +11,7 @@ import copy
 import hashlib
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,8 @@ from records.tables import name_tokens
 ATTRIBUTE = "self_test_"
 # The last digits of a probability depend on the processor.
 TOLERANCE = 1e-6
+# Features are of four bytes.
+SUM_TOLERANCE = 1e-4
 # Rows of a table without text; those of a table with text have one for each probe.
 N_ROWS = 40
 NUMBERS = [0.0, 1.0, -1.5, 1e6]
@@ -173,12 +176,21 @@ def digest_texts(pipeline: Pipeline, rows: pd.DataFrame) -> str:
     return hashlib.sha256("\n".join(found).encode()).hexdigest()
 
 
-def answer_probes(pipeline: Pipeline) -> tuple[str, np.ndarray]:
-    """Return a digest of the probes' features, and their probabilities or numbers."""
+def answer_probes(pipeline: Pipeline) -> dict[str, Any]:
+    """Return a digest of the probes' features, and their probabilities or numbers.
+
+    Of the rows of a table also the sum of their features, since trees may not notice a change.
+    """
     if "messages" in pipeline.named_steps:
-        return digest_features(pipeline), predict_any(pipeline, list(PROBES))
+        found = predict_any(pipeline, list(PROBES))
+        return {"features": digest_features(pipeline), "probabilities": found.round(DECIMALS)}
     rows = make_probe_rows(pipeline)
-    return digest_texts(pipeline, rows), predict_any(pipeline, rows)
+    X = pipeline[:-1].transform(rows).astype(np.float64)
+    return {
+        "features": digest_texts(pipeline, rows),
+        "probabilities": predict_any(pipeline, rows).round(DECIMALS),
+        "sums": np.asarray(X.sum(axis=1)).ravel().round(DECIMALS),
+    }
 
 
 def add_self_test(pipeline: Pipeline) -> Pipeline:
@@ -189,8 +201,7 @@ def add_self_test(pipeline: Pipeline) -> Pipeline:
     if not {"messages", "rows"} & set(pipeline.named_steps):
         return pipeline
     # A vectoriser that has been used keeps its vocabulary as a dictionary, which would be stored.
-    features, found = answer_probes(copy.deepcopy(pipeline))
-    setattr(pipeline, ATTRIBUTE, {"features": features, "probabilities": found.round(DECIMALS)})
+    setattr(pipeline, ATTRIBUTE, answer_probes(copy.deepcopy(pipeline)))
     return pipeline
 
 
@@ -203,11 +214,18 @@ def has_changed(pipeline: Pipeline) -> bool:
     answers = getattr(pipeline, ATTRIBUTE, None)
     if answers is None:
         return False
-    features, found = answer_probes(pipeline)
-    # Predicted numbers may be large.
-    rtol = TOLERANCE * (not hasattr(pipeline[-1], "predict_proba"))
-    return features != answers["features"] or not np.allclose(
-        found, answers["probabilities"], rtol=rtol, atol=TOLERANCE
+    found = answer_probes(pipeline)
+    if found["features"] != answers["features"]:
+        return True
+    # Predicted numbers and sums may be large, probabilities are not.
+    is_classifier = hasattr(pipeline[-1], "predict_proba")
+    tolerances = {"probabilities": 0 if is_classifier else TOLERANCE, "sums": SUM_TOLERANCE}
+    return not all(
+        np.allclose(
+            found[name], answers[name], rtol=rtol, atol=max(rtol, TOLERANCE), equal_nan=True
+        )
+        for name, rtol in tolerances.items()
+        if name in answers
     )
 
 

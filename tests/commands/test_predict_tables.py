@@ -220,7 +220,10 @@ ROW = {"note": "as new", "group": "red", "price": "100,5", "size": "small", "sol
 @pytest.mark.parametrize(
     ("task", "pattern"),
     [
-        ("binary", r"label +(no|yes)\nprobability +0\.\d{6} of yes, threshold 0\.5\nWhat each feature"),
+        (
+            "binary",
+            r"label +(no|yes)\nprobability +0\.\d{6} of yes, threshold 0\.5\nWhat each feature",
+        ),
         ("multiclass", r"label +\w+\nprobability +0\.\d{6} of \w+\n +0\.\d{6} of "),
         ("regression", r"prediction +\d+\.\d+\ninterval +[\d.]+ to [\d.]+, which holds for 90%"),
     ],

@@ -4,10 +4,33 @@ import hashlib
 import subprocess
 
 import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.tree import DecisionTreeClassifier
 
-from models.self_test import PROBES, add_self_test, check_code, has_changed
+from core.errors import UserError
+from features import tables
+from features.branches import assemble, freeze_vocabularies
+from models.adapted import DenseClassifier
+from models.inputs import find_needed
+from models.self_test import (
+    ATTRIBUTE,
+    PROBES,
+    add_self_test,
+    check_code,
+    has_changed,
+    make_probe_rows,
+)
 from models.store import load_model, save_model
 from tests.support.small_model import fit_model
+from tests.support.small_table import (
+    TEXT,
+    fit_table,
+    make_feature_params,
+    make_rows,
+    make_table_schema,
+)
 from text import tokens
 
 
@@ -86,3 +109,55 @@ def test_the_error_names_the_commit_whose_code_fits(stored, tmp_path, monkeypatc
     commit = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
     with pytest.raises(ValueError, match=f"the code of commit {commit}, build"):
         check_code(load_model(stored), stored)
+
+
+def fit_table_model(task, estimator, **changes):
+    """Return a model of a table with columns of every kind."""
+    schema, df = make_table_schema(task), make_rows(task=task)
+    columns = fit_table(df, schema, make_feature_params(**changes))
+    freeze_vocabularies(columns)
+    features = assemble(schema, columns, TEXT)
+    y = df["target"].astype("str").to_numpy(object) if task != "regression" else df["target"]
+    X = features.transform(df[schema.features])
+    return Pipeline([*features.steps, ("estimator", estimator.fit(X, y))])
+
+
+TABLE_MODELS = {
+    "binary": LogisticRegression(max_iter=1000),
+    "multiclass": DenseClassifier(DecisionTreeClassifier(random_state=0)),
+    "regression": Ridge(),
+}
+
+
+@pytest.mark.parametrize("task", TABLE_MODELS)
+def test_a_model_of_a_table_has_a_self_test(tmp_path, task):
+    path = tmp_path / "model.skops"
+    save_model(add_self_test(fit_table_model(task, clone(TABLE_MODELS[task]))), path)
+    model = load_model(path)
+    assert hasattr(model, ATTRIBUTE)
+    check_code(model, path)
+    model["columns"].named_transformers_["ordinals"].transformer_list[0][1]["scale"].mean_ += 10
+    assert has_changed(model)
+
+
+def test_detects_another_tokeniser_of_a_table(tmp_path, monkeypatch):
+    path = tmp_path / "model.skops"
+    save_model(add_self_test(fit_table_model("regression", Ridge())), path)
+    monkeypatch.setattr(tables, "build_tokeniser", lambda *_: str.upper)
+    with pytest.raises(UserError, match="other features or predictions for the same input"):
+        check_code(load_model(path), path)
+
+
+def test_a_model_that_takes_no_missing_values_has_probes_without_them():
+    numbers = {"imputation": "none", "missing_indicator": False, "scaling": "standard"}
+    rows = make_rows(task="regression").ffill().bfill()
+    schema = make_table_schema("regression", text=[])
+    columns = fit_table(rows, schema, make_feature_params(numbers=numbers))
+    features = assemble(schema, columns, TEXT)
+    X = features.transform(rows[schema.features])
+    model = Pipeline([*features.steps, ("regressor", Ridge().fit(X, rows["target"]))])
+    assert find_needed(model) == ["price", "weight", "size", "sold", "seen"]
+    probes = make_probe_rows(add_self_test(model))
+    assert probes[["price", "size", "sold"]].notna().to_numpy().all()
+    assert probes["colour"].isna().any()
+    assert not has_changed(model)
