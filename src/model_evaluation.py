@@ -5,6 +5,7 @@ By hand: python src/model_evaluation.py --params params.yaml --model models/mode
     --train data/interim/train.parquet --train-features data/processed/train.npz \
     --test data/interim/test.parquet --test-features data/processed/test.npz \
     --cv-results reports/cv_results.csv --robustness reports/robustness.json \
+    --origin data/raw/source.json \
     --metrics reports/metrics.json --intervals reports/intervals.json --plots reports/plots \
     --errors reports/errors.csv --report reports/report.html
 """
@@ -89,7 +90,7 @@ class Inputs:
     """What an evaluation reads: the model, and what earlier stages made of its data.
 
     ``scored`` holds the scored rows of ``test`` and ``train``, ``X`` the features of the test set,
-    ``points`` what model_building stored beside the model.
+    ``points`` what model_building stored beside the model, ``origin`` what data_ingestion recorded.
     """
 
     model: Pipeline
@@ -98,6 +99,7 @@ class Inputs:
     points: Any
     cv: dict[str, float]
     robustness: dict
+    origin: dict
 
 
 def compute_metrics(
@@ -168,6 +170,12 @@ def build_report(
         "standard deviation over the folds). Use this score to choose between configurations, and "
         "the test set only to measure the chosen one.",
     ]
+    if not inputs.origin.get("pinned", True):
+        sentences.append(
+            f"The data is not pinned: it was fetched from {inputs.origin['source']} at "
+            f"{inputs.origin['fetched']}, with SHA-256 {inputs.origin['sha256']}. Another run can "
+            "get other data."
+        )
     sections = [Section("Metrics", "", tabulate_metrics(metrics, intervals))]
     if inputs.robustness.get("applies", True):
         sections.append(binary.describe_robustness(inputs.robustness, test.labels))
@@ -254,6 +262,7 @@ def build_parser() -> argparse.ArgumentParser:
         )
     parser.add_argument("--cv-results", type=Path, required=True, help="CSV of model_building")
     parser.add_argument("--robustness", type=Path, required=True, help="JSON of robustness")
+    parser.add_argument("--origin", type=Path, help="JSON of data_ingestion, for the report")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON to write")
     parser.add_argument("--intervals", type=Path, required=True, help="JSON to write")
     parser.add_argument("--plots", type=Path, required=True, help="folder of plots to write")
@@ -264,7 +273,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def check_outputs(args: argparse.Namespace) -> None:
     """Raise ``UserError`` if writing one output would overwrite another, or an input."""
-    paths = {name: path.resolve() for name, path in vars(args).items()}
+    paths = {name: path.resolve() for name, path in vars(args).items() if path}
     for output in OUTPUTS:
         for name, path in paths.items():
             if name != output and path.is_relative_to(paths[output]):
@@ -288,6 +297,7 @@ def main(argv: list[str] | None = None) -> None:
     points = task.read_points(args.points, args.model, digest)
     robustness = read_robustness(args.robustness, digest)
     cv = read_cv_scores(args.cv_results)
+    origin = json.loads(args.origin.read_text(encoding="utf-8")) if args.origin else {}
 
     scored, matrices = {}, {}
     for name in ("test", "train"):
@@ -296,7 +306,7 @@ def main(argv: list[str] | None = None) -> None:
         matrices[name] = load_matrix(getattr(args, f"{name}_features"), len(df))
         with timed(logger, "scored %d %s rows", len(df), name):
             scored[name] = score(task, model, df, matrices[name], schema.target)
-    inputs = Inputs(model, scored, matrices["test"], points, cv, robustness)
+    inputs = Inputs(model, scored, matrices["test"], points, cv, robustness, origin)
     with empty_folder(args.metrics.with_name("evaluation.tmp")) as folder:
         metrics = write_evaluation(folder, task, inputs, schema, params)
         for argument, name in OUTPUTS.items():

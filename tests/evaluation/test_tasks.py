@@ -22,7 +22,7 @@ from tests.support.evaluated import write_example
 def evaluate(params_file, tmp_path):
     """Return a function that evaluates the example of a task."""
 
-    def run(task, **changes):
+    def run(task, origin=None, **changes):
         of_schema = write_example(task, tmp_path)
         more = {f"model_evaluation.{key}": value for key, value in changes.items()}
         bootstrap = {"model_evaluation.bootstrap_samples": 100}
@@ -36,6 +36,9 @@ def evaluate(params_file, tmp_path):
         reports = tmp_path / "reports"
         for name in ("metrics.json", "intervals.json", "plots", "errors.csv", "report.html"):
             argv += [f"--{name.partition('.')[0]}={reports / name}"]
+        if origin is not None:
+            (tmp_path / "source.json").write_text(json.dumps(origin))
+            argv.append(f"--origin={tmp_path / 'source.json'}")
         model_evaluation.main(argv)
         return reports
 
@@ -136,6 +139,13 @@ def test_the_report_fits_the_task(evaluate, task):
     for path in images:
         with Image.open(path) as image:
             assert len(image.convert("L").getcolors()) > 10, path.name
+
+
+@pytest.mark.parametrize("is_pinned", [True, False])
+def test_the_report_says_if_the_data_is_not_pinned(evaluate, is_pinned):
+    origin = {"sha256": "0" * 64, "pinned": is_pinned, "source": "sales", "fetched": "2026-01-02"}
+    text = (evaluate("regression", origin) / "report.html").read_text()
+    assert ("not pinned: it was fetched from sales at 2026-01-02" in text) is not is_pinned
 
 
 @pytest.mark.parametrize("task", TASKS)
