@@ -567,7 +567,9 @@ def test_refuses_an_addition_with_a_byte_order_mark(ingest, local_file, add_file
         ingest(str(local_file), additions=[add_file("ham\ta\n".encode(encoding))])
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b"ham\ta\n"), b"PAR1 and so on", b"PK\3\4 zip"])
+@pytest.mark.parametrize(
+    "content", [gzip.compress(b"ham\ta\n", mtime=0), b"PAR1 and so on", b"PK\3\4 zip"]
+)
 def test_refuses_an_addition_that_is_not_plain_text(ingest, local_file, add_file, content):
     with pytest.raises(UserError, match=r"additions\[0\], .* is not plain text: save"):
         ingest(str(local_file), additions=[add_file(content)])
