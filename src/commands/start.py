@@ -35,11 +35,12 @@ from records.defaults import (
     measure,
 )
 from records.detection import Found, Layout, detect, read_path
-from records.inference import Decision, Inference, infer, keep_a_feature, show
+from records.inference import Decision, Inference, infer, keep_a_feature
 from records.rehearsal import Rehearsal, find_suspects, note_suspects, rehearse
 from records.schema import Schema
 from records.splitting import MAX_LINE
 from records.validation_params import ValidationParams
+from records.value_formats import show
 
 TEMPLATE = Path(__file__).with_name("start.params.yaml")
 WIDTH = 100

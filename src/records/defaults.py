@@ -10,11 +10,11 @@ import pandas as pd
 
 from core.errors import UserError
 from records.duplicates import number_groups
-from records.inference import find_series, show
 from records.rehearsal import Rehearsal
 from records.schema import Schema
 from records.tasks import TASKS
 from records.train_test_split import choose_groups
+from records.value_formats import find_series, show
 from text.normalise import normalise_text
 
 MIN_ROWS = 20

@@ -11,12 +11,13 @@ import pandas as pd
 from core.errors import UserError
 from records.additions import FIRST_LINE
 from records.checks import check_rows
-from records.inference import Decision, Inference, find_series
+from records.inference import Decision, Inference
 from records.leakage import MIN_ROWS, find_leaks, score_column
 from records.reading import read_raw
 from records.schema import Schema
 from records.tasks import TASKS
 from records.validation_params import ValidationParams
+from records.value_formats import find_series
 from text.normalise import normalise_text
 
 # A column with a score above this, but below the limit, gets a comment.
