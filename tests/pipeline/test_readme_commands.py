@@ -54,11 +54,16 @@ def test_experiments(checkout):
 def test_your_own_data(checkout):
     (start,) = read_blocks("README.md", "Your own data")
     start = start.replace("TARGET=price", "TARGET=price ARGS=--yes", 1)
-    rows = [f"{i % 97},{'abc'[i % 3]},{3 * (i % 97) + i % 3}.5" for i in range(300)]
+    rows = [f"{i % 97},{'abc'[i % 3]},{(i % 97) * (1 + i % 3)}.5" for i in range(300)]
     (checkout.path / "sales.csv").write_text("\n".join(["size,shop,price", *rows, ""]))
     assert "| r2 " in run(checkout, start)
-    (start,) = read_blocks("docs/your-data.md", "")
-    assert "TARGET=price" in start
+    (again,) = read_blocks("docs/your-data.md", "")
+    assert again.split("\n")[0] in start.replace(" ARGS=--yes", "")
+    (predict,) = read_blocks("docs/prediction.md", "Tables")
+    assert "prediction" in run(checkout, predict)
+    priced = (checkout.path / "priced.csv").read_text().splitlines()
+    assert priced[0] == "size,shop,price,prediction,low,high,model_version"
+    assert len(priced) == 301
     schema = yaml.safe_load((checkout.path / "params.yaml").read_text())["schema"]
     assert (schema["task"], schema["number"], schema["category"]) == (
         "regression",

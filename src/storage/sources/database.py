@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -123,21 +123,19 @@ def make_array(name: str, values: tuple[Any, ...]) -> "pa.Array":
     import pyarrow as pa
 
     try:
-        array = pa.array([make_storable(value) for value in values])
-        if pa.types.is_timestamp(array.type) and array.type.tz:
-            # The zone would otherwise be that of the session.
-            array = array.cast(pa.timestamp(array.type.unit, "UTC"))
+        return pa.array([make_storable(value) for value in values])
     except (pa.ArrowException, OverflowError, UnicodeError) as error:
         types = ", ".join(sorted({type(value).__name__ for value in values} - {"NoneType"}))
         raise UserError(
             f"the column {name!r} cannot be stored, its values have the types {types}",
             "convert it in the query by CAST",
         ) from error
-    return array
 
 
 def make_storable(value: Any) -> Any:
-    """Return a value that Parquet can store."""
+    """Return a value that Parquet can store; times with a zone in UTC, not in the session's."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC)
     if value is None or isinstance(value, STORABLE):
         return value
     if isinstance(value, memoryview):
