@@ -41,7 +41,7 @@ CHUNK = 1000
 N_ALONE = 300
 MOST_ALONE = 0.3e-3
 LEAST_BULK = 25_000
-LEAST_RATIO = 2
+LEAST_RATIO = 3
 
 
 def measure(function: Callable[[], object]) -> float:
