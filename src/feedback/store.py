@@ -40,7 +40,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import NullPool
 
 from core.errors import UserError
-from records.chunks import is_encodable
+from records.formats import is_encodable
 
 STATUSES = ("pending", "accepted", "refused")
 # Seconds that SQLite waits for another process's write.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from core.errors import UserError
+from records.formats import is_encodable
 from records.schema import find_repeated
 from text.normalise import compose
 
@@ -95,15 +96,6 @@ def inspect_text(text: object) -> tuple[str, str]:
         return problem, ""
     excess = find_excess(text)
     return ("text too long", excess) if excess else ("", "")
-
-
-def is_encodable(text: str) -> bool:
-    """Return whether a string has no lone surrogates, which represent undecodable bytes."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def find_columns(header: list[str], columns: Columns, name: object) -> list[int]:

@@ -3,8 +3,9 @@
 import pandas as pd
 
 from core.errors import UserError
+from records.formats import is_encodable
 from records.raw import decode, split_records
-from records.raw_tables import RawTable, Unread, is_encodable, make_table, stack
+from records.raw_tables import RawTable, Unread, make_table, stack
 from records.schema import Schema
 from records.validation_params import ValidationParams
 

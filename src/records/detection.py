@@ -17,7 +17,8 @@ import pandas as pd
 
 from core.errors import UserError
 from core.terminal import escape_unprintable
-from records.reading import GZIP_MAGIC, READERS, unpack
+from records.formats import GZIP_MAGIC
+from records.reading import READERS, unpack
 from records.schema import Schema, find_repeated
 from records.splitting import Record, bound_lines, split_csv, split_tsv
 from records.validation_params import ValidationParams

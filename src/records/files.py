@@ -12,6 +12,7 @@ from typing import Any, TextIO
 from core.errors import UserError
 from core.files import NamedOutput
 from records.chunks import Columns, Source, Write
+from records.formats import GZIP_MAGIC
 from records.lines import make_writer, read_lines
 from records.splitting import LINE_ENDS
 
@@ -25,7 +26,6 @@ SUFFIXES = {
 # Stands for standard input or output.
 STREAM = Path("-")
 GZIP = ".gz"
-GZIP_MAGIC = b"\x1f\x8b"
 # The gzip level: files almost as small as with 9, in a fraction of the time.
 LEVEL = 6
 

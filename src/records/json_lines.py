@@ -2,22 +2,15 @@
 
 import io
 import json
-import re
-from typing import Any, NoReturn
+from typing import Any
 
 from core.errors import UserError
+from records.formats import ARRAY_START, is_encodable, refuse_constant
 from records.raw import decode
-from records.raw_tables import RawTable, Unread, is_encodable, make_column, make_table, stack
+from records.raw_tables import RawTable, Unread, make_column, make_table, stack
 from records.schema import Schema
 from records.splitting import TOO_LONG, bound_lines, is_too_long
 from records.validation_params import ValidationParams
-
-ARRAY_START = re.compile(r"\s*\[\s*(\{|$)")
-
-
-def refuse_constant(name: str) -> NoReturn:
-    """Raise ``ValueError`` for NaN and infinities, which Python's parser accepts as numbers."""
-    raise ValueError(f"JSON has no {name}")
 
 
 def read_json(line: str) -> tuple[dict[str, Any], str, str]:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
 from core.errors import UserError
 from records.batches import Row, gather, gather_live
@@ -20,11 +20,11 @@ from records.chunks import (
     Write,
     find_columns,
     inspect_text,
-    is_encodable,
     list_columns,
     refuse_missing,
     refuse_taken,
 )
+from records.formats import ARRAY_START, is_encodable, refuse_constant
 from records.splitting import (
     LINE_ENDS,
     TOO_LONG,
@@ -36,8 +36,7 @@ from records.splitting import (
 )
 
 NEEDS_QUOTES = re.compile('[",\r\n]')
-# The start of a JSON array of objects.
-ARRAY_START = re.compile(r"\s*\[\s*(\{|$)")
+
 # So many keys of JSON lines are remembered, to show them.
 SHOWN_KEYS = 100
 
@@ -64,11 +63,6 @@ def check_records(
             yield number, fields, [fields[each] for each in places], "", ""
         else:
             yield number, fields, fields[place], *inspect_text(fields[place])
-
-
-def refuse_constant(name: str) -> NoReturn:
-    """Raise ``ValueError`` for NaN and infinities, which Python's parser accepts as numbers."""
-    raise ValueError(f"JSON has no {name}")
 
 
 # float, because int() is limited to 4300 digits; the values are not used, lines are copied as text.

@@ -98,12 +98,3 @@ def show_row(values: pd.DataFrame) -> Callable[[int], str]:
 def is_null(value: Any) -> bool:
     """Return whether one value is missing."""
     return pd.api.types.is_scalar(value) and bool(pd.isna(value))
-
-
-def is_encodable(text: str) -> bool:
-    """Return whether a string has no lone surrogates, which represent undecodable bytes."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

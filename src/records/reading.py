@@ -9,13 +9,13 @@ from pathlib import Path
 from core.errors import UserError
 from records.additions import read_added
 from records.delimited import read_delimited
+from records.formats import GZIP_MAGIC
 from records.json_lines import read_json_lines
 from records.raw_tables import RawTable, append
 from records.schema import Schema, find_repeated
 from records.typed_files import read_excel, read_parquet
 from records.validation_params import ValidationParams
 
-GZIP_MAGIC = b"\x1f\x8b"
 READERS: dict[str, Callable[[bytes, list[str] | None, Schema, ValidationParams], RawTable]] = {
     "delimited": read_delimited,
     "jsonl": read_json_lines,
