@@ -20,7 +20,7 @@ from features.branches import (
     FeatureParams,
     assemble,
     build_columns,
-    count_unseen,
+    find_unseen,
     freeze_vocabularies,
     select_columns,
 )
@@ -82,8 +82,8 @@ def main(argv: list[str] | None = None) -> None:
     with timed(logger, "transformed %d rows", len(test)):
         X_test = as_float32(columns.transform(test))
     logger.info("%d features", X_train.shape[1])
-    for column, n_unseen in count_unseen(columns, test).items():
-        if n_unseen:
+    for column, is_unseen in find_unseen(columns, test).items():
+        if n_unseen := int(is_unseen.sum()):
             logger.info("%d test rows have a new value of %s", n_unseen, column)
     freeze_vocabularies(columns)
     with timed(logger, "stored matrices and transformer"):

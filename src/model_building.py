@@ -22,6 +22,7 @@ from core.tables import write_csv
 from features.matrices import load_matrix
 from models.conformal import PredictionInterval, compute_intervals
 from models.cross_validation import Trained
+from models.description import CardParams, add_description, describe_model
 from models.estimators import ModelParams
 from models.self_test import add_self_test
 from models.store import load_model, save_model
@@ -29,6 +30,7 @@ from models.threshold import OperatingPoint, compute_operating_points, write_poi
 from models.training import SplitParams, list_columns, train_model
 from records.schema import Schema
 from records.tables import read_rows
+from records.validation_params import ValidationParams
 
 logger = logging.getLogger(__name__)
 
@@ -75,8 +77,12 @@ def main(argv: list[str] | None = None) -> None:
     schema = read_params(args.params, "schema", Schema)
     params = read_params(args.params, "model_building", ModelParams)
     split = read_params(args.params, "preprocessing", SplitParams)
+    values = read_params(args.params, "data_validation", ValidationParams)
+    card = read_params(args.params, "model", CardParams)
     features = load_model(args.transformer)
-    train = read_rows(args.train, schema, list_columns(features, schema, params, split))
+    described = [] if schema.is_messages else schema.features
+    columns = {*list_columns(features, schema, params, split), *described}
+    train = read_rows(args.train, schema, sorted(columns))
     X = load_matrix(args.features, len(train))
     with timed(logger, "cross-validated and fitted %s on %d rows", params.estimator, len(train)):
         try:
@@ -92,7 +98,8 @@ def main(argv: list[str] | None = None) -> None:
     measure, name = MEASURES[schema.task]
     points, intervals = measure(trained)
     model = Pipeline([*features.steps, (name, trained.estimator)])
-    save_model(add_self_test(model), args.model)
+    description = describe_model(model, train, schema, values, card)
+    save_model(add_self_test(add_description(model, description)), args.model)
     write_points(points, args.model, args.points, intervals)
 
 

@@ -9,43 +9,35 @@ By hand: python src predict "WINNER! Claim your prize, call 09061701461"
 import core.interrupts  # noqa: F401  (must be imported first)
 
 import argparse
-import hashlib
 import logging
 import signal
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 import numpy as np
-from pydantic import ConfigDict
-from sklearn.pipeline import Pipeline
 
 from core.errors import UserError
 from core.log import run_stage
-from core.params import Params, read_params
-from core.paths import MODEL, TRAINING_SET
+from core.paths import MODEL
 from core.terminal import escape_unprintable, exit_on_closed_pipe
-from features.branches import count_unseen
-from models.agreement import check_model
-from models.conformal import PredictionInterval, find_margin
+from models.answers import type_rows
+from models.description import Description
 from models.explanation import Explanation, explain
-from models.file_scoring import FileOptions, Scorer, check_rejected, score_file
-from models.inputs import find_needed
-from models.predictions import PREDICTIONS, Decision
-from models.row_explanation import Reasons, explain_row
-from models.self_test import check_code
-from models.store import parse_model, read_model_file
-from models.threshold import check_share, choose_threshold, name_points, read_model_points
+from models.file_scoring import FileOptions, check_rejected, name_unit, score_file
+from models.loaded import DecisionOptions, LoadedModel, load_model_for_use
+from models.row_explanation import Reasons, explain_rows
+from models.store import read_model_file
+from models.threshold import check_share
+from models.unusual import find_unusual
 from records.chunks import inspect_text
 from records.files import STREAM, SUFFIXES
 from records.json_lines import read_json
-from records.new_rows import NewRows, name_columns, pick_row
-from records.schema import FileParams, Labels, Schema
-from records.tasks import TASKS
-from records.validation_params import ValidationParams
+from records.schema import Labels
 
 INFLUENTIAL_WORDS = 8
 INFLUENTIAL_COLUMNS = 8
@@ -53,14 +45,6 @@ INFLUENTIAL_COLUMNS = 8
 SIGNALLED = 128
 
 logger = logging.getLogger(__name__)
-
-
-class CoverageParams(Params):
-    """The usual coverage of prediction intervals, from section ``model_evaluation``."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    interval_coverage: float
 
 
 def format_words(explanation: Explanation | None, labels: Labels) -> Iterator[str]:
@@ -79,20 +63,23 @@ def format_words(explanation: Explanation | None, labels: Labels) -> Iterator[st
         yield f"{name:7} {labels.positive:4} {words or 'no word'}"
 
 
-def format_reasons(reasons: Reasons | None) -> Iterator[str]:
+TITLES = {
+    "contributions": "What each value contributes to",
+    "changes": "What changes, compared with the median or most frequent value of the column, in",
+}
+
+
+def format_reasons(reasons: Reasons) -> Iterator[str]:
     """Yield the lines that show what a prediction comes from, the strongest first."""
-    if reasons is None:
-        yield f"columns      not available without {TRAINING_SET}"
-        return
-    yield reasons.title
-    strong = [pair for pair in reasons.ranked if f"{pair[1]:.3g}" != "0"]
-    for name, value in strong[:INFLUENTIAL_COLUMNS]:
-        yield f"  {value:+.3g}  {escape_unprintable(name)}"
-    if not strong:
+    yield f"{TITLES[reasons.kind]} {escape_unprintable(reasons.of)}:"
+    for name, value, change in reasons.ranked[:INFLUENTIAL_COLUMNS]:
+        shown = f"{name}={value}" if value else name
+        yield f"  {change:+.3g}  {escape_unprintable(shown)}"
+    if not reasons.ranked:
         yield "  nothing"
 
 
-def predict_message(text: str, scorer: Scorer, schema: Schema) -> None:
+def predict_message(text: str, loaded: LoadedModel) -> None:
     """Print the prediction for one message, and influential words if it has two labels.
 
     Raises
@@ -104,15 +91,15 @@ def predict_message(text: str, scorer: Scorer, schema: Schema) -> None:
     if reason:
         more = f" ({detail})" if detail else ""
         raise UserError(f"the message cannot be scored: {reason}{more}")
-    found = scorer.prediction.score(scorer.model, scorer.decision.labels, [text])
-    lines = list(scorer.prediction.describe(found, scorer.decision))
-    if schema.positive is not None:
-        labels = schema.label_pair
-        lines += format_words(explain(scorer.model, labels.positive, text), labels)
+    found = loaded.prediction.score(loaded.pipeline, loaded.decision.labels, [text])
+    lines = list(loaded.prediction.describe(found, loaded.decision))
+    if loaded.description.data.positive is not None:
+        labels = loaded.description.data.label_pair
+        lines += format_words(explain(loaded.pipeline, labels.positive, text), labels)
     print("\n".join(lines), flush=True)
 
 
-def predict_row(text: str, scorer: Scorer, rows: NewRows) -> None:
+def predict_row(text: str, loaded: LoadedModel) -> None:
     """Print the prediction for a row that is written as a JSON object, and what it comes from.
 
     Raises
@@ -123,19 +110,14 @@ def predict_row(text: str, scorer: Scorer, rows: NewRows) -> None:
     values, reason, detail = read_json(text)
     if reason:
         raise UserError(f"--row cannot be read: {reason} {detail}".strip(), "give a JSON object")
-    df, rejections = rows.check(pick_row(values, scorer.columns))
-    if rejections.reasons[0]:
-        raise UserError(
-            f"the row cannot be scored: {rejections.reasons[0]}, {rejections.details[0]}"
-        )
-    found = scorer.prediction.score(scorer.model, scorer.decision.labels, df)
+    df = type_rows(loaded, [values])
+    found = loaded.prediction.score(loaded.pipeline, loaded.decision.labels, df)
     if not np.isfinite(found).all():
         raise UserError("the model predicts no finite number for this row")
-    print("\n".join(scorer.prediction.describe(found, scorer.decision)))
-    unseen = count_unseen(scorer.model["columns"], df)
-    for column in [column for column, n in unseen.items() if n]:
-        print(f"unseen       {column}: no training row has {df[column][0]!r}")
-    reasons = explain_row(scorer.model, scorer.prediction, scorer.decision, df, Path(TRAINING_SET))
+    print("\n".join(loaded.prediction.describe(found, loaded.decision)))
+    for column, (problem, _) in find_unusual(loaded.pipeline, loaded.description, df).items():
+        print(f"warning      {column}: {problem}")
+    [reasons] = explain_rows(loaded, df)
     print("\n".join(format_reasons(reasons)), flush=True)
 
 
@@ -149,29 +131,18 @@ def check_streams(args: argparse.Namespace) -> None:
         raise UserError("standard output is closed", "open it to see the result")
 
 
-def check_options(args: argparse.Namespace, schema: Schema) -> None:
-    """Raise ``UserError`` if an option does not fit the schema."""
+def check_options(args: argparse.Namespace, description: Description) -> None:
+    """Raise ``UserError`` if an option does not fit what the model takes."""
+    schema = description.data
     if not schema.is_messages and args.text is not None:
         raise UserError(
-            f"the features of {args.params} are {', '.join(schema.features)}, not one message",
+            f"{args.model} takes {', '.join(schema.features)}, not one message",
             "give a row with --row '{\"column\": value, ...}', or a file with --input",
         )
     if schema.is_messages and args.row is not None:
-        raise UserError(
-            f"the only feature of {args.params} is the text {schema.text[0]!r}",
-            "give it instead of --row",
-        )
+        raise UserError(f"{args.model} takes one text, {schema.text[0]!r}", "give it without --row")
     if not schema.is_messages and args.text_column is not None:
         raise UserError("--text-column is for messages alone", "leave it out")
-    is_binary = schema.positive is not None
-    for name, is_known in (
-        ("threshold", is_binary),
-        ("max_fpr", is_binary),
-        ("coverage", not TASKS[schema.task].has_classes),
-    ):
-        if getattr(args, name) is not None and not is_known:
-            option = f"--{name.replace('_', '-')}"
-            raise UserError(f"task {schema.task} has no {option}", "leave it out")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -188,14 +159,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-rejected",
         type=float,
-        help="share of rows above which the exit status is 1 (params.yaml's max_rejected_share)",
+        help="share of rows above which the exit status is 1 (max_rejected_share of the training)",
     )
     kinds = sorted(set(SUFFIXES.values()))
     parser.add_argument(
         "--format", choices=kinds, help="format of both files (that of their suffixes)"
     )
     parser.add_argument(
-        "--encoding", help="input's encoding (params.yaml's encoding; JSON lines: utf-8)"
+        "--encoding", help="input's encoding (that of the training data; JSON lines: utf-8)"
     )
     parser.add_argument(
         "--text-column", help="column with the messages (default: that of schema.text)"
@@ -227,67 +198,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def decide_label(args: argparse.Namespace, _: Pipeline, schema: Schema, digest: str) -> Decision:
-    """Return the labels and the threshold between them."""
-    threshold = choose_threshold(
-        args.threshold, args.max_fpr, args.points, args.model, digest, args.params
-    )
-    return Decision(schema.classes, threshold)
-
-
-def decide_most_probable(
-    _: argparse.Namespace, model: Pipeline, schema: Schema, __: str
-) -> Decision:
-    """Return the labels to choose from."""
-    return Decision(schema.classes or list(model.classes_))
-
-
-def decide_interval(args: argparse.Namespace, _: Pipeline, __: Schema, digest: str) -> Decision:
-    """Return the interval around numbers."""
-    points = args.points or name_points(args.model)
-    found = read_model_points(points, args.model, digest, "a prediction interval").intervals
-    if not found:
-        logger.warning("no prediction intervals: %s was trained on too few rows", args.model)
-        return Decision([])
-    if args.coverage is not None:
-        margin = find_margin(found, args.coverage)
-        return Decision([], interval=PredictionInterval(coverage=args.coverage, margin=margin))
-    usual = read_params(args.params, "model_evaluation", CoverageParams).interval_coverage
-    return Decision([], interval=min(found, key=lambda each: abs(each.coverage - usual)))
-
-
-DECISIONS = {
-    "binary": decide_label,
-    "multiclass": decide_most_probable,
-    "regression": decide_interval,
-}
-
-
-def build_scorer(args: argparse.Namespace, schema: Schema) -> Scorer:
-    """Return what predicts, from the model's file and params.yaml.
-
-    Raises
-    ------
-    UserError
-        If one of them is not valid, or they do not fit.
-    """
-    content = read_model_file(args.model)
-    model = parse_model(content, args.model)
-    digest = hashlib.sha256(content).hexdigest()
-    decision = DECISIONS[schema.task](args, model, schema, digest)
-    check_model(model, schema, args.model)
-    check_code(model, args.model, args.allow_changed_code)
-    prediction = PREDICTIONS[schema.task]
-    if schema.is_messages:
-        column = args.text_column or schema.text[0]
-        return Scorer(model, content, args.model, prediction, decision, column, None)
-    params = read_params(args.params, "data_validation", ValidationParams)
-    rows = NewRows(schema, params, find_needed(model))
-    columns = name_columns(schema, params)
-    return Scorer(model, content, args.model, prediction, decision, columns, rows)
-
-
-def predict_file(args: argparse.Namespace, scorer: Scorer, params: FileParams) -> None:
+def predict_file(args: argparse.Namespace, loaded: LoadedModel) -> None:
     """Predict for each message or row of a file.
 
     Raises
@@ -305,16 +216,17 @@ def predict_file(args: argparse.Namespace, scorer: Scorer, params: FileParams) -
         n_jobs=args.jobs,
     )
     start = time.perf_counter()
-    counts = score_file(options, scorer, params.encoding)
+    counts = score_file(options, loaded)
     speed = counts.n_scored / (time.perf_counter() - start)
     n_rejected = counts.reasons.total()
-    unit = scorer.unit
+    unit = name_unit(loaded)
     logger.info("%d rows scored, %d rejected, %.0f %s/s", counts.n_scored, n_rejected, speed, unit)
-    if unseen := +counts.unseen:
-        shown = ", ".join(f"{column} ({n})" for column, n in unseen.most_common())
-        logger.warning("rows with values that no training row has: %s", shown)
-    limit = params.max_rejected_share if args.max_rejected is None else args.max_rejected
-    fix = "check --text-column" if scorer.rows is None else "check section data_validation"
+    for (column, problem), n_rows in sorted(counts.unusual.items()):
+        logger.warning("%s: %s in %d rows", escape_unprintable(column), problem, n_rows)
+    limit = loaded.description.values.max_rejected_share
+    if args.max_rejected is not None:
+        limit = args.max_rejected
+    fix = "check --text-column" if loaded.rows is None else "check section data_validation"
     check_rejected(options, counts, limit, fix)
 
 
@@ -331,17 +243,19 @@ def main(argv: list[str] | None = None) -> None:
     check_share("--max-rejected", args.max_rejected)
     if not args.prefix.isprintable():
         raise UserError(f"--prefix is {args.prefix!r}", "give printable characters")
-    schema = read_params(args.params, "schema", Schema)
-    check_options(args, schema)
-    params = read_params(args.params, "data_validation", FileParams)
-    scorer = build_scorer(args, schema)
+    options = DecisionOptions(args.params, args.points, args.threshold, args.max_fpr, args.coverage)
+    content = read_model_file(args.model)
+    loaded = load_model_for_use(content, args.model, options, args.allow_changed_code)
+    check_options(args, loaded.description)
+    if args.text_column is not None:
+        loaded = replace(loaded, columns=args.text_column)
     with exit_on_closed_pipe():
         if args.text is not None:
-            predict_message(args.text, scorer, schema)
-        elif scorer.rows is not None and args.row is not None:
-            predict_row(args.row, scorer, scorer.rows)
+            predict_message(args.text, loaded)
+        elif args.row is not None:
+            predict_row(args.row, loaded)
         else:
-            predict_file(args, scorer, params)
+            predict_file(args, loaded)
 
 
 def interrupt(number: int, _: FrameType | None) -> None:

@@ -10,6 +10,7 @@ kept as params.yaml.bak.
 import argparse
 import hashlib
 import math
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jinja2
 import yaml
@@ -199,9 +201,18 @@ def render(
         validation={**describe_validation(found.layout, inference), **limits},
         preprocessing={"duplicates": shape.duplicates, **split},
         branches=branches,
+        card=describe_card(source, schema.target),
         model=model,
         guards=choose_guards(shape),
     )
+
+
+def describe_card(source: Any, target: str) -> dict[str, str]:
+    """Return a name for the model, from that of the source, and a sentence about it."""
+    stem = Path(urlsplit(source).path).name.split(".")[0] if isinstance(source, str) else ""
+    name = re.sub("[^a-z0-9]+", "-", stem.lower()).strip("-0123456789")[:40].strip("-")
+    data = stem if stem.isprintable() and name else "the data"
+    return {"name": name or "model", "description": show(f"Predicts {target} of {data}", 200)}
 
 
 def parse_data(data: str) -> Any:

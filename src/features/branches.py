@@ -234,11 +234,11 @@ def has_supervised(columns: ColumnTransformer) -> bool:
     return encoder is not None and encoder.target_encoder_ is not None
 
 
-def count_unseen(columns: ColumnTransformer, df: pd.DataFrame) -> dict[str, int]:
-    """Return how many rows of a table have a value that no training row has, for each category."""
+def find_unseen(columns: ColumnTransformer, df: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return which rows of a table have a value that no training row has, for each category."""
     for name, transformer, read in columns.transformers_:
         if name == "categories":
-            return transformer.count_unseen(df[list(read)])
+            return transformer.find_unseen(df[list(read)])
     return {}
 
 

@@ -277,10 +277,10 @@ class CategoryEncoder(TransformerMixin, BaseEstimator):
             slots for slots, is_wide in zip(self.slots_, self.is_wide_, strict=True) if not is_wide
         ]
 
-    def count_unseen(self, X: pd.DataFrame) -> dict[str, int]:
-        """Return how many rows have a value that no training row has, for each column."""
+    def find_unseen(self, X: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Return which rows have a value that no training row has, for each column."""
         is_unseen = (self.find_values(X) < 0) & X.notna().to_numpy()
-        return dict(zip(X.columns, map(int, is_unseen.sum(axis=0)), strict=True))
+        return dict(zip(X.columns, is_unseen.T, strict=True))
 
     def get_feature_names_out(self, input_features: Sequence[str]) -> np.ndarray:
         """Return names such as 'cut=Ideal', 'cut is missing' and 'color: mean target'."""

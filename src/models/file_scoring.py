@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 from tqdm import tqdm
 
 from core.errors import UserError
 from core.files import atomic_path
-from features.branches import count_unseen
-from models.predictions import Decision, Prediction
-from models.scoring import name_version, score_chunks
-from records.chunks import Chunk, Columns, Rejection
+from models.loaded import LoadedModel
+from models.scoring import score_chunks
+from models.unusual import find_unusual
+from records.chunks import Chunk, Rejection
 from records.files import (
     STREAM,
     choose_format,
@@ -28,7 +27,7 @@ from records.files import (
     open_target,
     unpacked_name,
 )
-from records.new_rows import NewRows, keep_rows
+from records.new_rows import keep_rows
 from records.schema import check_encoding
 
 VERSION = "model_version"
@@ -78,76 +77,45 @@ class FileOptions:
         return unpacked_name(self.target).with_suffix(".rejected.csv")
 
 
-@dataclass(frozen=True)
-class Scorer:
-    """What to read of each row, and how to predict from it.
+def name_unit(loaded: LoadedModel) -> str:
+    """Return what a file to predict holds."""
+    return "messages" if loaded.rows is None else "rows"
 
-    Attributes
-    ----------
-    model : Pipeline
-        The model.
-    content, path : bytes, Path
-        The model's file, from which other processes load it.
-    prediction : Prediction
-        How models of the task predict.
-    decision : Decision
-        What turns the model's output into answers.
-    columns : str or TableColumns
-        The column of messages, or the columns of a table.
-    rows : NewRows or None
-        What checks the rows of a table.
-    """
 
-    model: Pipeline
-    content: bytes
-    path: Path
-    prediction: Prediction
-    decision: Decision
-    columns: Columns
-    rows: NewRows | None
-
-    @property
-    def unit(self) -> str:
-        """What a file holds."""
-        return "rows" if self.rows else "messages"
-
-    @property
-    def separator(self) -> str:
-        """Of fields in CSV."""
-        return "," if isinstance(self.columns, str) else self.columns.separator
-
-    def name_added(self, prefix: str) -> dict[str, type]:
-        """Return the names and types of the columns to add."""
-        nothing = self.prediction.score(self.model, self.decision.labels, [])
-        answer = self.prediction.answer(nothing, self.decision)
-        return {**{prefix + name: kind for name, kind, _ in answer}, prefix + VERSION: str}
+def name_added(loaded: LoadedModel, prefix: str) -> dict[str, type]:
+    """Return the names and types of the columns to add."""
+    prediction, decision = loaded.prediction, loaded.decision
+    nothing = prediction.score(loaded.pipeline, decision.labels, [])
+    answer = prediction.answer(nothing, decision, False)
+    return {**{prefix + name: kind for name, kind, _ in answer}, prefix + VERSION: str}
 
 
 class Counts(NamedTuple):
-    """How many rows of a file were scored, why others were not, and unseen values by column."""
+    """How many rows of a file were scored, why others were not, and unusual values by column."""
 
     n_scored: int
     reasons: Counter[str]
-    unseen: Counter[str]
+    unusual: Counter[tuple[str, str]]
 
 
 @dataclass
 class Checker:
-    """Checks the rows of a table, and counts values of categories that no training row has."""
+    """Checks the rows of a table, and counts values that the training rows did not have."""
 
-    scorer: Scorer
-    unseen: Counter[str] = field(default_factory=Counter)
+    loaded: LoadedModel
+    unusual: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def check(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         """Yield chunks with the rows to score."""
-        rows = self.scorer.rows
-        if rows is None:
+        loaded = self.loaded
+        if loaded.rows is None:
             yield from chunks
             return
-        columns = self.scorer.model.named_steps["columns"]
         for chunk in chunks:
-            checked = rows.check_chunk(chunk)
-            self.unseen.update(count_unseen(columns, checked.texts))
+            checked = loaded.rows.check_chunk(chunk)
+            found = find_unusual(loaded.pipeline, loaded.description, checked.texts)
+            for column, (problem, is_unusual) in found.items():
+                self.unusual[column, problem] += int(is_unusual.sum())
             yield checked
 
 
@@ -206,17 +174,15 @@ def choose_encoding(kind: str, chosen: str | None, usual: str) -> str:
         raise UserError(f"--encoding is {chosen!r}: {error}") from error
 
 
-def score_file(options: FileOptions, scorer: Scorer, usual_encoding: str) -> Counts:
+def score_file(options: FileOptions, loaded: LoadedModel) -> Counts:
     """Score the messages or rows of a file.
 
     Parameters
     ----------
     options : FileOptions
         The files.
-    scorer : Scorer
+    loaded : LoadedModel
         What to read, and how to predict.
-    usual_encoding : str
-        The encoding of the source, unless the options name one.
 
     Raises
     ------
@@ -225,16 +191,16 @@ def score_file(options: FileOptions, scorer: Scorer, usual_encoding: str) -> Cou
     """
     source_path, target, rejected = options.source, options.target, options.rejects
     kind = choose_format(source_path, target, options.kind)
-    encoding = choose_encoding(kind, options.encoding, usual_encoding)
+    encoding = choose_encoding(kind, options.encoding, loaded.description.values.encoding)
     check_paths(source_path, target, rejected)
-    types = scorer.name_added(options.prefix)
+    types = name_added(loaded, options.prefix)
     added = list(types)
-    prediction, decision = scorer.prediction, scorer.decision
-    version = name_version(scorer.content)
-    n_scored, reasons, checker = 0, Counter[str](), Checker(scorer)
+    prediction, decision = loaded.prediction, loaded.decision
+    separator = "," if isinstance(loaded.columns, str) else loaded.columns.separator
+    n_scored, reasons, checker = 0, Counter[str](), Checker(loaded)
     with ExitStack() as stack:
         enter = stack.enter_context
-        source = enter(open_source(source_path, kind, scorer.columns, added, encoding))
+        source = enter(open_source(source_path, kind, loaded.columns, added, encoding))
         rejects = enter(atomic_path(rejected.resolve())) if rejected else None
         # If nothing is scored, the old output stays, and only the rejected rows are written.
         enter(suppress(NothingScoredError))
@@ -249,7 +215,7 @@ def score_file(options: FileOptions, scorer: Scorer, usual_encoding: str) -> Cou
                 added,
                 is_packed(target),
                 list(types.values()),
-                scorer.separator,
+                separator,
             )
         )
         reject = enter(open_rejected(rejects, rejected is not None and is_packed(rejected)))
@@ -258,25 +224,25 @@ def score_file(options: FileOptions, scorer: Scorer, usual_encoding: str) -> Cou
         )
         for scored in score_chunks(
             checker.check(source.chunks),
-            scorer.model,
-            scorer.content,
-            scorer.path,
+            loaded.pipeline,
+            loaded.content,
+            loaded.path,
             decision.labels,
             options.n_jobs,
             prediction.score,
         ):
             chunk, found = drop_infinite(*scored)
-            values = [values for _, _, values in prediction.answer(found, decision)]
-            write(chunk.rows, [*values, [version] * len(found)])
+            values = [values for _, _, values in prediction.answer(found, decision, False)]
+            write(chunk.rows, [*values, [loaded.version] * len(found)])
             for row in chunk.rejected:
                 reject(row)
             n_scored += len(found)
             reasons.update(row.reason for row in chunk.rejected)
-            bar.set_postfix_str(f"{n_scored:,} {scorer.unit}", refresh=False)
+            bar.set_postfix_str(f"{n_scored:,} {name_unit(loaded)}", refresh=False)
             bar.update(source.tell() - bar.n)
         if reasons and not n_scored:
             raise NothingScoredError
-    return Counts(n_scored, reasons, checker.unseen)
+    return Counts(n_scored, reasons, checker.unusual)
 
 
 def check_rejected(options: FileOptions, counts: Counts, limit: float, fix: str) -> None:

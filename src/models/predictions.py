@@ -50,18 +50,19 @@ class Prediction:
         Takes model, labels and inputs (texts or a table); returns the output of the model: the
         probability of the positive label or of each label, or a number.
     answer : callable
-        Returns the columns to write for outputs of the model.
+        Returns the columns to write for outputs of the model; the last argument is whether to add
+        the probability of every label.
     describe : callable
         Yields the lines to print for the output for one row.
     choose : callable
-        Returns the number that is explained, for each output: the probability of the positive
-        label, that of the label which is most probable for the first row, or the predicted number.
+        Returns the numbers that are explained, from outputs, and the labels that are predicted for
+        the same rows: the probability of the positive label, of the predicted one, or the number.
     """
 
     score: Callable[[Pipeline, list[str], Any], np.ndarray]
-    answer: Callable[[np.ndarray, Decision], list[Column]]
+    answer: Callable[[np.ndarray, Decision, bool], list[Column]]
     describe: Callable[[np.ndarray, Decision], Iterator[str]]
-    choose: Callable[[np.ndarray], np.ndarray]
+    choose: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def score_binary(model: Pipeline, labels: list[str], inputs: Any) -> np.ndarray:
@@ -71,7 +72,7 @@ def score_binary(model: Pipeline, labels: list[str], inputs: Any) -> np.ndarray:
     return predict_positive(model, labels[-1], inputs) if len(inputs) else np.empty(0)
 
 
-def answer_binary(found: np.ndarray, decision: Decision) -> list[Column]:
+def answer_binary(found: np.ndarray, decision: Decision, _: bool = False) -> list[Column]:
     """Return label and probability of the positive one."""
     negative, positive = decision.labels
     labels = np.where(found >= decision.threshold, positive, negative).tolist()
@@ -94,12 +95,18 @@ def score_labels(model: Pipeline, labels: list[str], inputs: Any) -> np.ndarray:
     return model.predict_proba(inputs)[:, order].astype(float).round(DECIMALS)
 
 
-def answer_labels(found: np.ndarray, decision: Decision) -> list[Column]:
-    """Return the most probable label, and the probability of each."""
+def answer_labels(
+    found: np.ndarray, decision: Decision, all_probabilities: bool = False
+) -> list[Column]:
+    """Return the most probable label and its probability, and those of all labels if asked for."""
     chosen = found.argmax(axis=1).tolist()
-    columns: list[Column] = [("label", str, [decision.labels[place] for place in chosen])]
-    for label, probability in zip(decision.labels, found.T, strict=True):
-        columns.append((f"probability_{label}", float, probability.tolist()))
+    columns: list[Column] = [
+        ("label", str, [decision.labels[place] for place in chosen]),
+        ("probability", float, found.max(axis=1).tolist()),
+    ]
+    if all_probabilities:
+        for label, probability in zip(decision.labels, found.T, strict=True):
+            columns.append((f"probability_{label}", float, probability.tolist()))
     return columns
 
 
@@ -124,14 +131,14 @@ def round_digits(values: np.ndarray) -> np.ndarray:
     return np.array([float(f"{value:.{DIGITS}g}") for value in values.tolist()])
 
 
-def answer_numbers(found: np.ndarray, decision: Decision) -> list[Column]:
+def answer_numbers(found: np.ndarray, decision: Decision, _: bool = False) -> list[Column]:
     """Return the number, and the ends of its interval if there is one."""
     columns: list[Column] = [("prediction", float, found.tolist())]
     if decision.interval is not None:
         margin = decision.interval.margin
         columns += [
             (name, float, round_digits(found + sign * margin).tolist())
-            for name, sign in (("low", -1), ("high", 1))
+            for name, sign in (("lower", -1), ("upper", 1))
         ]
     return columns
 
@@ -142,13 +149,21 @@ def describe_numbers(found: np.ndarray, decision: Decision) -> Iterator[str]:
     yield f"prediction   {values['prediction']:g}"
     if decision.interval is not None:
         share = f"{decision.interval.coverage:.0%}"
-        yield f"interval     {values['low']:g} to {values['high']:g}, which holds for {share}"
+        yield f"interval     {values['lower']:g} to {values['upper']:g}, which holds for {share}"
+
+
+def choose_only(found: np.ndarray, _: np.ndarray) -> np.ndarray:
+    """Return the only number of each row."""
+    return found
+
+
+def choose_label(found: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return the probability of the label that is most probable in ``predicted``."""
+    return found[np.arange(len(found)), predicted.argmax(axis=1)]
 
 
 PREDICTIONS = {
-    "binary": Prediction(score_binary, answer_binary, describe_binary, lambda found: found),
-    "multiclass": Prediction(
-        score_labels, answer_labels, describe_labels, lambda found: found[:, found[0].argmax()]
-    ),
-    "regression": Prediction(score_numbers, answer_numbers, describe_numbers, lambda found: found),
+    "binary": Prediction(score_binary, answer_binary, describe_binary, choose_only),
+    "multiclass": Prediction(score_labels, answer_labels, describe_labels, choose_label),
+    "regression": Prediction(score_numbers, answer_numbers, describe_numbers, choose_only),
 }

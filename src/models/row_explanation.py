@@ -1,116 +1,168 @@
-"""Explain the prediction for a row of a table: what each feature or column contributes."""
+"""Explain the predictions for rows of a table: what each value contributes or changes."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
 
-from core.tables import read_table
-from features.names import name_features
-from models.inputs import list_inputs
-from models.predictions import Decision, Prediction
+from features.names import TEXT_BRANCHES, name_features
+from models.adapted import DenseRegressor, LogRegressor
+from models.description import replace_by_usual
+from models.loaded import LoadedModel
 from models.weights import find_weights
+
+SHOWN_LENGTH = 40
+
+
+class Reason(NamedTuple):
+    """A column, or a feature of a text; its value as text; and what it contributes or changes."""
+
+    name: str
+    value: str
+    change: float
 
 
 @dataclass(frozen=True)
 class Reasons:
-    """What numbers are, and the number of each feature or column, largest first."""
+    """What the prediction for one row comes from.
 
-    title: str
-    ranked: list[tuple[str, float]]
+    Attributes
+    ----------
+    kind : str
+        ``contributions``: exact ones of a linear model, which add up to what is explained, less a
+        constant. ``changes``: how much the prediction differs from that for the same row with the
+        usual value of the column.
+    of : str
+        What is explained.
+    ranked : list of Reason
+        The strongest first; those without effect are left out.
+    """
+
+    kind: Literal["contributions", "changes"]
+    of: str
+    ranked: list[Reason]
 
 
-def explain_row(
-    model: Pipeline,
-    prediction: Prediction,
-    decision: Decision,
-    df: pd.DataFrame,
-    training: Path,
-) -> Reasons | None:
-    """Return what the prediction for a row comes from.
+def explain_rows(loaded: LoadedModel, df: pd.DataFrame) -> list[Reasons]:
+    """Return what the prediction for each row comes from.
 
     Parameters
     ----------
-    model, prediction, decision
-        The model, and how it predicts.
-    df : DataFrame of shape (1, n_columns)
-        The typed row.
-    training : Path
-        The training table, for models that are not linear.
-
-    Returns
-    -------
-    Reasons or None
-        None if the model is not linear and there is no training table.
+    loaded : LoadedModel
+        A model of a table.
+    df : DataFrame of shape (n_rows, n_columns)
+        Typed features.
     """
-    if (linear := find_contributions(model, decision, df)) is not None:
-        what = f"the log-odds of {decision.labels[-1]}" if decision.labels else "the prediction"
-        return Reasons(f"What each feature adds to {what}:", rank(linear))
-    kinds = list_inputs(model)
-    if not training.is_file():
-        return None
-    usual = find_usual(read_table(training, list(kinds)), kinds)
-    changed = pd.concat([df] * (1 + len(kinds)), ignore_index=True)
-    for place, column in enumerate(kinds, start=1):
-        changed.loc[place, column] = usual[column]
-    outputs = prediction.choose(prediction.score(model, decision.labels, changed))
-    effects = {
-        f"{column} is {show(df[column][0])}, usually {show(usual[column])}": outputs[0] - output
-        for column, output in zip(kinds, outputs[1:].tolist(), strict=True)
-    }
-    return Reasons(
-        "What the prediction gains by each value, compared with the median or most frequent value "
-        "of the training table:",
-        rank(effects),
-    )
+    weights = find_row_weights(loaded)
+    if weights is not None:
+        return list_contributions(loaded, df, *weights)
+    return list_changes(loaded, df)
 
 
-def find_contributions(
-    model: Pipeline, decision: Decision, df: pd.DataFrame
-) -> dict[str, float] | None:
-    """Return weight times value of each feature, None for a model that is not linear."""
-    estimator = model[-1]
-    if not decision.labels:
-        weights = np.asarray(getattr(estimator, "coef_", 0))
-        if weights.ndim != 1:
-            return None
-    else:
+def find_row_weights(loaded: LoadedModel) -> tuple[np.ndarray, str] | None:
+    """Return the weights of a linear model of two labels or of a number, and of what they are."""
+    estimator: BaseEstimator = loaded.pipeline[-1]
+    labels = loaded.decision.labels
+    if labels:
         found = find_weights(estimator)
         if found is None:
             return None
         # A calibrated classifier scales its scores.
         scale = float(getattr(estimator, "slope", 1))
-        weights = found[0] * (scale if estimator.classes_[1] == decision.labels[-1] else -scale)
-    X = model[:-1].transform(df)
-    contributed = np.asarray(X.toarray() if hasattr(X, "toarray") else X)[0] * weights
-    used = np.flatnonzero(contributed)
-    names = name_features(model["columns"], used)
-    return dict(zip(names.tolist(), contributed[used].tolist(), strict=True))
+        sign = 1 if estimator.classes_[1] == labels[-1] else -1
+        return sign * scale * found[0], f"the log-odds of {labels[-1]}"
+    of = f"{loaded.description.data.target}"
+    if isinstance(estimator, LogRegressor):
+        estimator, of = estimator.estimator_, f"log(1 + {of})"
+    if isinstance(estimator, DenseRegressor):
+        estimator = estimator.estimator_
+    weights = np.asarray(getattr(estimator, "coef_", 0))
+    return (weights, of) if weights.ndim == 1 else None
 
 
-def find_usual(train: pd.DataFrame, kinds: dict[str, str]) -> dict[str, Any]:
-    """Return the median of numbers and dates, the most frequent value of others, no text."""
-    usual: dict[str, Any] = {}
-    for column, kind in kinds.items():
-        if kind == "text":
-            usual[column] = ""
-        elif kind in ("number", "date"):
-            usual[column] = train[column].median()
-        else:
-            usual[column] = next(iter(train[column].mode()), None)
-    return usual
+def list_contributions(
+    loaded: LoadedModel, df: pd.DataFrame, weights: np.ndarray, of: str
+) -> list[Reasons]:
+    """Return the sum of weight times feature, for each column and each feature of a text."""
+    X = sp.csr_matrix(loaded.pipeline[:-1].transform(df)).multiply(weights).tocsr()
+    used = np.unique(X.indices)
+    names, is_column = name_sources(loaded.pipeline["columns"], used)
+    shown = loaded.description.source_names
+    place_of = dict(zip(used.tolist(), range(len(used)), strict=True))
+    explained = []
+    for row in range(len(df)):
+        sums: dict[tuple[str, bool], float] = {}
+        start, end = X.indptr[row], X.indptr[row + 1]
+        for feature, value in zip(
+            X.indices[start:end].tolist(), X.data[start:end].tolist(), strict=True
+        ):
+            place = place_of[feature]
+            key = (names[place], is_column[place])
+            sums[key] = sums.get(key, 0) + value
+        found = [
+            Reason(shown[name], show(df[name].iloc[row]), change)
+            if is_one
+            else Reason(name, "", change)
+            for (name, is_one), change in sums.items()
+        ]
+        explained.append(Reasons("contributions", of, rank(found)))
+    return explained
+
+
+def name_sources(columns: ColumnTransformer, used: np.ndarray) -> tuple[list[str], list[bool]]:
+    """Return the column that each feature is made of, and True; of texts its name, and False.
+
+    The names of the features of a column contain its name: those are replaced by numbers, which
+    can be found again.
+    """
+    names, is_column = name_features(columns, used).tolist(), [False] * len(used)
+    for branch, transformer, read in columns.transformers_:
+        if branch == "remainder" or branch.startswith(TEXT_BRANCHES):
+            continue
+        read, first = list(read), columns.output_indices_[branch].start
+        marked = transformer.get_feature_names_out([f"\0{n}\0" for n in range(len(read))])
+        for place, feature in enumerate(used.tolist()):
+            if 0 <= feature - first < len(marked):
+                names[place] = read[int(str(marked[feature - first]).split("\0")[1])]
+                is_column[place] = True
+    return names, is_column
+
+
+def list_changes(loaded: LoadedModel, df: pd.DataFrame) -> list[Reasons]:
+    """Return by how much each value changes the prediction, compared with the usual one."""
+    prediction, labels = loaded.prediction, loaded.decision.labels
+    names = loaded.description.source_names
+    predicted = prediction.score(loaded.pipeline, labels, df)
+    before = prediction.choose(predicted, predicted)
+    found: list[list[Reason]] = [[] for _ in range(len(df))]
+    for column in loaded.description.columns:
+        changed = prediction.score(loaded.pipeline, labels, replace_by_usual(df, column))
+        changes = before - prediction.choose(changed, predicted)
+        for place, change in enumerate(changes.tolist()):
+            value = show(df[column.name].iloc[place])
+            found[place].append(Reason(names[column.name], value, change))
+    of = [loaded.description.data.target] * len(df)
+    if labels:
+        chosen = predicted.argmax(axis=1) if predicted.ndim > 1 else np.full(len(df), -1)
+        of = [f"the probability of {labels[place]}" for place in chosen.tolist()]
+    return [Reasons("changes", each, rank(row)) for each, row in zip(of, found, strict=True)]
 
 
 def show(value: Any) -> str:
-    """Return a value for people."""
+    """Return a typed value for people."""
     if pd.isna(value):
         return "missing"
-    return f"{value:g}" if isinstance(value, float) else repr(str(value))
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = value.isoformat().removesuffix("T00:00:00") if isinstance(value, pd.Timestamp) else value
+    return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."
 
 
-def rank(numbers: dict[str, float]) -> list[tuple[str, float]]:
-    """Return the numbers with the largest ones, of either sign, first."""
-    return sorted(numbers.items(), key=lambda pair: -abs(pair[1]))
+def rank(reasons: list[Reason]) -> list[Reason]:
+    """Return the reasons that change something, the strongest of either sign first."""
+    kept = [reason for reason in reasons if f"{reason.change:.3g}" not in ("0", "-0")]
+    return sorted(kept, key=lambda reason: -abs(reason.change))

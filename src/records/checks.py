@@ -58,17 +58,21 @@ class CheckedTable:
 
 
 class Rejections:
-    """Why each row is rejected: the first reason that was added for it."""
+    """Why each row is rejected: the first reason that was added for it, and its column."""
 
     def __init__(self, n_rows: int) -> None:
         self.reasons = np.full(n_rows, "", object)
         self.details = np.full(n_rows, "", object)
+        self.columns = np.full(n_rows, "", object)
 
-    def add(self, reason: str, has_it: np.ndarray, describe: Callable[[int], str]) -> None:
+    def add(
+        self, reason: str, has_it: np.ndarray, describe: Callable[[int], str], column: str = ""
+    ) -> None:
         """Reject rows; ``describe`` returns the detail of a row, from its place."""
         for place in np.flatnonzero(has_it & (self.reasons == "")).tolist():
             self.reasons[place] = reason
             self.details[place] = describe(place)
+            self.columns[place] = column
 
 
 def name_value(column: str, values: pd.Series) -> Callable[[int], str]:
@@ -263,7 +267,7 @@ def check_values(
         kind = kinds[column]
         columns[column], problems = parse_column(column, kind, raw[column], schema, params)
         for reason, has_it in problems:
-            rejections.add(reason, has_it, name_value(column, raw[column]))
+            rejections.add(reason, has_it, name_value(column, raw[column]), column)
         if kind == "text":
             check_text(column, columns[column])
     return columns
@@ -279,4 +283,4 @@ def check_constraints(
     for constraint in constraints:
         show = name_value(constraint.column, raw[constraint.column])
         for reason, has_it in find_broken(columns[constraint.column], constraint):
-            rejections.add(reason, has_it, show)
+            rejections.add(reason, has_it, show, constraint.column)

@@ -1,6 +1,6 @@
 """Check rows to predict by the rules for the training data, without their target."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,6 @@ from core.errors import UserError
 from records.checks import Rejections, check_constraints, check_names, check_values
 from records.chunks import (
     Chunk,
-    Columns,
     Rejection,
     TableColumns,
     find_excess,
@@ -34,20 +33,33 @@ def name_columns(schema: Schema, params: ValidationParams) -> TableColumns:
     return TableColumns(names, params.separator if is_csv else ",")
 
 
-def pick_row(values: dict[str, Any], columns: Columns) -> pd.DataFrame:
-    """Return the values of one row as columns.
+def pick_columns(
+    rows: Sequence[Mapping[str, Any]], columns: TableColumns, name: Callable[[int], str]
+) -> pd.DataFrame:
+    """Return the values of rows as columns; a row may have others, too.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        The values of each row by the name of their column.
+    columns : TableColumns
+        The columns to read.
+    name : callable
+        Returns the name of a row for messages, from its place.
 
     Raises
     ------
     UserError
-        If one is missing.
+        If a row lacks a column.
     """
-    if isinstance(columns, str):
-        columns = TableColumns([[columns]])
-    found = [next((each for each in names if each in values), None) for names in columns.names]
-    refuse_missing(columns, found, "--row", list_columns(list(values)) or "an empty object")
-    names = [names[-1] for names in columns.names]
-    return stack([make_column([values[str(each)]]) for each in found], names)
+    values: list[list] = [[] for _ in columns.names]
+    for place, row in enumerate(rows):
+        found = [next((each for each in names if each in row), None) for names in columns.names]
+        if None in found:
+            refuse_missing(columns, found, name(place), list_columns(list(row)) or "nothing")
+        for of_column, each in zip(values, found, strict=True):
+            of_column.append(row[str(each)])
+    return stack(list(map(make_column, values)), [names[-1] for names in columns.names])
 
 
 class NewRows:
@@ -81,7 +93,9 @@ class NewRows:
         def check_text(column: str, texts: pd.Series) -> None:
             excess = [find_excess(text) for text in texts]
             is_long = np.array([bool(each) for each in excess], bool)
-            rejections.add("text too long", is_long, lambda place: f"{column}: {excess[place]}")
+            rejections.add(
+                "text too long", is_long, lambda place: f"{column}: {excess[place]}", column
+            )
 
         columns = check_values(
             raw, self.schema.features, rejections, self.schema, self.params, check_text

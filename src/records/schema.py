@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from core.errors import UserError
 from core.params import Params, read_params
@@ -173,12 +173,3 @@ def read_message_schema(path: Path) -> Schema:
             "messages are scored with task binary and one text column as the only feature",
         )
     return schema
-
-
-class FileParams(Params):
-    """Properties that a file to predict shares with the training data."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    encoding: Encoding
-    max_rejected_share: Share

@@ -110,7 +110,7 @@ def test_a_stage_declares_the_params_it_reads(stage):
 
 
 def test_every_section_of_params_belongs_to_a_stage_or_to_promotion():
-    assert set(PARAMS) == {*STAGES, "promotion", "schema"}
+    assert set(PARAMS) == {*STAGES, "model", "promotion", "schema"}
 
 
 def test_artifacts_are_outputs():

@@ -9,6 +9,7 @@ from core.params import Params, Yaml12Loader, read_params
 from data_ingestion import IngestionParams
 from evaluation.scores import EvaluationParams
 from features.branches import FeatureParams
+from models.description import CardParams
 from models.estimators import ModelParams
 from preprocessing import PreprocessingParams, check_split_column
 from records.checks import check_names
@@ -18,6 +19,7 @@ from robustness import RobustnessParams
 
 MODELS: dict[str, type[Params]] = {
     "schema": Schema,
+    "model": CardParams,
     "data_ingestion": IngestionParams,
     "data_validation": ValidationParams,
     "preprocessing": PreprocessingParams,

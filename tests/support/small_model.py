@@ -3,17 +3,22 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
+from core.params import read_params
 from features.branches import assemble, build_columns, freeze_vocabularies
 from features.matrices import as_float32
+from models.description import CardParams, add_description, describe_model
 from models.scoring import name_version
+from records.validation_params import ValidationParams
 from tests.support.schemas import MESSAGES
 from tests.support.small_table import TEXT, make_feature_params
 from text.tokens import prepare_messages
 
+ROOT = Path(__file__).parents[2]
 HAM = ["see you at home", "lunch today?", "ok thanks a lot", "how are you mum", "home by 6"]
 SPAM = ["WIN cash now", "free prize, call 08001234567", "claim your PRIZE", "£500 cash", "txt WIN"]
 
@@ -31,9 +36,13 @@ def fit_model(
         classifier = LogisticRegression(
             C=100, solver="liblinear", dual=True, max_iter=1000, random_state=0
         )
-    return Pipeline(
+    model = Pipeline(
         [*assemble(MESSAGES, columns, TEXT).steps, ("classifier", classifier.fit(X, y))]
     )
+    train = pd.DataFrame({"label": pd.Categorical(y, MESSAGES.classes)})
+    values = read_params(ROOT / "params.yaml", "data_validation", ValidationParams)
+    card = CardParams(name="small", description="Classifies small messages", units=[])
+    return add_description(model, describe_model(model, train, MESSAGES, values, card))
 
 
 def read_version(path: Path) -> str:

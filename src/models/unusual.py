@@ -1,0 +1,54 @@
+"""Values of rows that the training rows did not have: predictions are less certain there."""
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from features.branches import find_unseen
+from models.description import RANGED, Description, read_limit
+
+UNSEEN = "unseen value"
+OUTSIDE = "outside the training range"
+
+
+def find_unusual(
+    model: Pipeline, description: Description, df: pd.DataFrame
+) -> dict[str, tuple[str, np.ndarray]]:
+    """Return what is unusual about the values of a column, and the rows that have such a value.
+
+    Parameters
+    ----------
+    model, description
+        A model of tables.
+    df : DataFrame of shape (n_rows, n_columns)
+        Typed features.
+
+    Returns
+    -------
+    dict of str to (str, ndarray of bool of shape (n_rows,))
+        By column, as the source names it; only columns with such rows, in the schema's order.
+    """
+    unseen = find_unseen(model["columns"], df)
+    found = {}
+    for column in description.columns:
+        problem, is_unusual = UNSEEN, unseen.get(column.name)
+        if column.kind in RANGED:
+            values = df[column.name]
+            low, high = read_limit(column, column.minimum), read_limit(column, column.maximum)
+            # Without a range no training row has a value.
+            is_inside = values.between(low, high) if low is not None else values.isna()
+            problem, is_unusual = OUTSIDE, (values.notna() & ~is_inside).to_numpy(bool)
+        if is_unusual is not None and is_unusual.any():
+            found[description.source_names[column.name]] = (problem, is_unusual)
+    return found
+
+
+def list_by_row(
+    found: dict[str, tuple[str, np.ndarray]], n_rows: int
+) -> list[list[tuple[str, str]]]:
+    """Return the columns with unusual values of each row, each with its problem."""
+    rows: list[list[tuple[str, str]]] = [[] for _ in range(n_rows)]
+    for column, (problem, is_unusual) in found.items():
+        for place in np.flatnonzero(is_unusual).tolist():
+            rows[place].append((column, problem))
+    return rows
