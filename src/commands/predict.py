@@ -1,7 +1,8 @@
 """Predict for a message, a row of a table, or each of them in a file.
 
 By hand: python src predict "WINNER! Claim your prize, call 09061701461"
-         python src predict --row '{"carat": 0.3, "cut": "Ideal"}'
+         python src predict carat=0.3 cut=Ideal color=E
+         python src predict --json '{"carat": 0.3, "cut": "Ideal", "color": "E"}'
          python src predict --input messages.csv --output scored.csv
          python src predict --input - --output - --format jsonl < messages.jsonl
 """
@@ -13,11 +14,11 @@ import logging
 import signal
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import numpy as np
 
@@ -25,17 +26,18 @@ from core.errors import UserError
 from core.log import run_stage
 from core.paths import MODEL
 from core.terminal import escape_unprintable, exit_on_closed_pipe
-from models.answers import type_rows
+from models.answers import RowError, type_rows
 from models.description import Description
-from models.explanation import Explanation, explain
+from models.explanation import Explanation, explain, rank_words
 from models.file_scoring import FileOptions, check_rejected, name_unit, score_file
 from models.loaded import DecisionOptions, LoadedModel, load_model_for_use
 from models.row_explanation import Reasons, explain_rows
 from models.store import read_model_file
 from models.threshold import check_share
 from models.unusual import find_unusual
-from records.chunks import inspect_text
+from records.chunks import TableColumns, inspect_text, list_columns
 from records.files import STREAM, SUFFIXES
+from records.formats import is_encodable
 from records.json_lines import read_json
 from records.schema import Labels
 
@@ -52,14 +54,13 @@ def format_words(explanation: Explanation | None, labels: Labels) -> Iterator[st
     if explanation is None:
         yield "words        not available: this kind of model has no weights for them"
         return
-    sums: dict[str, float] = defaultdict(float)
-    for word, contribution in explanation.words:
-        sums[word] += contribution
-    ranked = sorted(sums, key=lambda word: -abs(sums[word]))
+    ranked = rank_words(explanation)
     for name, sign in (("for", 1), ("against", -1)):
-        strong = [word for word in ranked if round(sign * sums[word], 2) > 0][:INFLUENTIAL_WORDS]
-        shown = map(escape_unprintable, strong)
-        words = ", ".join(f"{word} {sums[of]:+.2f}" for word, of in zip(shown, strong, strict=True))
+        strong = [(word, change) for word, change in ranked if round(sign * change, 2) > 0]
+        words = ", ".join(
+            f"{escape_unprintable(word)} {change:+.2f}"
+            for word, change in strong[:INFLUENTIAL_WORDS]
+        )
         yield f"{name:7} {labels.positive:4} {words or 'no word'}"
 
 
@@ -69,11 +70,13 @@ TITLES = {
 }
 
 
-def format_reasons(reasons: Reasons) -> Iterator[str]:
+def format_reasons(reasons: Reasons, description: Description) -> Iterator[str]:
     """Yield the lines that show what a prediction comes from, the strongest first."""
+    names = description.source_names
+    units = {names[each.name]: f" {each.unit}" for each in description.columns if each.unit}
     yield f"{TITLES[reasons.kind]} {escape_unprintable(reasons.of)}:"
     for name, value, change in reasons.ranked[:INFLUENTIAL_COLUMNS]:
-        shown = f"{name}={value}" if value else name
+        shown = f"{name}={value}{units.get(name, '')}" if value else name
         yield f"  {change:+.3g}  {escape_unprintable(shown)}"
     if not reasons.ranked:
         yield "  nothing"
@@ -99,26 +102,67 @@ def predict_message(text: str, loaded: LoadedModel) -> None:
     print("\n".join(lines), flush=True)
 
 
-def predict_row(text: str, loaded: LoadedModel) -> None:
-    """Print the prediction for a row that is written as a JSON object, and what it comes from.
+def read_pairs(pairs: Sequence[str], loaded: LoadedModel) -> dict[str, str]:
+    """Return the values that arguments such as 'carat=0.3' give, by column.
 
     Raises
     ------
     UserError
-        If it is no such object, or a value does not fit the schema.
+        If a column is unknown or given twice, or an argument is not written so.
     """
+    assert isinstance(loaded.columns, TableColumns)
+    column_of = {name: names[0] for names in loaded.columns.names for name in names}
+    takes = f"{loaded.path} takes {list_columns(list(loaded.description.source_names.values()))}"
+    values: dict[str, str] = {}
+    for pair in pairs:
+        # Names may contain '=', too.
+        known = [name for name in column_of if pair.startswith(f"{name}=")]
+        if not known and "=" not in pair:
+            raise UserError(
+                f"{escape_unprintable(pair)!r} is not written as column=value, {takes}",
+                "give a row as in 'size=12 shop=a', or a file with --input",
+            )
+        if not known:
+            unknown = escape_unprintable(pair.partition("=")[0])
+            raise UserError(f"there is no column {unknown!r}, {takes}", "correct or remove it")
+        name = max(known, key=len)
+        if column_of[name] in values:
+            raise UserError(f"the column {name!r} is given twice", "remove one of them")
+        values[column_of[name]] = pair.removeprefix(f"{name}=")
+        if not is_encodable(pair):
+            raise UserError(f"the value of {name!r} is not valid Unicode")
+    return values
+
+
+def read_object(text: str) -> dict[str, Any]:
+    """Return the values by column that a JSON object gives; raise ``UserError`` if it is none."""
     values, reason, detail = read_json(text)
     if reason:
-        raise UserError(f"--row cannot be read: {reason} {detail}".strip(), "give a JSON object")
-    df = type_rows(loaded, [values])
+        raise UserError(f"--json cannot be read: {reason} {detail}".strip(), "give a JSON object")
+    return values
+
+
+def predict_row(values: dict[str, Any], loaded: LoadedModel) -> None:
+    """Print the prediction for the values of a row, and what it comes from.
+
+    Raises
+    ------
+    UserError
+        If a column is missing, or a value does not fit the schema.
+    """
+    try:
+        df = type_rows(loaded, [values], lambda _: "the row")
+    except RowError as error:
+        where = f", column {error.column!r}" if error.column else ""
+        raise UserError(f"the row cannot be scored{where}: {error.reason}") from error
     found = loaded.prediction.score(loaded.pipeline, loaded.decision.labels, df)
     if not np.isfinite(found).all():
         raise UserError("the model predicts no finite number for this row")
     print("\n".join(loaded.prediction.describe(found, loaded.decision)))
     for column, (problem, _) in find_unusual(loaded.pipeline, loaded.description, df).items():
-        print(f"warning      {column}: {problem}")
-    [reasons] = explain_rows(loaded, df)
-    print("\n".join(format_reasons(reasons)), flush=True)
+        print(f"warning      {escape_unprintable(column)}: {problem}")
+    [reasons] = explain_rows(loaded, df, found)
+    print("\n".join(format_reasons(reasons, loaded.description)), flush=True)
 
 
 def check_streams(args: argparse.Namespace) -> None:
@@ -133,22 +177,30 @@ def check_streams(args: argparse.Namespace) -> None:
 
 def check_options(args: argparse.Namespace, description: Description) -> None:
     """Raise ``UserError`` if an option does not fit what the model takes."""
-    schema = description.data
-    if not schema.is_messages and args.text is not None:
-        raise UserError(
-            f"{args.model} takes {', '.join(schema.features)}, not one message",
-            "give a row with --row '{\"column\": value, ...}', or a file with --input",
-        )
-    if schema.is_messages and args.row is not None:
-        raise UserError(f"{args.model} takes one text, {schema.text[0]!r}", "give it without --row")
-    if not schema.is_messages and args.text_column is not None:
+    if description.is_messages:
+        if args.json is not None:
+            raise UserError(
+                f"{args.model} takes one text, {description.columns[0].name!r}",
+                "give it without --json",
+            )
+        if len(args.given) > 1:
+            raise UserError(
+                f"{args.model} takes one message, not {len(args.given)} arguments",
+                "put the message in quotes",
+            )
+    elif args.text_column is not None:
         raise UserError("--text-column is for messages alone", "leave it out")
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Predict for messages or rows of a table.")
-    parser.add_argument("text", nargs="?", help="one message")
-    parser.add_argument("--row", help="one row of a table, as a JSON object")
+    parser.add_argument(
+        "given",
+        nargs="*",
+        metavar="MESSAGE or COLUMN=VALUE",
+        help="one message, or each value of one row; 'column=' for a missing one",
+    )
+    parser.add_argument("--json", help="one row of a table, as a JSON object")
     parser.add_argument(
         "--input", type=Path, help="file to read, may be gzipped; '-' for standard input"
     )
@@ -172,6 +224,14 @@ def build_parser() -> argparse.ArgumentParser:
         "--text-column", help="column with the messages (default: that of schema.text)"
     )
     parser.add_argument("--prefix", default="", help="start of the added columns' names")
+    parser.add_argument(
+        "--all-probabilities",
+        action="store_true",
+        help="write the probability of each of several labels to the file",
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help="write what each prediction comes from to the file"
+    )
     point = parser.add_mutually_exclusive_group()
     point.add_argument(
         "--threshold", type=float, help="least probability of the positive label (params.yaml's)"
@@ -214,6 +274,8 @@ def predict_file(args: argparse.Namespace, loaded: LoadedModel) -> None:
         encoding=args.encoding,
         prefix=args.prefix,
         n_jobs=args.jobs,
+        all_probabilities=args.all_probabilities,
+        explain=args.explain,
     )
     start = time.perf_counter()
     counts = score_file(options, loaded)
@@ -221,8 +283,12 @@ def predict_file(args: argparse.Namespace, loaded: LoadedModel) -> None:
     n_rejected = counts.reasons.total()
     unit = name_unit(loaded)
     logger.info("%d rows scored, %d rejected, %.0f %s/s", counts.n_scored, n_rejected, speed, unit)
-    for (column, problem), n_rows in sorted(counts.unusual.items()):
-        logger.warning("%s: %s in %d rows", escape_unprintable(column), problem, n_rows)
+    if counts.unusual:
+        unusual = [
+            f"{escape_unprintable(column)}: {problem} ({n_rows})"
+            for (column, problem), n_rows in counts.unusual.items()
+        ]
+        logger.warning("rows with unusual values: %s", "; ".join(unusual))
     limit = loaded.description.values.max_rejected_share
     if args.max_rejected is not None:
         limit = args.max_rejected
@@ -233,10 +299,10 @@ def predict_file(args: argparse.Namespace, loaded: LoadedModel) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Predict for the messages or rows that ``argv`` names."""
     parser = build_parser()
-    args = parser.parse_args(argv)
-    n_given = sum(each is not None for each in (args.text, args.row, args.input))
+    args = parser.parse_intermixed_args(argv)
+    n_given = bool(args.given) + (args.json is not None) + (args.input is not None)
     if n_given != 1 or (args.input is None) != (args.output is None):
-        parser.error("give one message, --row, or --input and --output")
+        parser.error("give one message, the values of one row, or --input and --output")
     check_streams(args)
     if args.jobs < 1:
         raise UserError(f"--jobs is {args.jobs}", "give 1 or more")
@@ -250,12 +316,14 @@ def main(argv: list[str] | None = None) -> None:
     if args.text_column is not None:
         loaded = replace(loaded, columns=args.text_column)
     with exit_on_closed_pipe():
-        if args.text is not None:
-            predict_message(args.text, loaded)
-        elif args.row is not None:
-            predict_row(args.row, loaded)
-        else:
+        if args.input is not None:
             predict_file(args, loaded)
+        elif loaded.rows is None:
+            predict_message(args.given[0], loaded)
+        elif args.json is not None:
+            predict_row(read_object(args.json), loaded)
+        else:
+            predict_row(read_pairs(args.given, loaded), loaded)
 
 
 def interrupt(number: int, _: FrameType | None) -> None:

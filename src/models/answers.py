@@ -1,6 +1,6 @@
 """Answer for rows or messages as Python's objects: what the service and the package return."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,11 @@ class RowError(UserError):
         self.row, self.column, self.reason = row, column, reason
 
 
-def type_rows(loaded: LoadedModel, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def type_rows(
+    loaded: LoadedModel,
+    rows: Sequence[Mapping[str, Any]],
+    name: Callable[[int], str] = "row {}".format,
+) -> pd.DataFrame:
     """Return typed features of rows, by the rules for files.
 
     Parameters
@@ -41,6 +45,8 @@ def type_rows(loaded: LoadedModel, rows: Sequence[Mapping[str, Any]]) -> pd.Data
         A model of a table.
     rows : sequence of mapping
         Values by column, as the source names it; columns that are no feature do not count.
+    name : callable
+        Returns the name of a row for messages, from its place.
 
     Raises
     ------
@@ -51,14 +57,12 @@ def type_rows(loaded: LoadedModel, rows: Sequence[Mapping[str, Any]]) -> pd.Data
     """
     assert loaded.rows is not None
     assert isinstance(loaded.columns, TableColumns)
-    df, rejections = loaded.rows.check(
-        pick_columns(rows, loaded.columns, lambda place: f"row {place}")
-    )
+    df, rejections = loaded.rows.check(pick_columns(rows, loaded.columns, name))
     for place in np.flatnonzero(rejections.reasons != "").tolist():
-        name = rejections.columns[place]
-        detail = rejections.details[place].removeprefix(f"{name}:").strip()
+        column = rejections.columns[place]
+        detail = rejections.details[place].removeprefix(f"{column}:").strip()
         reason = f"{rejections.reasons[place]}{f' ({detail})' if detail else ''}"
-        raise RowError(place, loaded.description.source_names.get(name, name), reason)
+        raise RowError(place, loaded.description.source_names.get(column, column), reason)
     return df
 
 

@@ -165,12 +165,12 @@ def describe_model(
     if schema.is_messages:
         columns = [Column(name=schema.text[0], kind="text", is_needed=True, usual="")]
     else:
-        needed = find_needed(model)
+        needed, kinds = find_needed(model), list_inputs(model)
         columns = [
             describe_column(train[name], kind, schema).model_copy(
                 update={"unit": units.get(name), "is_needed": name in needed}
             )
-            for name, kind in list_inputs(model).items()
+            for name, kind in ((name, kinds[name]) for name in schema.features)
         ]
         effects = measure_effects(model, train, columns)
         columns = [

@@ -70,6 +70,14 @@ def count_by_word(vectorizer: BaseEstimator, tokens: list[list[str]]) -> sp.csr_
     return parts @ found
 
 
+def rank_words(explanation: Explanation) -> list[tuple[str, float]]:
+    """Return each word once with what it contributes in all, the strongest of either sign first."""
+    sums: dict[str, float] = {}
+    for word, contribution in explanation.words:
+        sums[word] = sums.get(word, 0) + contribution
+    return sorted(sums.items(), key=lambda item: -abs(item[1]))
+
+
 def explain(model: Pipeline, positive: str, text: str) -> Explanation | None:
     """Return the contribution of each word to a message's score; None if the model is not linear.
 

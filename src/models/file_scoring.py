@@ -2,10 +2,12 @@
 
 import csv
 import logging
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,9 +16,10 @@ from tqdm import tqdm
 
 from core.errors import UserError
 from core.files import atomic_path
+from models.explained_scoring import name_explanation, quote, score_explained
 from models.loaded import LoadedModel
-from models.scoring import score_chunks
-from models.unusual import find_unusual
+from models.scoring import Score, score_chunks
+from models.unusual import find_unusual, write_by_row
 from records.chunks import Chunk, Rejection
 from records.files import (
     STREAM,
@@ -31,6 +34,10 @@ from records.new_rows import keep_rows
 from records.schema import check_encoding
 
 VERSION = "model_version"
+WARNINGS = "warnings"
+# Labels from which on the probability of each may be written.
+MANY = 3
+NOT_IN_TSV = re.compile("[\t\r\n]")
 BAR = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 COUNTER = "{elapsed}{postfix}"
 
@@ -59,6 +66,10 @@ class FileOptions:
         Start of the names of the added columns.
     n_jobs : int
         How many processes score.
+    all_probabilities : bool
+        Whether to write the probability of each of several labels.
+    explain : bool
+        Whether to write what each prediction comes from.
     """
 
     source: Path
@@ -68,6 +79,8 @@ class FileOptions:
     encoding: str | None = None
     prefix: str = ""
     n_jobs: int = 1
+    all_probabilities: bool = False
+    explain: bool = False
 
     @property
     def rejects(self) -> Path | None:
@@ -82,12 +95,38 @@ def name_unit(loaded: LoadedModel) -> str:
     return "messages" if loaded.rows is None else "rows"
 
 
-def name_added(loaded: LoadedModel, prefix: str) -> dict[str, type]:
-    """Return the names and types of the columns to add."""
+def name_added(loaded: LoadedModel, options: FileOptions) -> dict[str, type]:
+    """Return the names and types of the columns to add.
+
+    Raises
+    ------
+    UserError
+        If the model has no such columns as the options ask for.
+    """
     prediction, decision = loaded.prediction, loaded.decision
+    if options.all_probabilities and len(decision.labels) < MANY:
+        raise UserError(
+            f"a model of task {loaded.description.data.task} has no --all-probabilities",
+            "leave it out",
+        )
     nothing = prediction.score(loaded.pipeline, decision.labels, [])
-    answer = prediction.answer(nothing, decision, False)
-    return {**{prefix + name: kind for name, kind, _ in answer}, prefix + VERSION: str}
+    answer = prediction.answer(nothing, decision, options.all_probabilities)
+    types = {name: kind for name, kind, _ in answer}
+    if options.explain:
+        types[name_explanation(loaded)] = str
+    if loaded.rows is not None:
+        types[WARNINGS] = str
+    types[VERSION] = str
+    return {options.prefix + name: kind for name, kind in types.items()}
+
+
+def refuse_unwritable(labels: Sequence[str], kind: str) -> None:
+    """Raise ``UserError`` if the format of the output cannot hold a label."""
+    if kind == "tsv" and (label := next(filter(NOT_IN_TSV.search, labels), None)) is not None:
+        raise UserError(
+            f"TSV cannot hold the label {label!r}: it has no way to write tabs and line ends",
+            "use CSV, JSON lines or Parquet",
+        )
 
 
 class Counts(NamedTuple):
@@ -98,36 +137,19 @@ class Counts(NamedTuple):
     unusual: Counter[tuple[str, str]]
 
 
-@dataclass
-class Checker:
-    """Checks the rows of a table, and counts values that the training rows did not have."""
-
-    loaded: LoadedModel
-    unusual: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    def check(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-        """Yield chunks with the rows to score."""
-        loaded = self.loaded
-        if loaded.rows is None:
-            yield from chunks
-            return
-        for chunk in chunks:
-            checked = loaded.rows.check_chunk(chunk)
-            found = find_unusual(loaded.pipeline, loaded.description, checked.texts)
-            for column, (problem, is_unusual) in found.items():
-                self.unusual[column, problem] += int(is_unusual.sum())
-            yield checked
-
-
-def drop_infinite(chunk: Chunk, found: np.ndarray) -> tuple[Chunk, np.ndarray]:
+def drop_infinite(
+    chunk: Chunk, found: np.ndarray, explained: list[str] | None
+) -> tuple[Chunk, np.ndarray, list[str] | None]:
     """Reject rows for which a model predicts no finite number."""
     if np.isfinite(found).all():
-        return chunk, found
+        return chunk, found, explained
     is_finite = np.isfinite(found.reshape(len(found), -1)).all(axis=1)
     lines = np.asarray(chunk.lines)[~is_finite].tolist()
     rejected = [Rejection(line, "no finite prediction") for line in lines]
     kept = replace(keep_rows(chunk, is_finite), rejected=sorted([*chunk.rejected, *rejected]))
-    return kept, found[is_finite]
+    if explained is not None:
+        explained = list(compress(explained, is_finite.tolist()))
+    return kept, found[is_finite], explained
 
 
 @contextmanager
@@ -193,11 +215,17 @@ def score_file(options: FileOptions, loaded: LoadedModel) -> Counts:
     kind = choose_format(source_path, target, options.kind)
     encoding = choose_encoding(kind, options.encoding, loaded.description.values.encoding)
     check_paths(source_path, target, rejected)
-    types = name_added(loaded, options.prefix)
+    types = name_added(loaded, options)
     added = list(types)
-    prediction, decision = loaded.prediction, loaded.decision
+    prediction, decision, rows = loaded.prediction, loaded.decision, loaded.rows
+    refuse_unwritable(decision.labels, kind)
+    score: Score = prediction.score
+    wanted: object = decision.labels
+    if options.explain:
+        # Other processes have the pipeline already.
+        score, wanted = score_explained, replace(loaded, pipeline=None, content=b"")
     separator = "," if isinstance(loaded.columns, str) else loaded.columns.separator
-    n_scored, reasons, checker = 0, Counter[str](), Checker(loaded)
+    n_scored, reasons, unusual = 0, Counter[str](), Counter[tuple[str, str]]()
     with ExitStack() as stack:
         enter = stack.enter_context
         source = enter(open_source(source_path, kind, loaded.columns, added, encoding))
@@ -222,17 +250,26 @@ def score_file(options: FileOptions, loaded: LoadedModel) -> Counts:
         bar = enter(
             tqdm(total=source.size, disable=None, bar_format=BAR if source.size else COUNTER)
         )
-        for scored in score_chunks(
-            checker.check(source.chunks),
+        for chunk, result in score_chunks(
+            map(rows.check_chunk, source.chunks) if rows else source.chunks,
             loaded.pipeline,
             loaded.content,
             loaded.path,
-            decision.labels,
+            wanted,
             options.n_jobs,
-            prediction.score,
+            score,
         ):
-            chunk, found = drop_infinite(*scored)
-            values = [values for _, _, values in prediction.answer(found, decision, False)]
+            found, explained = result if options.explain else (result, None)
+            chunk, found, explained = drop_infinite(chunk, found, explained)
+            answer = prediction.answer(found, decision, options.all_probabilities)
+            values = [values for _, _, values in answer]
+            if explained is not None:
+                values.append(explained)
+            if rows is not None:
+                outside = find_unusual(loaded.pipeline, loaded.description, chunk.texts)
+                values.append(write_by_row(outside, len(found), quote))
+                for column, (problem, is_unusual) in outside.items():
+                    unusual[column, problem] += int(is_unusual.sum())
             write(chunk.rows, [*values, [loaded.version] * len(found)])
             for row in chunk.rejected:
                 reject(row)
@@ -242,7 +279,7 @@ def score_file(options: FileOptions, loaded: LoadedModel) -> Counts:
             bar.update(source.tell() - bar.n)
         if reasons and not n_scored:
             raise NothingScoredError
-    return Counts(n_scored, reasons, checker.unusual)
+    return Counts(n_scored, reasons, unusual)
 
 
 def check_rejected(options: FileOptions, counts: Counts, limit: float, fix: str) -> None:

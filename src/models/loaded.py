@@ -2,8 +2,9 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import ConfigDict
@@ -140,13 +141,26 @@ def refuse_other_options(options: DecisionOptions, task: str) -> None:
             )
 
 
+@contextmanager
+def naming(value: str, option: str, params: Path) -> Iterator[None]:
+    """Raise ``UserError`` that names the value that is needed if there is no params.yaml."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{params} does not exist, model_evaluation.{value} is read from it",
+            f"give {option}, or name the file with --params",
+        ) from error
+
+
 def decide_label(
     options: DecisionOptions, description: Description, path: Path, sha256: str
 ) -> Decision:
     """Return the labels and the threshold between them."""
-    threshold = choose_threshold(
-        options.threshold, options.max_fpr, options.points, path, sha256, options.params
-    )
+    with naming("threshold", "--threshold", options.params):
+        threshold = choose_threshold(
+            options.threshold, options.max_fpr, options.points, path, sha256, options.params
+        )
     return Decision(description.classes, threshold)
 
 
@@ -155,18 +169,25 @@ def decide_most_probable(_: DecisionOptions, description: Description, *__: obje
     return Decision(description.classes)
 
 
-def decide_interval(options: DecisionOptions, _: Description, path: Path, sha256: str) -> Decision:
+def decide_interval(
+    options: DecisionOptions, description: Description, path: Path, sha256: str
+) -> Decision:
     """Return the interval around numbers."""
+    decision = Decision([], unit=description.target.unit or "")
     points = options.points or name_points(path)
     found = read_model_points(points, path, sha256, "a prediction interval").intervals
     if not found:
         logger.warning("no prediction intervals: %s was trained on too few rows", path)
-        return Decision([])
+        return decision
     if options.coverage is not None:
         margin = find_margin(found, options.coverage)
-        return Decision([], interval=PredictionInterval(coverage=options.coverage, margin=margin))
-    usual = read_params(options.params, "model_evaluation", CoverageParams).interval_coverage
-    return Decision([], interval=min(found, key=lambda each: abs(each.coverage - usual)))
+        interval = PredictionInterval(coverage=options.coverage, margin=margin)
+    else:
+        with naming("interval_coverage", "--coverage", options.params):
+            params = read_params(options.params, "model_evaluation", CoverageParams)
+        usual = params.interval_coverage
+        interval = min(found, key=lambda each: abs(each.coverage - usual))
+    return replace(decision, interval=interval)
 
 
 DECISIONS: dict[str, Callable[[DecisionOptions, Description, Path, str], Decision]] = {

@@ -29,11 +29,14 @@ class Decision:
         Least probability of the positive label.
     interval : PredictionInterval or None
         How far a number may be from the predicted one; None if there were too few rows.
+    unit : str
+        Of the number, '' if it has none.
     """
 
     labels: list[str]
     threshold: float = 0.5
     interval: PredictionInterval | None = None
+    unit: str = ""
 
 
 # A column to write: its name, its type, its values.
@@ -143,13 +146,20 @@ def answer_numbers(found: np.ndarray, decision: Decision, _: bool = False) -> li
     return columns
 
 
+def show_number(value: float) -> str:
+    """Return a number for people: six significant digits, and all digits of millions."""
+    return f"{value:.0f}" if 1e6 <= abs(value) < 1e15 else f"{value:g}"
+
+
 def describe_numbers(found: np.ndarray, decision: Decision) -> Iterator[str]:
     """Yield the number and its interval."""
     values = {name: values[0] for name, _, values in answer_numbers(found, decision)}
-    yield f"prediction   {values['prediction']:g}"
+    unit = f" {decision.unit}" if decision.unit else ""
+    shown = {name: show_number(value) for name, value in values.items()}
+    yield f"prediction   {shown['prediction']}{unit}"
     if decision.interval is not None:
         share = f"{decision.interval.coverage:.0%}"
-        yield f"interval     {values['lower']:g} to {values['upper']:g}, which holds for {share}"
+        yield f"interval     {shown['lower']} to {shown['upper']}{unit}, which holds for {share}"
 
 
 def choose_only(found: np.ndarray, _: np.ndarray) -> np.ndarray:

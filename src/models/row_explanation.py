@@ -13,7 +13,8 @@ from features.names import TEXT_BRANCHES, name_features
 from models.adapted import DenseRegressor, LogRegressor
 from models.description import replace_by_usual
 from models.loaded import LoadedModel
-from models.weights import find_weights
+from models.predictions import show_number
+from models.weights import find_label_weights, find_weights
 
 SHOWN_LENGTH = 40
 
@@ -47,7 +48,16 @@ class Reasons:
     ranked: list[Reason]
 
 
-def explain_rows(loaded: LoadedModel, df: pd.DataFrame) -> list[Reasons]:
+class RowWeights(NamedTuple):
+    """Weights of features, shape (n_scores, n_features), and what each of the scores is."""
+
+    of_features: np.ndarray
+    of: list[str]
+
+
+def explain_rows(
+    loaded: LoadedModel, df: pd.DataFrame, predicted: np.ndarray | None = None
+) -> list[Reasons]:
     """Return what the prediction for each row comes from.
 
     Parameters
@@ -56,60 +66,81 @@ def explain_rows(loaded: LoadedModel, df: pd.DataFrame) -> list[Reasons]:
         A model of a table.
     df : DataFrame of shape (n_rows, n_columns)
         Typed features.
+    predicted : ndarray, optional
+        The outputs of the model for these rows, if they are known already.
     """
+    if predicted is None:
+        predicted = loaded.prediction.score(loaded.pipeline, loaded.decision.labels, df)
     weights = find_row_weights(loaded)
     if weights is not None:
-        return list_contributions(loaded, df, *weights)
-    return list_changes(loaded, df)
+        return list_contributions(loaded, df, predicted, weights)
+    return list_changes(loaded, df, predicted)
 
 
-def find_row_weights(loaded: LoadedModel) -> tuple[np.ndarray, str] | None:
-    """Return the weights of a linear model of two labels or of a number, and of what they are."""
+def choose_kind(loaded: LoadedModel) -> Literal["contributions", "changes"]:
+    """Return the kind of the explanations that a model of a table has."""
+    return "changes" if find_row_weights(loaded) is None else "contributions"
+
+
+def find_row_weights(loaded: LoadedModel) -> RowWeights | None:
+    """Return the weights of a linear model: of two labels, of each of several, or of a number."""
     estimator: BaseEstimator = loaded.pipeline[-1]
     labels = loaded.decision.labels
-    if labels:
-        found = find_weights(estimator)
+    if len(labels) > 2:
+        found = find_label_weights(estimator)
         if found is None:
+            return None
+        order = [list(estimator.classes_).index(label) for label in labels]
+        return RowWeights(found[order], [f"the score of {each}, less the mean" for each in labels])
+    if labels:
+        of_two = find_weights(estimator)
+        if of_two is None:
             return None
         # A calibrated classifier scales its scores.
         scale = float(getattr(estimator, "slope", 1))
         sign = 1 if estimator.classes_[1] == labels[-1] else -1
-        return sign * scale * found[0], f"the log-odds of {labels[-1]}"
-    of = f"{loaded.description.data.target}"
+        weights = sign * scale * of_two[0]
+        return RowWeights(weights[np.newaxis], [f"the log-odds of {labels[-1]}"])
+    of = loaded.description.data.target
     if isinstance(estimator, LogRegressor):
         estimator, of = estimator.estimator_, f"log(1 + {of})"
     if isinstance(estimator, DenseRegressor):
         estimator = estimator.estimator_
     weights = np.asarray(getattr(estimator, "coef_", 0))
-    return (weights, of) if weights.ndim == 1 else None
+    return RowWeights(weights[np.newaxis], [of]) if weights.ndim == 1 else None
 
 
 def list_contributions(
-    loaded: LoadedModel, df: pd.DataFrame, weights: np.ndarray, of: str
+    loaded: LoadedModel, df: pd.DataFrame, predicted: np.ndarray, weights: RowWeights
 ) -> list[Reasons]:
     """Return the sum of weight times feature, for each column and each feature of a text."""
-    X = sp.csr_matrix(loaded.pipeline[:-1].transform(df)).multiply(weights).tocsr()
-    used = np.unique(X.indices)
-    names, is_column = name_sources(loaded.pipeline["columns"], used)
+    X = sp.csr_matrix(loaded.pipeline[:-1].transform(df))
+    n_rows = len(df)
+    scores = predicted.argmax(axis=1) if predicted.ndim > 1 else np.zeros(n_rows, int)
+    rows = np.repeat(np.arange(n_rows), np.diff(X.indptr))
+    contributed = X.data * weights.of_features[scores[rows], X.indices]
+    used, places = np.unique(X.indices, return_inverse=True)
+    sources = list(zip(*name_sources(loaded.pipeline["columns"], used), strict=True))
+    numbers = {source: number for number, source in enumerate(dict.fromkeys(sources))}
+    number_of = np.array([numbers[source] for source in sources], int)
+    # Entries of the same row and source are added up.
+    sums = sp.csr_matrix((contributed, (rows, number_of[places])), shape=(n_rows, len(numbers)))
     shown = loaded.description.source_names
-    place_of = dict(zip(used.tolist(), range(len(used)), strict=True))
+    names = [shown[name] if is_column else name for name, is_column in numbers]
+    values = [
+        list(map(show, df[name].tolist())) if is_column else [""] * n_rows
+        for name, is_column in numbers
+    ]
     explained = []
-    for row in range(len(df)):
-        sums: dict[tuple[str, bool], float] = {}
-        start, end = X.indptr[row], X.indptr[row + 1]
-        for feature, value in zip(
-            X.indices[start:end].tolist(), X.data[start:end].tolist(), strict=True
-        ):
-            place = place_of[feature]
-            key = (names[place], is_column[place])
-            sums[key] = sums.get(key, 0) + value
+    for row in range(n_rows):
+        entries = slice(sums.indptr[row], sums.indptr[row + 1])
         found = [
-            Reason(shown[name], show(df[name].iloc[row]), change)
-            if is_one
-            else Reason(name, "", change)
-            for (name, is_one), change in sums.items()
+            Reason(names[number], values[number][row], change)
+            for number, change in zip(
+                sums.indices[entries].tolist(), sums.data[entries].tolist(), strict=True
+            )
         ]
-        explained.append(Reasons("contributions", of, rank(found)))
+        explained.append(Reasons("contributions", weights.of[scores[row]], rank(found)))
     return explained
 
 
@@ -132,19 +163,19 @@ def name_sources(columns: ColumnTransformer, used: np.ndarray) -> tuple[list[str
     return names, is_column
 
 
-def list_changes(loaded: LoadedModel, df: pd.DataFrame) -> list[Reasons]:
+def list_changes(loaded: LoadedModel, df: pd.DataFrame, predicted: np.ndarray) -> list[Reasons]:
     """Return by how much each value changes the prediction, compared with the usual one."""
     prediction, labels = loaded.prediction, loaded.decision.labels
     names = loaded.description.source_names
-    predicted = prediction.score(loaded.pipeline, labels, df)
     before = prediction.choose(predicted, predicted)
     found: list[list[Reason]] = [[] for _ in range(len(df))]
     for column in loaded.description.columns:
         changed = prediction.score(loaded.pipeline, labels, replace_by_usual(df, column))
         changes = before - prediction.choose(changed, predicted)
-        for place, change in enumerate(changes.tolist()):
-            value = show(df[column.name].iloc[place])
-            found[place].append(Reason(names[column.name], value, change))
+        name, values = names[column.name], df[column.name].tolist()
+        for reasons, value, change in zip(found, values, changes.tolist(), strict=True):
+            if change:
+                reasons.append(Reason(name, show(value), change))
     of = [loaded.description.data.target] * len(df)
     if labels:
         chosen = predicted.argmax(axis=1) if predicted.ndim > 1 else np.full(len(df), -1)
@@ -154,15 +185,15 @@ def list_changes(loaded: LoadedModel, df: pd.DataFrame) -> list[Reasons]:
 
 def show(value: Any) -> str:
     """Return a typed value for people."""
-    if pd.isna(value):
+    if pd.isna(value) or value == "":
         return "missing"
     if isinstance(value, float):
-        return f"{value:g}"
+        return show_number(value)
     text = value.isoformat().removesuffix("T00:00:00") if isinstance(value, pd.Timestamp) else value
     return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."
 
 
 def rank(reasons: list[Reason]) -> list[Reason]:
     """Return the reasons that change something, the strongest of either sign first."""
-    kept = [reason for reason in reasons if f"{reason.change:.3g}" not in ("0", "-0")]
+    kept = [reason for reason in reasons if reason.change]
     return sorted(kept, key=lambda reason: -abs(reason.change))

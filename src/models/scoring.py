@@ -118,8 +118,9 @@ def hold_signals() -> Iterator[None]:
         signal.raise_signal(noted[0])
 
 
-# Takes a model, what to predict (as the label to return probabilities of), and inputs.
-Score = Callable[[Pipeline, Any, Any], np.ndarray]
+# Takes a model, what to predict (as the label to return probabilities of), and inputs; returns
+# probabilities or numbers, perhaps with more.
+Score = Callable[[Pipeline, Any, Any], Any]
 
 
 def score_here(model: Pipeline, wanted: Any, inputs: Any, score: Score | None = None) -> Future:
@@ -134,7 +135,7 @@ def is_ready() -> bool:
     return worker_model is not None
 
 
-def score_in_worker(wanted: Any, inputs: Any, score: Score | None = None) -> np.ndarray:
+def score_in_worker(wanted: Any, inputs: Any, score: Score | None = None) -> Any:
     """Score inputs with the model that ``start_worker`` loaded."""
     return (score or score_texts)(worker_model, wanted, inputs)
 
@@ -147,8 +148,8 @@ def score_chunks(
     wanted: Any,
     n_jobs: int,
     score: Score | None = None,
-) -> Iterator[tuple[Chunk, np.ndarray]]:
-    """Yield each chunk with its probabilities or numbers, in order.
+) -> Iterator[tuple[Chunk, Any]]:
+    """Yield each chunk with its probabilities or numbers, or what else ``score`` returns, in order.
 
     This process scores, too, and alone until others have started, which takes a second. Only a few
     chunks are read ahead, so memory does not grow with the file. After an urgent chunk no other is

@@ -1,5 +1,7 @@
 """Values of rows that the training rows did not have: predictions are less certain there."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
@@ -41,6 +43,22 @@ def find_unusual(
         if is_unusual is not None and is_unusual.any():
             found[description.source_names[column.name]] = (problem, is_unusual)
     return found
+
+
+def write_by_row(
+    found: dict[str, tuple[str, np.ndarray]], n_rows: int, quote: Callable[[str], str]
+) -> list[str]:
+    """Return what is unusual about each row as text, '' if nothing is.
+
+    ``quote`` returns the name of a column as the text shows it.
+    """
+    texts = np.full(n_rows, "", object)
+    for column, (problem, is_unusual) in found.items():
+        before = texts[is_unusual]
+        texts[is_unusual] = (
+            before + np.where(before == "", "", "; ") + f"{quote(column)}: {problem}"
+        )
+    return texts.tolist()
 
 
 def list_by_row(

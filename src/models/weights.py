@@ -27,3 +27,18 @@ def find_weights(classifier: ClassifierMixin) -> tuple[np.ndarray, float] | None
     prior = classifier.class_log_prior_ if is_multinomial else np.zeros(2)
     weights = classifier.feature_log_prob_
     return weights[1] - weights[0], float(prior[1] - prior[0])
+
+
+def find_label_weights(classifier: ClassifierMixin) -> np.ndarray | None:
+    """Return the weights of each of several labels less their mean, shape (n_labels, n_features).
+
+    Only differences between labels count: the mean changes no probability. The result is None for
+    a model without weights.
+    """
+    scale = 1.0
+    if isinstance(classifier, ScaledClassifier):
+        classifier, scale = classifier.classifier, classifier.slope
+    weights = getattr(classifier, "coef_", getattr(classifier, "feature_log_prob_", None))
+    if weights is None or len(weights) != len(classifier.classes_):
+        return None
+    return scale * (weights - weights.mean(axis=0))

@@ -116,9 +116,9 @@ def refuse_missing(
     pairs = zip(columns.names, found, strict=True)
     if missing := [names[0] for names, place in pairs if place is None]:
         raise UserError(
-            f"{name} has no column {list_columns([repr(each) for each in missing])}, only "
-            f"{present}",
-            "the model needs each feature of section schema in params.yaml",
+            f"{name} has no column {list_columns([repr(each) for each in missing])}"
+            f"{f', only {present}' if present else ''}",
+            "the model needs each of its columns; a value that is not known may be empty",
         )
 
 

@@ -56,7 +56,7 @@ def pick_columns(
     for place, row in enumerate(rows):
         found = [next((each for each in names if each in row), None) for names in columns.names]
         if None in found:
-            refuse_missing(columns, found, name(place), list_columns(list(row)) or "nothing")
+            refuse_missing(columns, found, name(place), list_columns(list(row)))
         for of_column, each in zip(values, found, strict=True):
             of_column.append(row[str(each)])
     return stack(list(map(make_column, values)), [names[-1] for names in columns.names])
