@@ -1,5 +1,6 @@
 """Explain the predictions for rows of a table: what each value contributes or changes."""
 
+import copy
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -8,6 +9,7 @@ import pandas as pd
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
 
 from features.names import TEXT_BRANCHES, name_features
 from models.adapted import DenseRegressor, LogRegressor
@@ -144,6 +146,19 @@ def list_contributions(
     return explained
 
 
+def forget_names(transformer: Any) -> Any:
+    """Return a copy of a fitted transformer that does not insist on the names of its columns."""
+    if isinstance(transformer, Pipeline):
+        return Pipeline([(name, forget_names(step)) for name, step in transformer.steps])
+    if isinstance(transformer, FeatureUnion):
+        branches = [(name, forget_names(each)) for name, each in transformer.transformer_list]
+        return FeatureUnion(branches, verbose_feature_names_out=False)
+    copied = copy.copy(transformer)
+    if hasattr(copied, "feature_names_in_"):
+        del copied.feature_names_in_
+    return copied
+
+
 def name_sources(columns: ColumnTransformer, used: np.ndarray) -> tuple[list[str], list[bool]]:
     """Return the column that each feature is made of, and True; of texts its name, and False.
 
@@ -155,7 +170,8 @@ def name_sources(columns: ColumnTransformer, used: np.ndarray) -> tuple[list[str
         if branch == "remainder" or branch.startswith(TEXT_BRANCHES):
             continue
         read, first = list(read), columns.output_indices_[branch].start
-        marked = transformer.get_feature_names_out([f"\0{n}\0" for n in range(len(read))])
+        unnamed = forget_names(transformer)
+        marked = unnamed.get_feature_names_out([f"\0{n}\0" for n in range(len(read))])
         for place, feature in enumerate(used.tolist()):
             if 0 <= feature - first < len(marked):
                 names[place] = read[int(str(marked[feature - first]).split("\0")[1])]
