@@ -31,7 +31,7 @@ from models.description import Description
 from models.explanation import Explanation, explain, rank_words
 from models.file_scoring import FileOptions, check_rejected, name_unit, score_file
 from models.loaded import DecisionOptions, LoadedModel, load_model_for_use
-from models.row_explanation import Reasons, explain_rows
+from models.row_explanation import MISSING, Reasons, explain_rows, show_change
 from models.store import read_model_file
 from models.threshold import check_share
 from models.unusual import find_unusual
@@ -76,8 +76,9 @@ def format_reasons(reasons: Reasons, description: Description) -> Iterator[str]:
     units = {names[each.name]: f" {each.unit}" for each in description.columns if each.unit}
     yield f"{TITLES[reasons.kind]} {escape_unprintable(reasons.of)}:"
     for name, value, change in reasons.ranked[:INFLUENTIAL_COLUMNS]:
-        shown = f"{name}={value}{units.get(name, '')}" if value else name
-        yield f"  {change:+.3g}  {escape_unprintable(shown)}"
+        unit = units.get(name, "") if value != MISSING else ""
+        shown = f"{name}={value}{unit}" if value else name
+        yield f"  {show_change(change, 3)}  {escape_unprintable(shown)}"
     if not reasons.ranked:
         yield "  nothing"
 
@@ -120,7 +121,7 @@ def read_pairs(pairs: Sequence[str], loaded: LoadedModel) -> dict[str, str]:
         if not known and "=" not in pair:
             raise UserError(
                 f"{escape_unprintable(pair)!r} is not written as column=value, {takes}",
-                "give a row as in 'size=12 shop=a', or a file with --input",
+                f"give a row as in '{next(iter(column_of))}=...', or a file with --input",
             )
         if not known:
             unknown = escape_unprintable(pair.partition("=")[0])

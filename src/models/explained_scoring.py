@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from core.errors import UserError
 from models.explanation import explain, rank_words
 from models.loaded import LoadedModel
-from models.row_explanation import choose_kind, explain_rows
+from models.row_explanation import choose_kind, explain_rows, show_change
 
 # So many of the strongest are written for each row.
 MOST = 8
@@ -83,7 +83,7 @@ def explain_messages(loaded: LoadedModel, texts: list[str]) -> list[str] | None:
 
 def write_reasons(reasons: Iterable[tuple[str, float]]) -> str:
     """Return names with what they change, such as 'carat=0.3: -320.1; cut=Ideal: +12.5'."""
-    return "; ".join(f"{name}: {change:+.4g}" for name, change in reasons)
+    return "; ".join(f"{name}: {show_change(change, 4)}" for name, change in reasons)
 
 
 def quote(text: str, *more: str) -> str:

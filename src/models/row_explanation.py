@@ -19,6 +19,7 @@ from models.predictions import show_number
 from models.weights import find_label_weights, find_weights
 
 SHOWN_LENGTH = 40
+MISSING = "missing"
 
 
 class Reason(NamedTuple):
@@ -93,7 +94,9 @@ def find_row_weights(loaded: LoadedModel) -> RowWeights | None:
         if found is None:
             return None
         order = [list(estimator.classes_).index(label) for label in labels]
-        return RowWeights(found[order], [f"the score of {each}, less the mean" for each in labels])
+        return RowWeights(
+            found[order], [f"the score of {each}, less the mean of all labels" for each in labels]
+        )
     if labels:
         of_two = find_weights(estimator)
         if of_two is None:
@@ -202,11 +205,17 @@ def list_changes(loaded: LoadedModel, df: pd.DataFrame, predicted: np.ndarray) -
 def show(value: Any) -> str:
     """Return a typed value for people."""
     if pd.isna(value) or value == "":
-        return "missing"
+        return MISSING
     if isinstance(value, float):
         return show_number(value)
     text = value.isoformat().removesuffix("T00:00:00") if isinstance(value, pd.Timestamp) else value
     return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."
+
+
+def show_change(change: float, digits: int) -> str:
+    """Return a number with its sign: so many significant digits, and all before the point."""
+    is_long = 10**digits <= abs(change) < 1e15
+    return f"{change:+.0f}" if is_long else f"{change:+.{digits}g}"
 
 
 def rank(reasons: list[Reason]) -> list[Reason]:
