@@ -9,48 +9,32 @@ Versions and stages are Git tags in GTO's format, which ``dvc artifacts get`` un
 import argparse
 import json
 import logging
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import gto.api
-import pandas as pd
+import yaml
 from gto.exceptions import GTOException
-from pydantic import Field
 
 from core.errors import UserError
 from core.identity import require_identity
 from core.log import run_stage
-from core.params import Params, read_params, read_sections
+from core.params import Yaml12Loader, read_params, read_sections
 from core.paths import MODEL, ROBUSTNESS, TEST_SET, TRAINING_SET
 from core.processes import run, run_dvc
 from core.tables import read_table
-from evaluation.binary import compute_metrics
-from evaluation.metrics import find_loss
-from evaluation.scores import EvaluationParams
-from records.schema import Schema, read_message_schema
-from records.tables import read_rows
-
-# Prefix of the columns that predict adds to the test set.
-PREFIX = "given_"
-# Of guards that compare what the stage robustness measured: each version on its own test set.
-ROBUSTNESS_PREFIX = "robustness."
+from evaluation.prediction_files import measure_predictions, predict_test_set, read_predictions
+from evaluation.promotion import (
+    ROBUSTNESS_PREFIX,
+    PromotionParams,
+    compare_guarded,
+    count_known,
+    keep_common_rows,
+)
+from evaluation.scores import EvaluationParams, Scored
+from records.schema import Schema
 
 logger = logging.getLogger(__name__)
-
-
-class Guard(Params):
-    """A metric that a promotion must not make worse by more than ``tolerance``."""
-
-    metric: str
-    tolerance: float = Field(ge=0)
-
-
-class PromotionParams(Params):
-    """The section ``promotion`` of ``params.yaml``."""
-
-    guards: list[Guard]
 
 
 def normalise_version(version: str) -> str:
@@ -125,14 +109,28 @@ def release(version: str) -> None:
 
 
 def fetch(path: str, revision: str, folder: Path) -> Path:
-    """Copy an output of a commit, from DVC's cache or remote, into ``folder``."""
+    """Copy an output, or a folder of them, of a commit from DVC's cache or remote to ``folder``."""
     target = folder / f"{revision.replace('/', '-')}-{Path(path).name}"
     run_dvc("get", ".", path, "--rev", revision, "--out", str(target), "--quiet")
     return target
 
 
-def score_with_release(tag: str, model: Path, test_set: Path, folder: Path) -> Path:
-    """Score a test set with a released model, and return the file with the probabilities.
+def check_comparable(tag: str, schema: Schema) -> None:
+    """Raise ``UserError`` if a release has another task or another positive label.
+
+    Its probabilities would be taken for those of another label.
+    """
+    found = yaml.load(run("git", "show", f"{tag}:params.yaml"), Loader=Yaml12Loader)
+    # The first releases were of messages alone, and had no schema.
+    released = found.get("schema", {})
+    for name in ("task", "positive"):
+        expected = getattr(schema, name)
+        if (value := released.get(name, expected)) != expected:
+            raise UserError(f"its schema.{name} is {value}, not {expected}")
+
+
+def predict_with_release(tag: str, test_set: Path, folder: Path, schema: Schema) -> Scored:
+    """Have a release predict for a test set, and return what it predicts.
 
     It runs the code of the release, in a clone of its tag: other code might make features that the
     model was not trained on.
@@ -140,33 +138,16 @@ def score_with_release(tag: str, model: Path, test_set: Path, folder: Path) -> P
     Raises
     ------
     UserError
-        If that code cannot score the test set.
+        If that code cannot predict from the test set.
     """
+    check_comparable(tag, schema)
+    model = fetch(str(Path(MODEL).parent), tag, folder) / Path(MODEL).name
     clone = folder / f"{tag.replace('/', '-')}-code"
-    scored = folder / f"{clone.name}.parquet"
+    predicted = folder / f"{clone.name}.parquet"
     run("git", "clone", "--quiet", "--shared", ".", str(clone))
     run("git", "-C", str(clone), "checkout", "--quiet", tag)
-    paths = ("--input", str(test_set), "--output", str(scored), "--model", str(model))
-    program = (sys.executable, str(clone / "src"), "predict")
-    run(*program, *paths, "--params", str(clone / "params.yaml"), "--prefix", PREFIX)
-    return scored
-
-
-def compute_scored_metrics(
-    scored: Path, schema: Schema, params: EvaluationParams
-) -> dict[str, Any]:
-    """Return the metrics of a file that ``score_with_release`` wrote.
-
-    The false-positive rate is also named ``fpr``, whatever the labels are.
-    """
-    df = read_rows(scored, schema, ["group", f"{PREFIX}probability"])
-    negative, positive = schema.classes
-    scores = {
-        "is_positive": df[schema.target] == positive,
-        "probability": df[f"{PREFIX}probability"],
-    }
-    metrics, _ = compute_metrics(df.assign(**scores), schema.classes, params)
-    return {**metrics, "fpr": metrics[f"{negative}_blocked"]}
+    predict_test_set(clone, model, test_set, predicted, schema)
+    return read_predictions(predicted, schema)
 
 
 def read_robustness(tag: str) -> dict[str, float]:
@@ -179,45 +160,6 @@ def read_robustness(tag: str) -> dict[str, float]:
     if not found.get("applies", True):
         return {}
     return {f"{ROBUSTNESS_PREFIX}{name}": found[name] for name in ("worst", "mean", "most_blocked")}
-
-
-def compare_guarded(
-    candidate: dict[str, float], current: dict[str, float], guards: list[Guard]
-) -> pd.DataFrame:
-    """Return a row for each guarded metric; robustness only if it was measured for both.
-
-    Raises
-    ------
-    UserError
-        If there is no such metric.
-    """
-    rows = []
-    has_robustness = all(
-        any(name.startswith(ROBUSTNESS_PREFIX) for name in metrics)
-        for metrics in (candidate, current)
-    )
-    for guard in guards:
-        if guard.metric.startswith(ROBUSTNESS_PREFIX) and not has_robustness:
-            continue
-        if guard.metric not in candidate:
-            raise UserError(
-                f"promotion.guards: there is no metric {guard.metric!r}",
-                f"choose one of {', '.join(candidate)}",
-            )
-        values = (candidate[guard.metric], current[guard.metric])
-        lost, before = (find_loss(guard.metric, value) for value in values)
-        worse = round(lost - before, 6)
-        rows.append(
-            {
-                "metric": guard.metric,
-                "candidate": candidate[guard.metric],
-                "current": current[guard.metric],
-                "worse_by": max(worse, 0.0),
-                "tolerance": guard.tolerance,
-                "is_refused": worse > guard.tolerance,
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def find_objections(
@@ -234,26 +176,26 @@ def find_objections(
         folder = Path(temporary)
         tags = {name: f"{artifact}@{name}" for name in (version, current)}
         test_set = fetch(TEST_SET, tags[version], folder)
-        measured = {}
+        scored = {}
         for name, tag in tags.items():
             try:
-                model = fetch(MODEL, tag, folder)
-                scored = score_with_release(tag, model, test_set, folder)
-                measured[name] = compute_scored_metrics(scored, schema, params) | read_robustness(
-                    tag
-                )
+                scored[name] = predict_with_release(tag, test_set, folder, schema)
             except UserError as error:
                 return [f"{name} cannot be measured with the code of its release ({error})"]
         training_set = fetch(TRAINING_SET, tags[current], folder)
-        [column] = schema.text
-        texts = read_table(test_set, [column])[column]
-        n_known = texts.isin(read_table(training_set, [column])[column]).sum()
+        n_rows = len(read_table(test_set, []))
+        n_known = count_known(test_set, training_set, schema.features)
+    measured = {
+        name: measure_predictions(each, schema, params) | read_robustness(tags[name])
+        for name, each in keep_common_rows(scored, n_rows).items()
+    }
     if n_known:
         logger.warning(
-            "%s was trained on %d of the %d messages of this test set: its metrics are too good",
+            "%s was trained on %d of the %d %s of this test set: its metrics are too good",
             current,
             n_known,
-            len(texts),
+            n_rows,
+            "messages" if schema.is_messages else "rows",
         )
     table = compare_guarded(measured[version], measured[current], promotion.guards)
     for row in table.to_dict("records"):
@@ -279,7 +221,7 @@ def promote(version: str, stage: str, params_file: Path, is_forced: bool) -> Non
     artifact = read_artifact()
     require_version(version, artifact)
     promotion = read_params(params_file, "promotion", PromotionParams)
-    schema = read_message_schema(params_file)
+    schema = read_params(params_file, "schema", Schema)
     params = read_params(params_file, "model_evaluation", EvaluationParams)
     try:
         holders = gto.api.find_versions_in_stage(".", artifact, stage) or []

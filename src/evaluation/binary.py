@@ -26,6 +26,11 @@ from records.schema import Schema
 logger = logging.getLogger(__name__)
 
 
+def name_predictions(_: list[str]) -> list[str]:
+    """Return the column of the probability of the positive label."""
+    return ["probability"]
+
+
 def read_target(target: pd.Series) -> np.ndarray:
     """Return which rows have the positive label."""
     return (target == target.cat.categories[1]).to_numpy(bool)
@@ -226,6 +231,8 @@ EVALUATION = Evaluation(
     primary="mcc",
     importance="average_precision",
     shown=("accuracy", "precision", "recall", "f1", "mcc", "roc_auc", "average_precision"),
+    predict_options=(),
+    name_predictions=name_predictions,
     read_target=read_target,
     predict=predict,
     number_classes=number_classes,

@@ -27,6 +27,11 @@ from records.schema import Schema
 BY_LABEL = ("precision", "recall", "f1")
 
 
+def name_predictions(labels: list[str]) -> list[str]:
+    """Return the columns of the probabilities of all labels."""
+    return [f"probability_{label}" for label in labels]
+
+
 def read_target(target: pd.Series) -> np.ndarray:
     """Return the number of each row's label."""
     return target.cat.codes.to_numpy(int)
@@ -196,6 +201,8 @@ EVALUATION = Evaluation(
     primary="macro_f1",
     importance="log_loss",
     shown=("accuracy", "macro_f1", "mcc", "log_loss"),
+    predict_options=("--all-probabilities",),
+    name_predictions=name_predictions,
     read_target=read_target,
     predict=predict,
     number_classes=number_classes,

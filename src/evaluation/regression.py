@@ -24,6 +24,11 @@ MAX_POINTS = 2000
 WORST_ROWS = 100
 
 
+def name_predictions(_: list[str]) -> list[str]:
+    """Return the column of the predicted number."""
+    return ["prediction"]
+
+
 def read_target(target: pd.Series) -> np.ndarray:
     """Return the numbers to predict."""
     return target.to_numpy(float)
@@ -188,6 +193,8 @@ EVALUATION = Evaluation(
     primary="mae",
     importance="mae",
     shown=("mae", "rmse", "r2", "total_bias"),
+    predict_options=(),
+    name_predictions=name_predictions,
     read_target=read_target,
     predict=predict,
     number_classes=number_classes,

@@ -84,6 +84,10 @@ class Evaluation:
         The metric for the log, and that by which columns are ranked.
     shown : tuple of str
         The metrics of slices that the report shows.
+    predict_options : tuple of str
+        Options with which predict writes all columns that the metrics need.
+    name_predictions : callable
+        Returns the columns of a file of predict that hold ``Scored.predicted``; takes the labels.
     read_target : callable
         Returns a table's target as ``Scored.actual``.
     predict : callable
@@ -113,6 +117,8 @@ class Evaluation:
     primary: str
     importance: str
     shown: tuple[str, ...]
+    predict_options: tuple[str, ...]
+    name_predictions: Callable[[list[str]], list[str]]
     read_target: Callable[[pd.Series], np.ndarray]
     predict: Callable[[BaseEstimator, Any, list[str]], np.ndarray]
     number_classes: Callable[[np.ndarray], np.ndarray]
@@ -165,6 +171,20 @@ def score_baseline(task: Evaluation, train: pd.DataFrame, test: Scored, schema: 
     return replace(test, predicted=predicted)
 
 
+def compute_values(task: Evaluation, scored: Scored, params: EvaluationParams) -> dict[str, float]:
+    """Return the metrics of scored rows that are defined, without intervals."""
+    found = weigh_once(lambda weights: task.weigh(scored, weights, params), len(scored.df))
+    return {name: task.tidy(value) for name, value in found.items()}
+
+
+def weigh_once(
+    weigh: Callable[[np.ndarray], dict[str, np.ndarray]], n_rows: int
+) -> dict[str, float]:
+    """Return the metrics that are defined if every row counts once."""
+    found = weigh(np.ones((1, n_rows)))
+    return {name: float(value[0]) for name, value in found.items() if np.isfinite(value[0])}
+
+
 def measure(task: Evaluation, scored: Scored, params: EvaluationParams) -> Measured:
     """Return the metrics of scored rows that are defined, with their intervals.
 
@@ -206,8 +226,7 @@ def estimate(
     params : EvaluationParams
         Number of samples, and their seed.
     """
-    found = weigh(np.ones((1, len(groups))))
-    values = {name: float(value[0]) for name, value in found.items() if np.isfinite(value[0])}
+    values = weigh_once(weigh, len(groups))
     samples = bootstrap(weigh, classes, groups, params.bootstrap_samples, params.random_state)
     exact = bound(values)
     intervals = {}

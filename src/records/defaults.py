@@ -35,10 +35,21 @@ SIMILARITY, TEST_SIZE, RANDOM_STATE = 0.7, 0.2, 0
 SCORING = {"binary": "roc_auc", "multiclass": "f1_macro", "regression": "r2"}
 # Metrics that a promotion must not make worse, with their tolerances.
 GUARDS = {
-    "binary": {"mcc": 0.005, "recall": 0.01, "fpr": 0.001},
-    "multiclass": {"mcc": 0.005, "macro_f1": 0.01},
-    "regression": {"r2": 0.01},
+    "binary": [
+        {"metric": "mcc", "tolerance": 0.005},
+        {"metric": "recall", "tolerance": 0.01},
+        {"metric": "fpr", "tolerance": 0.001},
+    ],
+    "multiclass": [
+        {"metric": "mcc", "tolerance": 0.005},
+        {"metric": "macro_f1", "tolerance": 0.01},
+    ],
+    "regression": [
+        {"metric": "r2", "tolerance": 0.01},
+        {"metric": "mae", "relative_tolerance": 0.02},
+    ],
 }
+ROBUSTNESS_GUARD = {"metric": "robustness.worst", "tolerance": 0.02}
 
 
 @dataclass(frozen=True)
@@ -276,10 +287,8 @@ def choose_transform(numbers: np.ndarray) -> tuple[str, str]:
 
 def choose_guards(shape: Shape) -> list[dict[str, Any]]:
     """Return the metrics that a promotion must not make worse."""
-    guards = dict(GUARDS[shape.task])
-    if is_messages_of_two(shape):
-        guards["robustness.worst"] = 0.02
-    return [{"metric": name, "tolerance": tolerance} for name, tolerance in guards.items()]
+    more = [ROBUSTNESS_GUARD] if is_messages_of_two(shape) else []
+    return [*GUARDS[shape.task], *more]
 
 
 def is_messages_of_two(shape: Shape) -> bool:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import yaml
 
-from commands.registry import PromotionParams
 from core.params import Params, Yaml12Loader, read_params
 from data_ingestion import IngestionParams
+from evaluation.promotion import PromotionParams
 from evaluation.scores import EvaluationParams
 from features.branches import FeatureParams
 from models.description import CardParams
