@@ -1,4 +1,4 @@
-"""Run the pipeline on an example, in a clone of this checkout, and compare its metrics.
+"""Run the pipeline on an example, in a clone of this checkout, and check its metrics.
 
 By hand: python src example diamonds
 
@@ -12,12 +12,17 @@ import logging
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from core.errors import UserError
 from core.log import run_stage
-from core.paths import METRICS
+from core.params import read_params
+from core.paths import METRICS, MODEL, TEST_SET
 from core.processes import run
+from evaluation.prediction_files import measure_predictions, predict_test_set, read_predictions
+from evaluation.scores import EvaluationParams
+from records.schema import Schema
 
 EXAMPLES = Path("examples")
 CLONES = Path(".cache", "examples")
@@ -55,6 +60,28 @@ def run_pipeline(clone: Path) -> dict:
     return json.loads((clone / METRICS).read_text(encoding="utf-8"))
 
 
+def check_predictions(clone: Path, metrics: dict[str, float]) -> int:
+    """Have predict predict for the test set; return the number of its rows.
+
+    Raises
+    ------
+    UserError
+        If the metrics of what it writes are not those that the evaluation measured.
+    """
+    schema = read_params(clone / "params.yaml", "schema", Schema)
+    params = read_params(clone / "params.yaml", "model_evaluation", EvaluationParams)
+    with tempfile.TemporaryDirectory() as folder:
+        predicted = Path(folder, "predicted.parquet")
+        predict_test_set(clone, clone / MODEL, clone / TEST_SET, predicted, schema)
+        scored = read_predictions(predicted, schema)
+    found = measure_predictions(scored, schema, params)
+    different = [name for name, value in metrics.items() if found.get(name) != value]
+    if different:
+        shown = "; ".join(f"{name} {found.get(name)}, not {metrics[name]}" for name in different)
+        raise UserError(f"what predict writes in {clone} gives other metrics: {shown}")
+    return len(scored.df)
+
+
 def compare_metrics(found: dict, path: Path) -> None:
     """Raise ``UserError`` if metrics differ from those in a file."""
     if not path.is_file():
@@ -90,6 +117,8 @@ def main(argv: list[str] | None = None) -> None:
         else:
             compare_metrics(metrics, path)
             logger.info("%s: the metrics are those of %s", name, path)
+        n_rows = check_predictions(CLONES / name, metrics["test"])
+        logger.info("%s: predict gives the same metrics for the %d test rows", name, n_rows)
 
 
 def run_program() -> None:

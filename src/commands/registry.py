@@ -19,7 +19,7 @@ from gto.exceptions import GTOException
 from core.errors import UserError
 from core.identity import require_identity
 from core.log import run_stage
-from core.params import Yaml12Loader, read_params, read_sections
+from core.params import Yaml12Loader, read_params
 from core.paths import MODEL, ROBUSTNESS, TEST_SET, TRAINING_SET
 from core.processes import run, run_dvc
 from core.tables import read_table
@@ -32,6 +32,7 @@ from evaluation.promotion import (
     keep_common_rows,
 )
 from evaluation.scores import EvaluationParams, Scored
+from models.description import CardParams
 from records.schema import Schema
 
 logger = logging.getLogger(__name__)
@@ -40,21 +41,6 @@ logger = logging.getLogger(__name__)
 def normalise_version(version: str) -> str:
     """Return ``1.2.3`` and ``v1.2.3`` as ``v1.2.3``."""
     return f"v{version.removeprefix('v')}"
-
-
-def read_artifact(path: Path = Path("dvc.yaml")) -> str:
-    """Return the name under which ``dvc.yaml`` registers the model.
-
-    Raises
-    ------
-    UserError
-        If it registers none.
-    """
-    artifacts = read_sections(path).get("artifacts") or {}
-    for name, artifact in artifacts.items():
-        if artifact.get("path") == MODEL:
-            return name
-    raise UserError(f"{path}: no artifact has the path {MODEL}", "add one under 'artifacts'")
 
 
 def list_versions(artifact: str) -> list[str]:
@@ -82,7 +68,7 @@ def require_version(version: str, artifact: str) -> None:
         )
 
 
-def release(version: str) -> None:
+def release(version: str, artifact: str) -> None:
     """Push the model of the current commit to the remote and register it as a version.
 
     Raises
@@ -92,7 +78,6 @@ def release(version: str) -> None:
     UserError
         If the remote cannot be reached, or GTO refuses the version.
     """
-    artifact = read_artifact()
     if changed := run("git", "status", "--porcelain").split("\n")[0]:
         raise UserError(f"the checkout is not clean ({changed.strip()})", "commit, then release")
     if "up to date" not in run_dvc("status"):
@@ -208,7 +193,7 @@ def find_objections(
     ]
 
 
-def promote(version: str, stage: str, params_file: Path, is_forced: bool) -> None:
+def promote(version: str, artifact: str, stage: str, params_file: Path, is_forced: bool) -> None:
     """Assign a stage to a version, unless a guarded metric is worse than the current version's.
 
     Raises
@@ -218,7 +203,6 @@ def promote(version: str, stage: str, params_file: Path, is_forced: bool) -> Non
     UserError
         If a model cannot be fetched.
     """
-    artifact = read_artifact()
     require_version(version, artifact)
     promotion = read_params(params_file, "promotion", PromotionParams)
     schema = read_params(params_file, "schema", Schema)
@@ -258,6 +242,7 @@ def main(argv: list[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("release", help="register the current commit's model")
     command.add_argument("version", help="such as v1.0.0")
+    command.set_defaults(params=Path("params.yaml"))
     command = commands.add_parser("promote", help="assign a stage to a version")
     command.add_argument("version", help="such as v1.0.0")
     command.add_argument("stage", help="such as prod")
@@ -266,10 +251,12 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     version = normalise_version(args.version)
     require_identity()
+    # dvc.yaml gives the model's file this name.
+    artifact = read_params(args.params, "model", CardParams).name
     if args.command == "release":
-        release(version)
+        release(version, artifact)
     else:
-        promote(version, args.stage, args.params, args.force)
+        promote(version, artifact, args.stage, args.params, args.force)
 
 
 def run_program() -> None:

@@ -1,12 +1,15 @@
 """Tests of running the examples."""
 
 import json
+import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from commands import example
 from core.errors import UserError
+from tests.support.evaluated import write_example
 
 
 @pytest.fixture(autouse=True)
@@ -48,5 +51,28 @@ def test_each_example_is_run_and_its_metrics_are_kept_on_request(checkout, monke
 
     monkeypatch.setattr(example, "make_clone", lambda name: example.CLONES / name)
     monkeypatch.setattr(example, "run_pipeline", run_pipeline)
+    monkeypatch.setattr(example, "check_predictions", lambda *_: 3)
     example.main(["--all", "--write"])
     assert json.loads((checkout / "metrics.json").read_text()) == metrics
+
+
+@pytest.mark.parametrize("value", [0.5, 0.25])
+def test_predictions_for_the_test_set_have_the_metrics_of_the_evaluation(
+    tmp_path, params_file, monkeypatch, value
+):
+    params = params_file(write_example("regression", tmp_path))
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    shutil.copyfile(params, clone / "params.yaml")
+
+    def predict(code, _model, test_set, output, schema):
+        assert (code, test_set) == (clone, clone / example.TEST_SET)
+        df = pd.read_parquet(tmp_path / "test.parquet")
+        df.assign(given_prediction=df[schema.target] + 0.5).to_parquet(output)
+
+    monkeypatch.setattr(example, "predict_test_set", predict)
+    if value == 0.5:
+        assert example.check_predictions(clone, {"mae": 0.5, "rmse": 0.5}) == 40
+        return
+    with pytest.raises(UserError, match=r"gives other metrics: mae 0\.5, not 0\.25$"):
+        example.check_predictions(clone, {"mae": 0.25, "rmse": 0.5})

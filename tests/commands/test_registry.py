@@ -1,9 +1,9 @@
-"""Tests of naming versions and artifacts, and of comparing releases of one task."""
+"""Tests of naming versions, and of comparing releases of one task."""
 
 import pytest
 
 from commands import registry
-from commands.registry import check_comparable, normalise_version, read_artifact
+from commands.registry import check_comparable, normalise_version
 from tests.support.schemas import make_schema
 
 
@@ -31,19 +31,3 @@ def test_releases_of_another_task_or_positive_label_are_not_compared(
         return
     with pytest.raises(ValueError, match=message):
         check_comparable("sms-spam@v1.0.0", schema)
-
-
-def test_the_artifact_is_the_one_that_has_the_models_path(tmp_path):
-    path = tmp_path / "dvc.yaml"
-    path.write_text(
-        "artifacts:\n  tickets: {path: data/raw/source}\n  complaints: {path: models/model.skops}\n"
-    )
-    assert read_artifact(path) == "complaints"
-
-
-@pytest.mark.parametrize("text", ["", "stages: {}\n", "artifacts:\n  a: {path: b}\n"])
-def test_a_pipeline_without_that_artifact_is_refused(tmp_path, text):
-    path = tmp_path / "dvc.yaml"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=r"dvc.yaml: no artifact has the path models/model.skops"):
-        read_artifact(path)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.repo import Repo
 
-from commands.registry import read_artifact
 from core import paths
 from core.params import Params
 from tests.pipeline.conftest import Repository
@@ -115,11 +115,15 @@ def test_every_section_of_params_belongs_to_a_stage_or_to_promotion():
 
 def test_artifacts_are_outputs():
     outs = {out for stage in STAGES.values() for out in find_paths(stage.get("outs", []))}
-    artifacts = yaml.safe_load((ROOT / "dvc.yaml").read_text())["artifacts"]
-    assert {artifact["path"] for artifact in artifacts.values()} <= outs
-    assert read_artifact(ROOT / "dvc.yaml") == "sms-spam"
-    for artifact in artifacts.values():
-        assert set(artifact) == {"path", "type", "desc", "labels"}
+    artifacts = Repo(ROOT).artifacts.read()["dvc.yaml"]
+    assert {name: artifact.path for name, artifact in artifacts.items()} == {
+        "sms-spam": paths.MODEL,
+        "sms-spam-data": paths.RAW,
+    }
+    assert {artifact.path for artifact in artifacts.values()} <= outs
+    model = artifacts["sms-spam"]
+    assert (model.type, model.labels[0]) == ("model", "binary")
+    assert model.desc == PARAMS["model"]["description"]
 
 
 @pytest.mark.parametrize("stage", STAGES)

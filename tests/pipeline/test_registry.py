@@ -1,12 +1,14 @@
 """Tests of releasing versions of the model and promoting them."""
 
 import hashlib
+import random
+import shutil
 
 import pytest
 
 from commands import registry
 from core.errors import UserError
-from tests.pipeline.conftest import Repository, copy_repository, make_once
+from tests.pipeline.conftest import ROOT, Repository, copy_repository, make_once
 
 
 @pytest.fixture(scope="session")
@@ -34,8 +36,12 @@ def shared(worsened, tmp_path_factory):
 @pytest.fixture
 def released(shared, tmp_path, monkeypatch):
     """Return a clone of the shared repository, and work in it."""
-    path = tmp_path / "clone"
-    shared.run("git", "clone", "--quiet", ".", str(path))
+    return work_in_clone(shared, tmp_path / "clone", monkeypatch)
+
+
+def work_in_clone(source, path, monkeypatch):
+    """Return a clone of a repository, and work in it."""
+    source.run("git", "clone", "--quiet", ".", str(path))
     repository = Repository(path)
     for name, value in repository.environment.items():
         monkeypatch.setenv(name, value)
@@ -153,12 +159,51 @@ def test_a_version_that_was_deregistered_is_not_named(released):
         promote("v1.0.0")
 
 
-def test_another_artifact_can_be_released_and_promoted(released):
-    path = released.path / "dvc.yaml"
-    path.write_text(path.read_text().replace("  sms-spam:", "  complaints:"))
-    released.run("dvc", "pull")
-    released.commit()
-    registry.main(["release", "v1.0.0"])
+@pytest.fixture(scope="session")
+def two_models(shared, tmp_path_factory):
+    """Return a repository with the models of messages and of flowers, the second on a branch."""
+
+    def make(folder):
+        repository = copy_repository(shared, folder)
+        repository.run("git", "checkout", "--quiet", "-b", "flowers")
+        shutil.copyfile(ROOT / "examples" / "iris" / "params.yaml", repository.path / "params.yaml")
+        repository.set_data(make_flowers().encode())
+        repository.set_params({"model_evaluation.bootstrap_samples": 100})
+        repository.run("dvc", "repro")
+        repository.commit()
+        repository.run("python", "src", "registry", "release", "1.0.0")
+        repository.set_params({"model_building.estimator": "dummy"})
+        repository.set_params({"model_building.candidates": []})
+        repository.run("dvc", "repro")
+        repository.commit()
+        repository.run("python", "src", "registry", "release", "2.0.0")
+
+    return make_once(tmp_path_factory, "two_models", make)
+
+
+def make_flowers() -> str:
+    """Return a made-up table with the columns of the example iris, and three labels."""
+    rng = random.Random(0)
+    lines = ["Id,SepalLengthCm,SepalWidthCm,PetalLengthCm,PetalWidthCm,Species"]
+    for number in range(150):
+        place = number % 3
+        sizes = [f"{rng.gauss(2 + place, 0.3):.2f}" for _ in range(4)]
+        species = ("Iris-setosa", "Iris-versicolor", "Iris-virginica")[place]
+        lines.append(",".join([str(number), *sizes, species]))
+    return "\n".join([*lines, ""])
+
+
+def test_two_models_are_released_and_promoted_side_by_side(two_models, tmp_path, monkeypatch):
+    repository = work_in_clone(two_models, tmp_path / "clone", monkeypatch)
     promote("v1.0.0")
-    tags = released.run("git", "tag").split()
-    assert {"complaints@v1.0.0", "complaints#prod#1"} <= set(tags)
+    with pytest.raises(UserError, match=r"v2\.0\.0 is not promoted: mcc is .* worse than"):
+        promote("v2.0.0")
+    repository.run("git", "checkout", "--quiet", "main")
+    promote("v1.0.0")
+    tags = set(repository.run("git", "tag").split())
+    assert {"iris@v1.0.0", "iris@v2.0.0", "sms-spam@v1.0.0", "sms-spam@v2.0.0"} <= tags
+    assert {"iris#prod#1", "sms-spam#prod#1"} <= tags
+    for name in ("iris", "sms-spam"):
+        repository.run("dvc", "artifacts", "get", ".", name, "--stage", "prod", "--out", name)
+        digest = hashlib.md5((repository.path / name).read_bytes()).hexdigest()
+        assert f"md5: {digest}\n" in repository.run("git", "show", f"{name}@v1.0.0:dvc.lock")
