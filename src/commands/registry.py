@@ -35,12 +35,19 @@ from evaluation.scores import EvaluationParams, Scored
 from models.description import CardParams
 from records.schema import Schema
 
+PARAMS = Path("params.yaml")
+
 logger = logging.getLogger(__name__)
 
 
 def normalise_version(version: str) -> str:
     """Return ``1.2.3`` and ``v1.2.3`` as ``v1.2.3``."""
     return f"v{version.removeprefix('v')}"
+
+
+def read_artifact(params_file: Path) -> str:
+    """Return the name that dvc.yaml gives the model: that in params.yaml."""
+    return read_params(params_file, "model", CardParams).name
 
 
 def list_versions(artifact: str) -> list[str]:
@@ -68,7 +75,7 @@ def require_version(version: str, artifact: str) -> None:
         )
 
 
-def release(version: str, artifact: str) -> None:
+def release(version: str) -> None:
     """Push the model of the current commit to the remote and register it as a version.
 
     Raises
@@ -82,6 +89,7 @@ def release(version: str, artifact: str) -> None:
         raise UserError(f"the checkout is not clean ({changed.strip()})", "commit, then release")
     if "up to date" not in run_dvc("status"):
         raise UserError("the results are not up to date", "run 'make repro', commit, then release")
+    artifact = read_artifact(PARAMS)
     run_dvc("push")
     try:
         gto.api.register(".", artifact, "HEAD", version=version)
@@ -193,7 +201,7 @@ def find_objections(
     ]
 
 
-def promote(version: str, artifact: str, stage: str, params_file: Path, is_forced: bool) -> None:
+def promote(version: str, stage: str, params_file: Path, is_forced: bool) -> None:
     """Assign a stage to a version, unless a guarded metric is worse than the current version's.
 
     Raises
@@ -203,6 +211,7 @@ def promote(version: str, artifact: str, stage: str, params_file: Path, is_force
     UserError
         If a model cannot be fetched.
     """
+    artifact = read_artifact(params_file)
     require_version(version, artifact)
     promotion = read_params(params_file, "promotion", PromotionParams)
     schema = read_params(params_file, "schema", Schema)
@@ -242,21 +251,18 @@ def main(argv: list[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("release", help="register the current commit's model")
     command.add_argument("version", help="such as v1.0.0")
-    command.set_defaults(params=Path("params.yaml"))
     command = commands.add_parser("promote", help="assign a stage to a version")
     command.add_argument("version", help="such as v1.0.0")
     command.add_argument("stage", help="such as prod")
-    command.add_argument("--params", type=Path, default=Path("params.yaml"))
+    command.add_argument("--params", type=Path, default=PARAMS)
     command.add_argument("--force", action="store_true", help="even if worse; the tag records it")
     args = parser.parse_args(argv)
     version = normalise_version(args.version)
     require_identity()
-    # dvc.yaml gives the model's file this name.
-    artifact = read_params(args.params, "model", CardParams).name
     if args.command == "release":
-        release(version, artifact)
+        release(version)
     else:
-        promote(version, artifact, args.stage, args.params, args.force)
+        promote(version, args.stage, args.params, args.force)
 
 
 def run_program() -> None:
