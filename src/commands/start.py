@@ -11,7 +11,6 @@ import argparse
 import hashlib
 import math
 import re
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
@@ -24,6 +23,7 @@ from urllib.parse import urlsplit
 import jinja2
 import yaml
 
+from core.backups import keep_previous
 from core.errors import UserError, exit_on_user_error
 from core.files import write_text
 from core.params import Yaml12Loader, check_section
@@ -245,28 +245,6 @@ def fetch(source: Any) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         limits = Limits(max_megabytes=MAX_MEGABYTES, timeout=TIMEOUT)
         return fetch_source(parse_source(source), Path(folder), limits).read_bytes()
-
-
-def keep_previous(path: Path, content: str) -> str:
-    """Keep a file that Git does not have as it is; return what was done, for a message."""
-    previous = path.read_bytes()
-    if previous == content.encode():
-        return "it is the same as before"
-    command = ["git", "show", f"HEAD:./{path.name}"]
-    try:
-        done = subprocess.run(command, cwd=path.resolve().parent, capture_output=True, check=False)
-        committed = done.stdout if done.returncode == 0 else None
-    except OSError:  # git is not installed
-        committed = None
-    if committed == previous:
-        return f"the previous one is in Git: git checkout {path}"
-    backup = path.with_name(f"{path.name}.bak")
-    n = 1
-    while backup.exists() and backup.read_bytes() != previous:
-        n += 1
-        backup = path.with_name(f"{path.name}.bak{n}")
-    backup.write_bytes(previous)
-    return f"the previous one is now {backup}"
 
 
 def may_replace(path: Path, content: str) -> bool:

@@ -9,7 +9,7 @@ named ``output of the service`` they ask a service that runs meanwhile.
 """
 
 import argparse
-import json
+import importlib
 import os
 import re
 import subprocess
@@ -18,145 +18,32 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
-
 from core.errors import UserError, exit_on_user_error
 from core.files import write_text
 from core.markdown import align_table
-from core.params import read_params, read_sections
-from evaluation.cv_scores import format_cv_scores
+from core.params import read_sections
+from evaluation.cards import TEMPLATES, describe_metadata, list_others, read_name, write_new_card
+from evaluation.result_tables import (
+    PARAMS,
+    describe_counts,
+    describe_key_results,
+    describe_operating_point,
+    describe_results,
+    describe_robustness,
+    tabulate_examples,
+)
 from records.chunks import MAX_LENGTH
-from records.schema import Schema, read_message_schema
 from records.splitting import MAX_LINE
 from service.schemas import Limits
 from service.settings import Settings
 
-# What the table of examples shows of each task.
-EXAMPLE_METRICS = {"binary": "average_precision", "multiclass": "accuracy", "regression": "mae"}
-PARAMS, PIPELINE = Path("params.yaml"), Path("dvc.yaml")
+PIPELINE = Path("dvc.yaml")
+# The model that README and docs/ describe.
+DOCUMENTED = "sms-spam"
 # "#" hides a comment from YAML, at the top of a document.
 BLOCK = re.compile(r"(<!-- ([a-z][a-z_ ]*) -->\n)(.*?)((?:# )?<!-- /\2 -->)", re.DOTALL)
 COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)$", re.MULTILINE)
 PORT = "8000"
-# What the Hugging Face Hub calls our metrics.
-HUB_METRICS = {
-    "accuracy": "accuracy",
-    "precision": "precision",
-    "recall": "recall",
-    "f1": "f1",
-    "mcc": "matthews_correlation",
-    "roc_auc": "roc_auc",
-}
-HUB_DATASET = {"type": "ucirvine/sms_spam", "name": "SMS Spam Collection", "split": "test"}
-
-
-def read_report(name: str) -> dict:
-    """Return a JSON file of reports/.
-
-    Raises
-    ------
-    UserError
-        If there is no such file, or it is not JSON, such as after a merge with conflicts.
-    """
-    path = Path("reports", f"{name}.json")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist", "run 'make repro' to make it") from error
-    except ValueError as error:
-        raise UserError(
-            f"{path} is not JSON ({error})", "run 'make repro' to make it again"
-        ) from error
-
-
-def describe_results() -> str:
-    """Return all metrics, and the cross-validation score."""
-    metrics, intervals = read_report("metrics"), read_report("intervals")
-    rows = [["metric", "test", "95% interval", "training"]]
-    for name, value in metrics["test"].items():
-        interval = intervals["test"][name]
-        numbers = (value, interval["low"], interval["high"], metrics["train"][name])
-        value_, low, high, train = (f"{number:.4f}" for number in numbers)
-        rows.append([name.replace("_", " "), value_, f"{low} to {high}", train])
-    scores = format_cv_scores(metrics["cv"])
-    return f"{align_table(rows)}\n\nCross-validation on the training set: {scores}."
-
-
-def describe_key_results() -> str:
-    """Return the metrics that say most, in words."""
-    metrics, intervals = read_report("metrics"), read_report("intervals")["test"]
-    negative, positive = read_message_schema(PARAMS).classes
-    words = {
-        "mcc": "Matthews correlation (MCC)",
-        "recall": f"recall: {positive} that is caught",
-        "precision": f"precision: {positive} among what is called {positive}",
-        f"{negative}_blocked": f"false-positive rate: {negative} called {positive}",
-        "roc_auc": "area under the ROC curve",
-    }
-    rows = [["metric on the test set", "value", "95% interval"]]
-    for name, meaning in words.items():
-        low, high = intervals[name]["low"], intervals[name]["high"]
-        rows.append([meaning, f"{metrics['test'][name]:.4f}", f"{low:.4f} to {high:.4f}"])
-    counts = read_report("preprocessing")["test"]
-    return (
-        f"{align_table(rows)}\n\nMeasured on {counts['rows']:,} messages that the model has not "
-        f"seen, {counts['labels'][positive]:,} of them {positive}.\n"
-        "Cross-validation on the training set (mean ± standard deviation): "
-        f"{format_cv_scores(metrics['cv'])}."
-    )
-
-
-def describe_operating_point() -> str:
-    """Return what the threshold chosen by cross-validation achieves."""
-    point = read_report("metrics")["operating_point"]
-    rows = [["threshold", "measured on", "recall", "false-positive rate"]]
-    for place, prefix in (("cross-validation", "cv_"), ("test set", "")):
-        rates = (f"{point[prefix + name]:.4f}" for name in ("recall", "fpr"))
-        rows.append([f"{point['threshold']:.4f}", place, *rates])
-    return align_table(rows)
-
-
-def describe_counts() -> str:
-    """Return how many messages of each label there are after each step."""
-    accepted, split = read_report("validation"), read_report("preprocessing")
-    labels = list(accepted["labels"])
-    rows = [
-        ["step", "messages", *labels],
-        ["rows read", accepted["read"]],
-        ["rejected by validation", accepted["rejected"]],
-        ["accepted", accepted["accepted"], *(accepted["labels"][n]["count"] for n in labels)],
-        ["exact duplicates, removed", split["exact_duplicates"]],
-    ]
-    for side, name in (("train", "training set"), ("test", "test set")):
-        rows.append([name, split[side]["rows"], *(split[side]["labels"][n] for n in labels)])
-    cells = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows]
-    length = accepted["length"]
-    return (
-        f"{align_table([row + [''] * (2 + len(labels) - len(row)) for row in cells])}\n\n"
-        f"The {split['distinct']:,} distinct messages form {split['groups']:,} groups of "
-        f"near-duplicates; the largest has {split['largest_group']}. A message has\n"
-        f"{length['q0']:.0f} to {length['q100']:.0f} characters, half of them at most "
-        f"{length['q50']:.0f}."
-    )
-
-
-def describe_metadata() -> str:
-    """Return the model's results as the Hugging Face Hub reads them, in YAML."""
-    measured = read_report("metrics")["test"]
-    metrics = [{"type": HUB_METRICS[name], "value": measured[name]} for name in HUB_METRICS]
-    results = {
-        "task": {"type": "text-classification"},
-        "dataset": HUB_DATASET,
-        "metrics": metrics,
-    }
-    (name,) = (
-        name
-        for name, artifact in read_sections(PIPELINE)["artifacts"].items()
-        if artifact["type"] == "model"
-    )
-    index = [{"name": name, "results": [results]}]
-    content = {"metrics": list(HUB_METRICS.values()), "model-index": index}
-    return yaml.safe_dump(content, sort_keys=False).rstrip()
 
 
 def quote_params(section: str) -> str:
@@ -217,33 +104,6 @@ def list_outputs(stage: dict) -> list[str]:
     """Return the paths of a stage's outs and metrics."""
     entries = stage.get("outs", []) + stage.get("metrics", [])
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
-
-
-def describe_robustness() -> str:
-    """Return what is caught and blocked under each attack, worst first."""
-    found = read_report("robustness")
-    rows = [["disguise", "spam caught", "95% interval", "ham blocked"]]
-    attacks = sorted(found["attacks"].items(), key=lambda item: item[1]["caught"]["rate"])
-    for name, measured in [("none", found["clean"]), *attacks]:
-        caught, blocked = measured["caught"], measured["blocked"]
-        interval = f"{caught['low']:.3f} to {caught['high']:.3f}"
-        rates = (f"{caught['rate']:.3f}", interval, f"{blocked['rate']:.4f}")
-        rows.append([name.replace("_", " "), *rates])
-    summary = f"Mean {found['mean']:.3f}, worst {found['worst']:.3f}."
-    return f"{align_table(rows)}\n\n{summary}"
-
-
-def tabulate_examples() -> str:
-    """Return the metrics of each example beside those of its baseline."""
-    rows = [["example", "task", "metric", "test set", "baseline", "cross-validation"]]
-    for path in sorted(Path("examples").glob("*/metrics.json")):
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-        schema = read_params(path.with_name("params.yaml"), "schema", Schema)
-        name = EXAMPLE_METRICS[schema.task]
-        found = (f"{metrics[part][name]:,.4g}" for part in ("test", "baseline"))
-        scores = format_cv_scores(metrics["cv"])
-        rows.append([path.parent.name, schema.task, name.replace("_", " "), *found, scores])
-    return align_table(rows)
 
 
 def read_deals() -> str:
@@ -326,6 +186,13 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "robustness": describe_robustness,
     "examples": tabulate_examples,
 }
+# Functions of evaluation.card_facts, which imports what reads a model: too slow for the others.
+FACTS = {
+    "model": "describe_model",
+    "inputs": "tabulate_inputs",
+    "columns": "tabulate_columns",
+    "usage": "make_example_command",
+}
 RUNNERS = {"output": run_commands, "output of the service": ask_service}
 
 
@@ -341,8 +208,12 @@ def make_block(name: str, old: str) -> str:
         return RUNNERS[name](old)
     if name.startswith("params "):
         return quote_params(name.removeprefix("params "))
+    if name in FACTS:
+        made = getattr(importlib.import_module("evaluation.card_facts"), FACTS[name])()
+        return run_commands(made) if name == "usage" else made
     if name not in BLOCKS:
-        raise UserError(f"there is no block {name!r}, only {', '.join([*BLOCKS, *RUNNERS])}")
+        known = ", ".join([*BLOCKS, *FACTS, *RUNNERS])
+        raise UserError(f"there is no block {name!r}, only {known}")
     return BLOCKS[name]()
 
 
@@ -368,8 +239,17 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.update is None:
         print(f"{describe_results()}\n\nReport with plots and errors: reports/report.html")
+        if others := list_others():
+            shown = " and ".join(map(str, others))
+            print(f"Not of model {read_name()}: {shown}; make readme writes new cards")
         return
+    others, name = list_others(), read_name()
     for path in args.update:
+        if path in others or (path in TEMPLATES and not path.is_file()):
+            print(write_new_card(path))
+        elif path not in TEMPLATES and name != DOCUMENTED:
+            print(f"{path} is about model {DOCUMENTED}, not {name}: it stays as it is")
+            continue
         try:
             updated = update(path.read_text(encoding="utf-8"))
         except UserError as error:
