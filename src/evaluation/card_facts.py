@@ -6,6 +6,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from core.markdown import align_table
 from core.paths import MODEL
 from evaluation.result_tables import read_report
@@ -77,7 +79,7 @@ def describe_range(column: Column) -> str:
     if column.kind == "text":
         return "any text"
     if column.kind == "ordinal":
-        return " < ".join(escape(value) for value in column.values)
+        return " < ".join(escape(value) for value in column.values)  # noqa: PD011
     if column.kind == "category":
         return list_some(column.values, column.n_values)
     if column.minimum is None or column.maximum is None:
@@ -119,12 +121,15 @@ def make_example_command() -> str:
     if description.is_messages:
         argument = shlex.quote("See you at home")
         return f"```console\n$ python src predict {argument}\n```"
-    names = description.source_names
-    usual: dict[str, Any] = {
-        names[column.name]: int(column.usual)
-        if isinstance(column.usual, float) and column.usual.is_integer()
-        else column.usual
-        for column in description.columns
-    }
+    values = description.values  # noqa: PD011
+    formats = {each.column: each.format for each in values.date_formats}
+    usual: dict[str, Any] = {}
+    for column in description.columns:
+        value: Any = column.usual
+        if column.kind == "date" and isinstance(value, str):
+            value = pd.Timestamp(value).strftime(formats.get(column.name, "%Y-%m-%d"))
+        elif isinstance(value, float) and value.is_integer():
+            value = int(value)
+        usual[description.source_names[column.name]] = value
     argument = shlex.quote(json.dumps(usual, ensure_ascii=False))
     return f"```console\n$ python src predict --row {argument}\n```"

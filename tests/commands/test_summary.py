@@ -8,6 +8,7 @@ import yaml
 
 from commands import summary
 from core.errors import UserError
+from evaluation.result_tables import read_report, tabulate_examples
 from tests.support.schemas import make_schema
 
 PIPELINE = """
@@ -15,19 +16,30 @@ stages:
   fetch: {desc: Yes, deps: [src/a.py], outs: [{data: {desc: raw}}]}
   count: {desc: Count it, deps: [data, src/b.py], metrics: [no]}
 """
+PARAMS = """
+a:
+  # why
+  b: 1  # what
+
+ab:
+  c: 2
+
+model:
+  name: sms-spam
+"""
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     """Work in a folder with results."""
     cv = {"roc_auc": 0.75, "roc_auc_std": 0.01}
-    metrics = {"cv": cv, "test": {"roc_auc": 0.5}, "train": {"roc_auc": 1.0}}
+    metrics = {"cv": cv, "test": {"roc_auc": 0.5}, "train": {"roc_auc": 1.0}, "baseline": {}}
     intervals = {"test": {"roc_auc": {"low": 0.25, "high": 0.75}}}
     (tmp_path / "reports").mkdir()
     for name, content in (("metrics", metrics), ("intervals", intervals)):
         (tmp_path / "reports" / f"{name}.json").write_text(json.dumps(content))
     (tmp_path / "dvc.yaml").write_text(PIPELINE)
-    (tmp_path / "params.yaml").write_text("a:\n  # why\n  b: 1  # what\n\nab:\n  c: 2\n")
+    (tmp_path / "params.yaml").write_text(PARAMS)
     monkeypatch.chdir(tmp_path)
 
 
@@ -42,7 +54,7 @@ def update(text: str) -> str:
 def test_prints_metrics_and_where_the_report_is(capsys):
     summary.main([])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[2] == "| roc auc | 0.5000 | 0.2500 to 0.7500 | 1.0000   |"
+    assert lines[2] == "| roc auc | 0.5000 | 0.2500 to 0.7500 |          | 1.0000   |"
     assert lines[4] == "Cross-validation on the training set: roc auc 0.7500 ± 0.0100."
     assert lines[-1] == "Report with plots and errors: reports/report.html"
 
@@ -111,7 +123,7 @@ def test_a_report_with_the_marks_of_a_merge_is_named(tmp_path, monkeypatch):
     Path("reports").mkdir(exist_ok=True)
     Path("reports/metrics.json").write_text("<<<<<<< HEAD\n")
     with pytest.raises(UserError, match=r"reports/metrics\.json is not JSON .*: run 'make repro'"):
-        summary.read_report("metrics")
+        read_report("metrics")
 
 
 def test_tabulates_the_examples_by_their_task(tmp_path, monkeypatch):
@@ -125,6 +137,23 @@ def test_tabulates_the_examples_by_their_task(tmp_path, monkeypatch):
     (folder / "metrics.json").write_text(json.dumps(metrics))
     rows = [
         [cell.strip() for cell in line.split("|")[1:-1]]
-        for line in summary.tabulate_examples().splitlines()[2:]
+        for line in tabulate_examples().splitlines()[2:]
     ]
     assert [row[:5] for row in rows] == [["prices", "regression", "mae", "276.1", "276.1"]]
+
+
+def test_documents_of_another_model_stay_as_they_are(capsys):
+    Path("params.yaml").write_text("model:\n  name: iris\n")
+    text = "<!-- results -->\nof messages\n<!-- /results -->\n"
+    assert update(text) == text
+    assert "README.md is about model sms-spam, not iris: it stays" in capsys.readouterr().out
+
+
+def test_says_which_cards_are_of_another_model(capsys):
+    Path("models").mkdir()
+    card = Path("models/README.md")
+    for name, is_other in (("sms-spam", False), ("iris", True)):
+        card.write_text(f"---\nmodel_name: {name}\n---\n")
+        summary.main([])
+        said = "Not of model sms-spam: models/README.md; make readme writes new cards"
+        assert (said in capsys.readouterr().out) == is_other

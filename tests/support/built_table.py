@@ -70,6 +70,11 @@ def build(task: str, folder: Path) -> None:
         date=["sold"],
         id=["key"],
     )
+    params["model"] = {
+        "name": "goods",
+        "description": "Predicts the value of goods",
+        "units": [{"column": "price", "unit": "EUR"}],
+    }
     params["data_validation"].update(
         separator=";",
         quoting=True,
