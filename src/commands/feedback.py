@@ -28,13 +28,15 @@ logger = logging.getLogger(__name__)
 
 def format_correction(correction: Correction) -> str:
     """Return the lines that show one correction."""
-    predicted = f"{correction.predicted_label} ({correction.probability:.6f})"
-    said = f"{correction.label}, not {predicted}"
-    if correction.label == correction.predicted_label:
+    predicted = f"{correction.predicted} ({correction.probability:.6f})"
+    said = f"{correction.answer}, not {predicted}"
+    if correction.answer == correction.predicted:
         said = f"{predicted} is right"
     day = f"{correction.received_at:%Y-%m-%d %H:%M}"
     head = (str(correction.id), day, correction.status, said, f"model {correction.model_version}")
-    return f"{escape_unprintable('  '.join(head))}\n    {escape_unprintable(correction.text)}"
+    return (
+        f"{escape_unprintable('  '.join(head))}\n    {escape_unprintable(str(correction.inputs))}"
+    )
 
 
 def choose_ids(numbers: list[int], up_to: int | None, pending: list[Correction]) -> list[int]:

@@ -55,7 +55,7 @@ def read_columns(raw: Path, schema: Schema, params: ValidationParams) -> list[st
 
 def keep_newest(corrections: Iterable[Correction]) -> list[Correction]:
     """Return the newest correction of each distinct normalised text, oldest first."""
-    newest = {normalise_text(correction.text): correction for correction in corrections}
+    newest = {normalise_text(str(correction.inputs)): correction for correction in corrections}
     return sorted(newest.values(), key=lambda correction: correction.id)
 
 
@@ -75,8 +75,8 @@ def render(
 
     White space becomes single blanks, as in preprocessing.
     """
-    text = " ".join(correction.text.split())
-    values = {schema.target: correction.label, schema.text[0]: text}
+    text = " ".join(str(correction.inputs).split())
+    values = {schema.target: str(correction.answer), schema.text[0]: text}
     fields = [values.get(name, "") for name in rename(columns, params)]
     try:
         line = write_row(fields, params).encode(params.encoding)

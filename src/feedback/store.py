@@ -3,6 +3,8 @@
 The service adds corrections, ``python src feedback`` lists and reviews them.
 """
 
+import json
+import math
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -10,29 +12,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import (
     URL,
-    Column,
-    DateTime,
     Engine,
-    Float,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
     bindparam,
     create_engine,
     insert,
-    inspect,
     make_url,
+    or_,
     select,
     update,
 )
 from sqlalchemy.exc import (
     ArgumentError,
-    DBAPIError,
     NoSuchModuleError,
     OperationalError,
     SQLAlchemyError,
@@ -40,6 +34,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import NullPool
 
 from core.errors import UserError
+from feedback.tables import CORRECTIONS, list_columns, make_table, take_over, write_json
 from records.formats import is_encodable
 
 STATUSES = ("pending", "accepted", "refused")
@@ -47,20 +42,9 @@ STATUSES = ("pending", "accepted", "refused")
 PATIENCE = 5
 EXAMPLE = "sqlite:///data/feedback/feedback.db"
 
-FEEDBACK = Table(
-    "feedback",
-    MetaData(),
-    Column("id", Integer, primary_key=True),
-    # Times are in UTC, without a zone: not every database keeps one.
-    Column("received_at", DateTime, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("label", String(200), nullable=False),
-    Column("predicted_label", String(200), nullable=False),
-    Column("probability", Float(53), nullable=False),
-    Column("model_version", String(64), nullable=False),
-    Column("status", String(8), nullable=False),
-    Column("reviewed_at", DateTime),
-)
+# The most bytes of a correction's inputs, and of its answer, as JSON. A message that the service
+# accepts has fewer.
+MAX_BYTES = 100_000
 
 
 class StoreError(UserError):
@@ -69,7 +53,7 @@ class StoreError(UserError):
 
 @dataclass(frozen=True)
 class Correction:
-    """A user's label for one message, the model's prediction, and the state of its review.
+    """The right answer for one message or row, the model's answer, and the state of the review.
 
     Attributes
     ----------
@@ -77,10 +61,16 @@ class Correction:
         Counts up: a newer correction has a higher id.
     received_at : datetime
         In UTC.
-    text, label : str
-        The message as received, and the label that the user says is right.
-    predicted_label, probability, model_version : str, float, str
-        The model's label, its probability of the positive label, and its version.
+    inputs : str or dict
+        The message, or the row as JSON has it, by the names of the source's columns.
+    answer, predicted : str, int or float
+        The label or the number that the user says is right, and that of the model.
+    probability : float or None
+        As the model gave it with its label; None for a number.
+    model_name : str or None
+        None in a correction that an earlier version stored.
+    model_version : str
+        The start of the digest of the model's file.
     status : str
         ``pending``, ``accepted`` or ``refused``.
     reviewed_at : datetime or None
@@ -89,10 +79,11 @@ class Correction:
 
     id: int
     received_at: datetime
-    text: str
-    label: str
-    predicted_label: str
-    probability: float
+    inputs: str | dict[str, Any]
+    answer: str | float
+    predicted: str | float
+    probability: float | None
+    model_name: str | None
     model_version: str
     status: str
     reviewed_at: datetime | None
@@ -226,60 +217,110 @@ def open_store(url: str, may_create: bool = True) -> Engine:
     with translate_errors(engine.url, "opened"):
         if engine.dialect.name == "sqlite":
             prepare_sqlite(engine, may_create)
-        try:
-            FEEDBACK.metadata.create_all(engine)
-        except DBAPIError:
-            # Another process may have made the table at the same time.
-            if not inspect(engine).has_table(FEEDBACK.name):
-                raise
-        columns = {column["name"] for column in inspect(engine).get_columns(FEEDBACK.name)}
-    if missing := sorted(set(FEEDBACK.columns.keys()) - columns):
+        make_table(engine)
+        columns = list_columns(engine, CORRECTIONS)
+    if missing := sorted(set(CORRECTIONS.columns.keys()) - columns):
         raise UserError(
-            f"the feedback store {name_store(engine.url)} has a table {FEEDBACK.name!r} without a "
-            f"column {missing[0]!r}, so it is another program's",
+            f"the feedback store {name_store(engine.url)} has a table {CORRECTIONS.name!r} without "
+            f"a column {missing[0]!r}, so it is another program's",
             "name another database",
         )
+    with translate_errors(engine.url, "brought up to date"):
+        take_over(engine)
     return engine
+
+
+def check_value(value: Any, name: str) -> None:
+    """Raise ``UserError`` if a value cannot be stored, with ``name`` as what it is."""
+    if isinstance(value, str):
+        if not is_encodable(value):
+            raise UserError(f"{name} is not valid Unicode")
+        if "\0" in value:
+            raise UserError(f"{name} has a NUL character")
+    elif isinstance(value, int | float):
+        try:
+            is_finite = math.isfinite(value)
+        except OverflowError:
+            is_finite = False
+        if not is_finite:
+            raise UserError(f"{name} is not a finite number")
+    elif value is not None:
+        raise UserError(f"{name} is neither text nor a number")
+
+
+def check_size(content: str, name: str) -> None:
+    """Raise ``UserError`` if JSON is too long to be stored."""
+    size = len(content.encode())
+    if size > MAX_BYTES:
+        raise UserError(f"{name} has {size:,} bytes as JSON, more than {MAX_BYTES:,}")
 
 
 def add_feedback(
     engine: Engine,
     *,
-    text: str,
-    label: str,
-    predicted_label: str,
-    probability: float,
+    inputs: str | dict[str, Any],
+    answer: str | float,
+    predicted: str | float,
+    probability: float | None,
+    model_name: str | None,
     model_version: str,
 ) -> int:
     """Add a correction, which is then pending, and return its number.
 
+    Parameters
+    ----------
+    engine : Engine
+        Of the store.
+    inputs : str or dict
+        The message; or the row, whose values are text, numbers, booleans or None, by the names of
+        the source's columns.
+    answer, predicted : str, int or float
+        The right label or number, and that of the model.
+    probability : float or None
+        As the model gave it with its label; None for a number.
+    model_name, model_version : str
+        The model that was asked.
+
     Raises
     ------
     UserError
-        If the text is not valid Unicode, or has a NUL character, which some databases refuse.
+        If a text is not valid Unicode or has a NUL character, which some databases refuse; if a
+        number is not finite, a value is nested, or the whole has too many bytes.
     StoreError
         If the correction cannot be written.
     """
-    if not is_encodable(text):
-        raise UserError("the text is not valid Unicode")
-    if "\0" in text:
-        raise UserError("the text has a NUL character")
+    if isinstance(inputs, str):
+        check_value(inputs, "the text")
+    else:
+        for column, value in inputs.items():
+            check_value(column, "the name of a column")
+            check_value(value, f"the value of column {column!r}")
+    check_value(answer, "the answer")
+    row, right = write_json(inputs), write_json(answer)
+    check_size(row, "the text" if isinstance(inputs, str) else "the row")
+    check_size(right, "the answer")
     values = {
         "received_at": datetime.now(UTC).replace(tzinfo=None),
-        "text": text,
-        "label": label,
-        "predicted_label": predicted_label,
+        "inputs": row,
+        "answer": right,
+        "predicted": write_json(predicted),
         "probability": probability,
+        "model_name": model_name,
         "model_version": model_version,
         "status": "pending",
     }
     with translate_errors(engine.url, "written"), engine.begin() as connection:
-        key = connection.execute(insert(FEEDBACK).values(values)).inserted_primary_key
+        key = connection.execute(insert(CORRECTIONS).values(values)).inserted_primary_key
     return int(key[0])  # type: ignore[index]  # None only if there is no such key
 
 
-def list_feedback(engine: Engine, status: str | None = None) -> list[Correction]:
+def list_feedback(
+    engine: Engine, status: str | None = None, model: str | None = None
+) -> list[Correction]:
     """Return the corrections of one status, or all of them, oldest first.
+
+    With ``model`` only those of the model with this name, and those without a name, which an
+    earlier version stored.
 
     Raises
     ------
@@ -288,14 +329,19 @@ def list_feedback(engine: Engine, status: str | None = None) -> list[Correction]
     StoreError
         If the store cannot be read.
     """
-    query = select(FEEDBACK).order_by(FEEDBACK.c.id)
+    query = select(CORRECTIONS).order_by(CORRECTIONS.c.id)
     if status is not None:
-        query = query.where(FEEDBACK.c.status == check_status(status))
+        query = query.where(CORRECTIONS.c.status == check_status(status))
+    if model is not None:
+        stored = CORRECTIONS.c.model_name
+        query = query.where(or_(stored == model, stored.is_(None)))
     with translate_errors(engine.url, "read"), engine.connect() as connection:
         rows = [dict(row) for row in connection.execute(query).mappings()]
     for row in rows:
         for name in ("received_at", "reviewed_at"):
             row[name] = row[name] and row[name].replace(tzinfo=UTC)
+        for name in ("inputs", "answer", "predicted"):
+            row[name] = json.loads(row[name])
     return [Correction(**row) for row in rows]
 
 
@@ -320,13 +366,13 @@ def review(engine: Engine, ids: Iterable[int], status: str) -> None:
     values = {"status": check_status(status), "reviewed_at": reviewed_at}
     wanted = sorted(set(ids))
     with translate_errors(engine.url, "written"), engine.begin() as connection:
-        known = set(connection.scalars(select(FEEDBACK.c.id)))
+        known = set(connection.scalars(select(CORRECTIONS.c.id)))
         if unknown := [str(number) for number in wanted if number not in known]:
             raise UserError(
                 f"there is no correction {', '.join(unknown)}, so none was changed",
                 "see 'list' for the numbers",
             )
         # One statement for each, sent together: databases limit the length of a list in one.
-        by_id = update(FEEDBACK).where(FEEDBACK.c.id == bindparam("number")).values(values)
+        by_id = update(CORRECTIONS).where(CORRECTIONS.c.id == bindparam("number")).values(values)
         if wanted:
             connection.execute(by_id, [{"number": number} for number in wanted])

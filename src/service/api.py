@@ -316,10 +316,11 @@ async def store_feedback(request: Request, correction: Correction) -> Stored:
         store = functools.partial(
             add_feedback,
             service.feedback,
-            text=correction.text,
-            label=correction.label,
-            predicted_label=predicted.label,
+            inputs=correction.text,
+            answer=correction.label,
+            predicted=predicted.label,
             probability=predicted.probability,
+            model_name=None,
             model_version=predicted.model_version,
         )
         number = await to_thread.run_sync(store, limiter=service.storing)

@@ -37,11 +37,12 @@ def add(store):
 
     def call(text, label="ham", predicted="spam"):
         answer = {
-            "predicted_label": predicted,
+            "predicted": predicted,
             "probability": 0.75,
+            "model_name": "sms-spam",
             "model_version": "0123456789ab",
         }
-        return add_feedback(store, text=text, label=label, **answer)
+        return add_feedback(store, inputs=text, answer=label, **answer)
 
     return call
 

@@ -34,7 +34,9 @@ def add(corrections):
         now = datetime.now(UTC)
         number = len(corrections) + 1
         corrections.append(
-            Correction(number, now, text, label, "spam", 0.75, "0123456789ab", "accepted", now)
+            Correction(
+                number, now, text, label, "spam", 0.75, "sms-spam", "0123456789ab", "accepted", now
+            )
         )
 
     return call

@@ -11,7 +11,8 @@ from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.schema import CreateTable
 
 from core.errors import UserError
-from feedback.store import FEEDBACK, add_feedback, list_feedback, open_store, review
+from feedback.store import add_feedback, list_feedback, open_store, review
+from feedback.tables import CORRECTIONS
 
 
 @pytest.fixture
@@ -29,13 +30,14 @@ def store(url):
     return open_store(url)
 
 
-def add(store, text="call me", label="ham"):
+def add(store, inputs="call me", answer="ham"):
     return add_feedback(
         store,
-        text=text,
-        label=label,
-        predicted_label="spam",
+        inputs=inputs,
+        answer=answer,
+        predicted="spam",
         probability=0.987654321,
+        model_name="sms-spam",
         model_version="0123456789ab",
     )
 
@@ -46,11 +48,12 @@ def read_status(store):
 
 def test_keeps_what_is_added(store):
     before = datetime.now(UTC)
-    text = "WIN £500 \U0001f600\n\tcall 'now'; \x1b[31m\u202e DROP TABLE feedback"
+    text = "WIN £500 \U0001f600\n\tcall 'now'; \x1b[31m\u202e DROP TABLE corrections"
     number = add(store, text)
     (found,) = list_feedback(store)
-    assert (found.id, found.text, found.label) == (number, text, "ham")
-    assert (found.predicted_label, found.model_version) == ("spam", "0123456789ab")
+    assert (found.id, found.inputs, found.answer) == (number, text, "ham")
+    assert (found.predicted, found.model_version) == ("spam", "0123456789ab")
+    assert found.model_name == "sms-spam"
     assert found.probability == 0.987654321
     assert before <= found.received_at <= datetime.now(UTC)
     assert (found.status, found.reviewed_at) == ("pending", None)
@@ -58,7 +61,9 @@ def test_keeps_what_is_added(store):
 
 def test_a_store_that_is_opened_again_has_its_corrections(store, url):
     add(store)
-    assert [found.text for found in list_feedback(open_store(url, may_create=False))] == ["call me"]
+    assert [found.inputs for found in list_feedback(open_store(url, may_create=False))] == [
+        "call me"
+    ]
 
 
 def test_a_relative_path_is_relative_to_the_working_directory(tmp_path, monkeypatch):
@@ -97,7 +102,8 @@ def test_a_table_that_another_process_makes_meanwhile_is_taken(url, monkeypatch)
     )
     with pytest.raises(UserError, match="already exists"):
         open_store(url)
-    calls = iter([False, True])
+    # The third question is about the table of earlier versions.
+    calls = iter([False, True, False])
     monkeypatch.setattr(
         "sqlalchemy.dialects.sqlite.base.SQLiteDialect.has_table", lambda *_, **__: next(calls)
     )
@@ -108,9 +114,9 @@ def test_lists_by_status_in_the_order_of_arrival(store):
     for text in ("a", "b", "c"):
         add(store, text)
     review(store, [2], "refused")
-    assert [found.text for found in list_feedback(store)] == ["a", "b", "c"]
-    assert [found.text for found in list_feedback(store, "pending")] == ["a", "c"]
-    assert [found.text for found in list_feedback(store, "refused")] == ["b"]
+    assert [found.inputs for found in list_feedback(store)] == ["a", "b", "c"]
+    assert [found.inputs for found in list_feedback(store, "pending")] == ["a", "c"]
+    assert [found.inputs for found in list_feedback(store, "refused")] == ["b"]
 
 
 def test_a_review_is_dated_and_may_be_changed(store):
@@ -159,14 +165,14 @@ def test_a_full_disk_is_reported_and_nothing_is_half_written(store, path, monkey
 
     def connect_small(*args, **kwargs):
         connection = connect(*args, **kwargs)
-        connection.execute("PRAGMA max_page_count = 2")
+        connection.execute("PRAGMA max_page_count = 3")
         return connection
 
     monkeypatch.setattr("sqlite3.dbapi2.connect", connect_small)
     with pytest.raises(UserError, match=r"cannot be written: database or disk is full$") as caught:
-        add(store, "x" * 100_000)
+        add(store, "x" * 90_000)
     assert str(path) in str(caught.value)
-    assert [found.text for found in list_feedback(store)] == ["call me"]
+    assert [found.inputs for found in list_feedback(store)] == ["call me"]
     assert add(store) == 2
 
 
@@ -221,7 +227,7 @@ def test_a_store_that_cannot_be_written_is_reported(url, path):
 
 def test_a_store_that_was_removed_is_reported(store, path):
     path.unlink()
-    with pytest.raises(UserError, match=r"no such table: feedback$"):
+    with pytest.raises(UserError, match=r"no such table: corrections$"):
         add(store)
 
 
@@ -247,8 +253,8 @@ def test_a_store_is_not_made_unless_asked_for(path, url):
 
 def test_the_table_of_another_program_is_left_alone(tmp_path):
     with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
-        connection.execute("CREATE TABLE feedback (id INTEGER, stars INTEGER)")
-    with pytest.raises(ValueError, match="a table 'feedback' without a column 'label'"):
+        connection.execute("CREATE TABLE corrections (id INTEGER, stars INTEGER)")
+    with pytest.raises(ValueError, match="a table 'corrections' without a column 'answer'"):
         open_store(f"sqlite:///{tmp_path}/other.db")
 
 
@@ -287,6 +293,6 @@ def test_an_error_shows_neither_password_nor_message(store, path):
 
 @pytest.mark.parametrize("dialect", [postgresql.dialect(), mysql.dialect()])
 def test_other_databases_take_the_table_and_keep_the_probability(dialect):
-    ddl = str(CreateTable(FEEDBACK).compile(dialect=dialect))
+    ddl = str(CreateTable(CORRECTIONS).compile(dialect=dialect))
     assert "FLOAT(53)" in ddl
-    assert "text TEXT NOT NULL" in ddl
+    assert f"inputs {'MEDIUMTEXT' if dialect.name == 'mysql' else 'TEXT'} NOT NULL" in ddl

@@ -316,8 +316,8 @@ def test_feedback_is_stored_with_what_the_model_says(get, model_folder, tmp_path
     engine = open_store(url)
     (row,) = list_feedback(engine, "pending")
     engine.dispose()
-    assert (row.id, row.text, row.label) == (answer.json()["id"], SPAM, "ham")
-    assert row.predicted_label == "spam"
+    assert (row.id, row.inputs, row.answer) == (answer.json()["id"], SPAM, "ham")
+    assert row.predicted == "spam"
     assert row.probability == answer.json()["predicted"]["probability"]
     assert row.model_version == answer.json()["predicted"]["model_version"]
 

@@ -470,9 +470,9 @@ def test_feedback_that_finds_no_room_is_refused_and_the_rest_works(impatient_ser
 
     def read_texts():
         database = sqlite3.connect(impatient_service.folder / "feedback.db")
-        texts = [text for (text,) in database.execute("SELECT text FROM feedback ORDER BY id")]
+        rows = database.execute("SELECT inputs FROM corrections ORDER BY id").fetchall()
         database.close()
-        return texts
+        return [json.loads(inputs) for (inputs,) in rows]
 
     assert correct("before").status_code == 201
     stored = read_texts()

@@ -591,8 +591,8 @@ def test_a_token_is_asked_for_and_feedback_is_stored(guarded, open_page):
     page.get_by_role("button", name="No, it is ham").click()
     expect(page.get_by_text("Thank you. Your answer, ham, is stored.")).to_be_focused()
     with sqlite3.connect(store) as database:
-        query = "SELECT text, label, predicted_label FROM feedback"
-        assert database.execute(query).fetchall() == [("WIN cash now", "ham", "spam")]
+        query = "SELECT inputs, answer, predicted FROM corrections"
+        assert database.execute(query).fetchall() == [('"WIN cash now"', '"ham"', '"spam"')]
     database.close()
     # The tab remembers the token, and pictures are fetched with it.
     page.get_by_role("link", name="The model").click()
