@@ -1,5 +1,6 @@
 """Tests of the store of corrections, on SQLite."""
 
+import math
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -30,14 +31,14 @@ def store(url):
     return open_store(url)
 
 
-def add(store, inputs="call me", answer="ham"):
+def add(store, inputs="call me", answer="ham", model_name="sms-spam"):
     return add_feedback(
         store,
         inputs=inputs,
         answer=answer,
         predicted="spam",
         probability=0.987654321,
-        model_name="sms-spam",
+        model_name=model_name,
         model_version="0123456789ab",
     )
 
@@ -119,6 +120,15 @@ def test_lists_by_status_in_the_order_of_arrival(store):
     assert [found.inputs for found in list_feedback(store, "refused")] == ["b"]
 
 
+def test_lists_those_of_one_model_and_those_without_a_name(store):
+    for name in ("diamonds", None, "iris"):
+        add(store, {"name": name}, 1, model_name=name)
+    review(store, [2], "accepted")
+    assert [found.id for found in list_feedback(store, model="iris")] == [2, 3]
+    assert [found.id for found in list_feedback(store, "pending", "iris")] == [3]
+    assert [found.id for found in list_feedback(store, model="none")] == [2]
+
+
 def test_a_review_is_dated_and_may_be_changed(store):
     number = add(store)
     review(store, [number], "refused")
@@ -151,11 +161,25 @@ def test_refuses_a_status_that_there_is_not(store, call):
 
 
 @pytest.mark.parametrize(
-    ("text", "fault"), [("a\ud800b", "not valid Unicode"), ("a\0b", "has a NUL character")]
+    ("inputs", "answer", "fault"),
+    [
+        ("a\ud800b", "ham", "the text is not valid Unicode"),
+        ("a\0b", "ham", "the text has a NUL character"),
+        ("x" * 100_000, "ham", "the text has 100,002 bytes as JSON, more than 100,000"),
+        ("call me", "h\0m", "the answer has a NUL character"),
+        ("call me", math.inf, "the answer is not a finite number"),
+        ({"a": 1, "b": "\ud800"}, 1, "the value of column 'b' is not valid Unicode"),
+        ({"a\0": 1}, 1, "the name of a column has a NUL character"),
+        ({"\ud800": 1}, 1, "the name of a column is not valid Unicode"),
+        ({"a": math.nan}, 1, "the value of column 'a' is not a finite number"),
+        ({"a": 10**5000}, 1, "the value of column 'a' is not a finite number"),
+        ({"a": [1]}, 1, "the value of column 'a' is neither text nor a number"),
+        ({f"c{i}": i for i in range(10_000)}, 1, "the row has 147,780 bytes as JSON"),
+    ],
 )
-def test_refuses_text_that_not_every_database_takes(store, text, fault):
+def test_refuses_what_not_every_database_takes(store, inputs, answer, fault):
     with pytest.raises(ValueError, match=fault):
-        add(store, text)
+        add(store, inputs, answer)
     assert list_feedback(store) == []
 
 
