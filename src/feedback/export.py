@@ -3,64 +3,33 @@
 import csv
 import hashlib
 import io
+import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import yaml
 
 from core.errors import UserError
 from core.files import atomic_path
 from core.terminal import escape_unprintable
+from feedback.rows import Row, find_newest, is_known, pick_row, type_rows
+from feedback.source import Source
 from feedback.store import Correction
 from records.checks import check_rows
-from records.delimited import read_delimited
-from records.raw import decode, split_records
-from records.reading import check_columns, rename, select_columns
-from records.schema import Schema
+from records.reading import READERS, select_columns
+from records.tasks import TASKS
 from records.validation_params import ValidationParams
-from text.normalise import normalise_text
+from records.values import show_value
 
 logger = logging.getLogger(__name__)
 
 
-def read_columns(raw: Path, schema: Schema, params: ValidationParams) -> list[str]:
-    """Return the names of the source's columns: the parameters', or else the header's.
-
-    Raises
-    ------
-    UserError
-        If the source is not delimited text, or has no header where one is needed, or the header
-        does not fit the schema.
-    """
-    if params.format != "delimited":
-        raise UserError(
-            f"corrections cannot be exported as rows of data_validation.format {params.format}",
-            "use a source of delimited text, such as CSV",
-        )
-    if params.columns:
-        return params.columns
-    if not raw.is_file():
-        raise UserError(
-            f"{raw}, whose header names the columns, does not exist",
-            "run 'dvc repro', or name the file with --raw",
-        )
-    try:
-        columns = next(split_records(decode(raw.read_bytes(), params.encoding), params)).fields
-        check_columns(rename(columns, params), schema)
-    except ValueError as error:
-        raise UserError(f"{raw}: {error}") from error
-    return list(columns)
-
-
-def keep_newest(corrections: Iterable[Correction]) -> list[Correction]:
-    """Return the newest correction of each distinct normalised text, oldest first."""
-    newest = {normalise_text(str(correction.inputs)): correction for correction in corrections}
-    return sorted(newest.values(), key=lambda correction: correction.id)
-
-
-def write_row(fields: list[str], params: ValidationParams) -> str:
-    """Return one row as a line, with its line end."""
+def join_fields(fields: list[str], params: ValidationParams) -> str:
+    """Return fields of delimited text as a line, with its line end."""
     if not params.quoting:
         return params.separator.join(fields) + "\n"
     line = io.StringIO()
@@ -68,79 +37,161 @@ def write_row(fields: list[str], params: ValidationParams) -> str:
     return line.getvalue()
 
 
-def render(
-    correction: Correction, columns: list[str], schema: Schema, params: ValidationParams
-) -> tuple[bytes, str]:
-    """Return a correction as a row of the source, and why validation would reject it, or ''.
+def write_field(value: Any, is_number: bool, params: ValidationParams) -> str:
+    """Return a value as a field of delimited text."""
+    if value is None:
+        return ""
+    text = show_value(value)
+    is_written = is_number and isinstance(value, int | float)
+    return text.replace(".", params.decimal) if is_written else text
 
-    White space becomes single blanks, as in preprocessing.
+
+def render(row: Row, source: Source) -> bytes:
+    """Return a correction as a line of the source; columns without a value are empty, or null.
+
+    Raises
+    ------
+    UserError
+        If the source's format or encoding cannot hold it.
     """
-    text = " ".join(str(correction.inputs).split())
-    values = {schema.target: str(correction.answer), schema.text[0]: text}
-    fields = [values.get(name, "") for name in rename(columns, params)]
+    params = source.params
+    values = [row.cells.get(name) for name in source.names]
+    fields: list[Any] = values
+    if params.format == "jsonl":
+        content = dict(zip(source.columns, values, strict=True))
+        text = json.dumps(content, ensure_ascii=params.encoding != "utf-8") + "\n"
+    else:
+        numbers = {source.schema.target, *source.schema.number}
+        written = zip(values, source.names, strict=True)
+        fields = [write_field(value, name in numbers, params) for value, name in written]
+        text = join_fields(fields, params)
     try:
-        line = write_row(fields, params).encode(params.encoding)
-        table = read_delimited(line, columns, schema, params)
-    except UnicodeEncodeError:
-        return b"", f"not in {params.encoding}"
-    except UserError as error:
-        return b"", str(error)
+        line = text.encode(params.encoding)
+    except UnicodeEncodeError as error:
+        raise UserError(f"not in {params.encoding}") from error
+    table = READERS[params.format](line, source.columns, source.schema, params)
     for _, reason, detail, _ in table.unread:
-        return line, f"{reason} {detail}".strip()
-    if table.columns.fillna("").to_numpy().tolist() != [fields]:
-        return line, "cannot be written in this format"
-    checked = check_rows(select_columns(table, schema, params), schema, params)
-    return line, f"{checked.reasons[0]} {checked.details[0]}".strip()
+        raise UserError(f"{reason} {detail}".strip())
+    if params.format == "delimited" and table.columns.fillna("").to_numpy().tolist() != [fields]:
+        raise UserError("cannot be written in this format")
+    return line
 
 
-def render_corrections(
-    corrections: list[Correction], columns: list[str], schema: Schema, params: ValidationParams
-) -> tuple[bytes, int]:
+def find_faults(
+    content: bytes, rows: Sequence[Row], typed: pd.DataFrame, source: Source
+) -> list[str]:
+    """Return for each row why validation would reject it, or read it as something else, or ''."""
+    schema, answers = source.schema, [row.correction.answer for row in rows]
+    has_labels = TASKS[schema.task].has_classes
+    if has_labels:
+        answers = [str(answer).strip() for answer in answers]
+        # Where any label is allowed, validation looks for rows whose target has too many values.
+        labels = schema.labels or sorted(set(map(str, answers)))
+        schema = schema.model_copy(update={"labels": labels})
+    table = READERS[source.params.format](content, source.columns, schema, source.params)
+    checked = check_rows(select_columns(table, schema, source.params), schema, source.params)
+    found = zip(checked.reasons, checked.details, strict=True)
+    faults = [f"{reason} {detail}".strip() for reason, detail in found]
+    target = pd.Series(answers, dtype="object" if has_labels else "float64")
+    for name, right in typed.assign(**{schema.target: target}).astype("object").items():
+        read = checked.columns[name].astype("object")
+        differs = (read != right) & ~(read.isna() & right.isna())
+        for place in np.flatnonzero(differs):
+            changed = f"{show_typed(read[place])}, not {show_typed(right[place])}"
+            faults[place] = faults[place] or f"{name} would be read as {changed}"
+    return faults
+
+
+def show_typed(value: Any) -> str:
+    """Return a typed value for a message."""
+    return str(value) if is_known(value) else "missing"
+
+
+def leave_out(rows: Sequence[Row], reasons: Sequence[str]) -> list[int]:
+    """Warn of the rows that have a reason; return the places of the others."""
+    for row, reason in zip(rows, reasons, strict=True):
+        if reason:
+            warn(row.correction, reason)
+    return [place for place, reason in enumerate(reasons) if not reason]
+
+
+def warn(correction: Correction, reason: object) -> None:
+    """Warn that a correction is left out."""
+    logger.warning("correction %d left out: %s", correction.id, escape_unprintable(str(reason)))
+
+
+def choose_rows(
+    corrections: Sequence[Correction], source: Source
+) -> tuple[list[Row], pd.DataFrame]:
+    """Return the newest correction of equal inputs as rows, and their typed features."""
+    rows = []
+    for correction in corrections:
+        try:
+            rows.append(pick_row(correction, source))
+        except UserError as error:
+            warn(correction, error)
+    if not rows:
+        return rows, pd.DataFrame()
+    typed, reasons = type_rows(rows, source)
+    places = leave_out(rows, reasons)
+    newest = find_newest(typed.iloc[places], source.schema.text)
+    if n_older := len(places) - len(newest):
+        logger.info("%d older corrections of the same inputs left out", n_older)
+    chosen = [places[place] for place in newest]
+    return [rows[place] for place in chosen], typed.iloc[chosen]
+
+
+def render_corrections(corrections: Sequence[Correction], source: Source) -> tuple[bytes, int]:
     """Return corrections as rows of the source, without a header, and the number of rows.
 
-    Only the newest correction of each text is used. Corrections that validation would reject are
-    left out with a warning.
+    Only the newest correction of equal inputs is used. Corrections that validation would reject, or
+    read as something else, are left out with a warning.
+
+    Parameters
+    ----------
+    corrections : sequence of Correction
+        Oldest first.
+    source : Source
+        What they must fit.
 
     Raises
     ------
     UserError
         If no row is left.
     """
-    newest = keep_newest(corrections)
-    if n_older := len(corrections) - len(newest):
-        logger.info("%d older corrections of the same texts left out", n_older)
-    rows = []
-    for correction in newest:
-        row, reason = render(correction, columns, schema, params)
-        if reason:
-            logger.warning("correction %d left out: %s", correction.id, escape_unprintable(reason))
-        else:
-            rows.append(row)
-    if not rows:
+    rows, typed = choose_rows(corrections, source)
+    lines, reasons = [], []
+    for row in rows:
+        line, reason = b"", ""
+        try:
+            line = render(row, source)
+        except UserError as error:
+            reason = str(error)
+        lines.append(line)
+        reasons.append(reason)
+    places = leave_out(rows, reasons)
+    if places:
+        rows, lines = [rows[place] for place in places], [lines[place] for place in places]
+        typed = typed.iloc[places].reset_index(drop=True)
+        places = leave_out(rows, find_faults(b"".join(lines), rows, typed, source))
+    if not places:
         raise UserError(
             f"there is nothing to export, {len(corrections)} corrections are accepted",
-            "see 'list --status pending', then 'accept' those that are right",
+            "see 'list --status pending', then 'accept' those that are right, or name the model "
+            "that they are for with --model",
         )
-    return b"".join(rows), len(rows)
+    for place in places:
+        warn_of_new_label(rows[place].correction, source)
+    return b"".join(lines[place] for place in places), len(places)
 
 
-def check_encoding(params: ValidationParams) -> ValidationParams:
-    """Return the parameters, with an encoding in which rows can be appended to the source.
-
-    Raises
-    ------
-    UserError
-        If a line end is not one byte in the encoding.
-    """
-    if params.encoding == "utf-8-sig":
-        # The byte order mark may only be at the start of the source.
-        return params.model_copy(update={"encoding": "utf-8"})
-    if "\n".encode(params.encoding) != b"\n":
-        raise UserError(
-            f"nothing can be added to a source in {params.encoding} (data_validation.encoding)",
-            "convert it to utf-8",
+def warn_of_new_label(correction: Correction, source: Source) -> None:
+    """Warn of a label that the source does not have, where any is allowed."""
+    label = str(correction.answer)
+    if source.labels is not None and label.strip() not in source.labels:
+        logger.warning(
+            "correction %d has the label %r, which is new: check its spelling", correction.id, label
         )
-    return params
 
 
 def write_export(content: bytes, n_rows: int, output: Path) -> None:

@@ -87,7 +87,8 @@ def test_lists_what_was_said_and_what_was_predicted(run, add):
     add("win cash", label="spam")
     lines = run("list").splitlines()
     assert re.fullmatch(
-        r"1  \d{4}-\d\d-\d\d \d\d:\d\d  pending  ham, not spam \(0\.750000\)  model 0123456789ab",
+        r"1  \d{4}-\d\d-\d\d \d\d:\d\d  pending  ham, not spam \(0\.750000\)  "
+        r"model sms-spam 0123456789ab",
         lines[0],
     )
     assert lines[1] == "    call me"

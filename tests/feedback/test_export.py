@@ -6,9 +6,10 @@ import pytest
 
 from core.errors import UserError
 from core.params import read_params
-from feedback.export import check_encoding, read_columns, render_corrections
+from feedback.export import render_corrections
+from feedback.source import Source, read_source
 from feedback.store import Correction
-from records.schema import read_message_schema
+from records.schema import Schema
 from records.validation_params import ValidationParams
 from tests.support.schemas import MESSAGES
 
@@ -48,10 +49,10 @@ def export(corrections, params_file, tmp_path):
 
     def call(raw=None, changes=None):
         path = params_file(changes)
-        schema = read_message_schema(path)
-        params = check_encoding(read_params(path, "data_validation", ValidationParams))
-        columns = read_columns(raw or tmp_path / "raw", schema, params)
-        return render_corrections(corrections, columns, schema, params)[0]
+        schema = read_params(path, "schema", Schema)
+        params = read_params(path, "data_validation", ValidationParams)
+        source = read_source(raw or tmp_path / "raw", schema, params)
+        return render_corrections(corrections, source)[0]
 
     return call
 
@@ -90,7 +91,7 @@ def test_puts_the_fields_where_the_parameters_have_them(add, export):
 
 def test_needs_the_source_if_it_has_a_header(add, export, tmp_path):
     add("hi")
-    with pytest.raises(UserError, match=r"nowhere, whose header .* does not exist: .* --raw"):
+    with pytest.raises(UserError, match=r"nowhere, which names the columns, does not exist: .* --raw"):
         export(tmp_path / "nowhere", CSV)
     (tmp_path / "raw").write_bytes(b"id,text,label\n")
     with pytest.raises(ValueError, match=r"raw: it has no column 'body'"):
@@ -153,5 +154,5 @@ def test_counts_the_rows(add, corrections, params_file):
     for text in ("a", "b", "a"):
         add(text)
     params = read_params(params_file(), "data_validation", ValidationParams)
-    _, n_rows = render_corrections(corrections, ["label", "text"], MESSAGES, params)
+    _, n_rows = render_corrections(corrections, Source(["label", "text"], MESSAGES, params))
     assert n_rows == 2
