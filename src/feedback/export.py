@@ -84,8 +84,9 @@ def find_faults(
     schema, answers = source.schema, [row.correction.answer for row in rows]
     has_labels = TASKS[schema.task].has_classes
     if has_labels:
-        answers = [str(answer).strip() for answer in answers]
-        # Where any label is allowed, validation looks for rows whose target has too many values.
+        said = map(str, answers)
+        answers = [label if label in schema.labels else label.strip() for label in said]
+        # Where any label is allowed, validation refuses a table that has too many.
         labels = schema.labels or sorted(set(map(str, answers)))
         schema = schema.model_copy(update={"labels": labels})
     table = READERS[source.params.format](content, source.columns, schema, source.params)

@@ -35,11 +35,11 @@ def store(url):
 def add(store):
     """Return a function that adds a correction."""
 
-    def call(text, label="ham", predicted="spam"):
+    def call(text, label="ham", predicted="spam", model="sms-spam"):
         answer = {
             "predicted": predicted,
-            "probability": 0.75,
-            "model_name": "sms-spam",
+            "probability": 0.75 if isinstance(label, str) else None,
+            "model_name": model,
             "model_version": "0123456789ab",
         }
         return add_feedback(store, inputs=text, answer=label, **answer)
@@ -62,12 +62,13 @@ def run(url, capsys):
 def export(run, params_file, tmp_path):
     """Return a function that accepts all there is and exports it; it returns the bytes."""
 
-    def call(raw=None, accepts_all=True, changes=None):
+    def call(raw=None, accepts_all=True, changes=None, options=()):
         params = params_file(changes)
         output = tmp_path / "feedback" / "reviewed.tsv"
         if accepts_all:
             run("accept", "--up-to", 1000)
-        run("export", "--output", output, "--params", params, "--raw", raw or tmp_path / "raw")
+        files = ["--output", output, "--params", params, "--raw", raw or tmp_path / "raw"]
+        run("export", *files, *options)
         return output.read_bytes()
 
     return call
@@ -93,6 +94,43 @@ def test_lists_what_was_said_and_what_was_predicted(run, add):
     )
     assert lines[1] == "    call me"
     assert "spam (0.750000) is right" in lines[2]
+
+
+def test_lists_as_many_columns_of_a_row_as_fit(run, add, monkeypatch):
+    row = {"carat": 0.1, "the cut": "Very Good", "sold": None, "n=1": 9007199254740993}
+    add({**row, **{f"x{number}": number for number in range(20)}}, label=12.5, predicted=11)
+    monkeypatch.setenv("COLUMNS", "80")
+    head, shown = run("list").splitlines()
+    assert "  pending  12.5, not 11  model sms-spam " in head
+    assert shown == '    carat=0.1  "the cut"="Very Good"  sold=null  and 21 more columns'
+    assert len(shown) <= 80
+    monkeypatch.setenv("COLUMNS", "1000")
+    assert '  "n=1"=9007199254740993  x0=0  ' in run("list")
+    assert run("list").endswith("  x18=18  x19=19\n")
+    monkeypatch.setenv("COLUMNS", "8")
+    assert run("list").endswith("\n    24 more columns\n")
+
+
+def test_a_long_or_hostile_value_of_a_row_is_cut_and_escaped(run, add):
+    add({"\x1b[2J": "a\x9b1m\u202e  price=3", "long": "x" * 5000, "b": 1}, label=2, predicted=2)
+    shown = run("list").splitlines()[1]
+    assert shown.isprintable()
+    assert shown.startswith(r"""    "\u001b[2J"="a\x9b1m\u202e  price=3"  long="xxx""")
+    assert shown.endswith("x…  b=1")
+    assert len(shown) < 160
+
+
+def test_lists_reviews_and_exports_one_model(run, add, export, store):
+    for name, text in (("other", "a"), ("sms-spam", "b"), (None, "c"), ("other", "d")):
+        add(text, model=name)
+    assert re.findall("^[0-9]", run("list", "--model", "other"), re.MULTILINE) == ["1", "3", "4"]
+    run("accept", "--up-to", 3, "--model", "sms-spam")
+    accepted = [found.inputs for found in list_feedback(store, "accepted")]
+    assert accepted == ["b", "c"]
+    assert export() == b"ham\tb\nham\tc\n"
+    assert export(options=["--model", "other"]) == b"ham\ta\nham\tc\nham\td\n"
+    with pytest.raises(UserError, match="--model does not go with numbers"):
+        run("accept", 1, "--model", "other")
 
 
 def test_lists_one_status(run, add):

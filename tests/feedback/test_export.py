@@ -91,7 +91,9 @@ def test_puts_the_fields_where_the_parameters_have_them(add, export):
 
 def test_needs_the_source_if_it_has_a_header(add, export, tmp_path):
     add("hi")
-    with pytest.raises(UserError, match=r"nowhere, which names the columns, does not exist: .* --raw"):
+    with pytest.raises(
+        UserError, match=r"nowhere, which names the columns, does not exist: .* --raw"
+    ):
         export(tmp_path / "nowhere", CSV)
     (tmp_path / "raw").write_bytes(b"id,text,label\n")
     with pytest.raises(ValueError, match=r"raw: it has no column 'body'"):
