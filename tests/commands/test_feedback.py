@@ -1,6 +1,8 @@
 """Tests of reviewing and exporting users' corrections."""
 
+import gzip
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -56,6 +58,18 @@ def run(url, capsys):
         return capsys.readouterr().out
 
     return call
+
+
+def run_stages(params, source=None):
+    """Run the first two stages; return the accepted rows. The source must not be changed."""
+    folder = params.parent
+    raw, additions = folder / "raw", ["--additions", str(folder / "additions")]
+    origin = f"--origin={folder / 'raw.json'}"
+    data_ingestion.main(["--params", str(params), "--output", str(raw), *additions, origin])
+    assert source is None or raw.read_bytes() == source.read_bytes()
+    paths = [f"--{name}={folder / name}" for name in ("output", "rejected", "report")]
+    data_validation.main(["--params", str(params), "--input", str(raw), *additions, *paths])
+    return pd.read_parquet(folder / "output")
 
 
 @pytest.fixture
@@ -241,16 +255,44 @@ def test_prints_what_params_needs_and_the_stages_take_it(run, add, params_file, 
     entry = yaml.safe_load(printed[printed.index("  additions:") :])
     params = params_file({**data, "data_ingestion.additions": entry["additions"]})
 
-    raw, additions = tmp_path / "raw.csv", ["--additions", str(tmp_path / "additions.csv")]
-    origin = f"--origin={tmp_path / 'raw.json'}"
-    data_ingestion.main(["--params", str(params), "--output", str(raw), *additions, origin])
-    assert raw.read_bytes() == source.read_bytes()
-    paths = [f"--{name}={tmp_path / name}" for name in ("output", "rejected", "report")]
-    data_validation.main(["--params", str(params), "--input", str(raw), *additions, *paths])
-    accepted = pd.read_parquet(tmp_path / "output")
+    accepted = run_stages(params, source)
     assert accepted["body"].tolist() == ["hello", "cash", 'WIN, "win" win now']
     assert accepted["row"].tolist() == [2, 3, 4]
     assert accepted["added"].tolist() == [False, False, True]
+
+
+def test_the_stages_take_corrections_of_a_table_in_json_lines(run, add, params_file, tmp_path):
+    add({"id": 9007199254740993, "carat": 0.1, "cut": None}, label=12, predicted=10.5, model="gems")
+    add({"id": "7", "carat": 0.1, "cut": "Ideal\n"}, label=0.3, predicted=1, model="gems")
+    run("accept", "--up-to", 2)
+    source = tmp_path / "source.jsonl"
+    lines = [{"id": 1, "carat": n, "cut": "Fair", "price": n % 7, "tags": [1]} for n in range(200)]
+    source.write_bytes(gzip.compress("\n".join(map(json.dumps, lines)).encode()))
+    data = {
+        "model.name": "gems",
+        "schema.task": "regression",
+        "schema.target": "price",
+        "schema.labels": [],
+        "schema.text": [],
+        "schema.number": ["carat"],
+        "schema.category": ["cut"],
+        "schema.id": ["id"],
+        "schema.drop": ["tags"],
+        "data_validation.format": "jsonl",
+        "data_validation.columns": None,
+        "data_validation.max_rejected_share": 0,
+        "data_ingestion.sources": [str(source)],
+        "data_ingestion.sha256": None,
+    }
+    files = ["--output", tmp_path / "reviewed.jsonl", "--raw", source]
+    printed = run("export", *files, "--params", params_file(data))
+    entry = yaml.safe_load(printed[printed.index("  additions:") :])
+    accepted = run_stages(params_file(data | {"data_ingestion.additions": entry["additions"]}))
+    added = accepted[accepted["added"]]
+    assert added["price"].tolist() == [12, 0.3]
+    assert added["id"].tolist() == ["9007199254740993", "7"]
+    assert added["carat"].tolist() == [0.1, 0.1]
+    assert added["cut"].fillna("none").tolist() == ["none", "Ideal"]
 
 
 def test_runs_as_a_program_whose_reader_may_stop_reading(url, add):
