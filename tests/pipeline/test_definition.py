@@ -12,6 +12,7 @@ import yaml
 from dvc.repo import Repo
 
 from core import paths
+from core.local_imports import find_imports
 from core.params import Params
 from tests.pipeline.conftest import Repository
 
@@ -21,37 +22,6 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # Keys of the schema that a stage reads with the others, and that do not change its result.
 IGNORED = {"feature_engineering": {"labels", "positive", "id", "drop"}}
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
-
-
-def find_imports(script: Path) -> set[Path]:
-    """Return the local modules that a script imports, transitively, itself included.
-
-    A module also counts as imported where a string names something in it, as the list of types
-    does that a model file may hold: reading such a file imports them.
-    """
-    found, queue = set(), [script]
-    while queue:
-        path = queue.pop()
-        if path in found:
-            continue
-        found.add(path)
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                names = re.findall(r"^([a-z_]+\.\w+)\.\w+$", node.value)
-            else:
-                continue
-            candidates = (SOURCE / f"{name.replace('.', '/')}.py" for name in names)
-            queue += [candidate for candidate in candidates if candidate.is_file()]
-    return found
-
-
-def test_the_walk_follows_imports_of_imports():
-    names = {path.name for path in find_imports(SOURCE / "model_building.py")}
-    assert {"model_building.py", "store.py", "tokens.py", "normalise.py"} <= names
 
 
 @pytest.mark.parametrize("stage", STAGES)
