@@ -12,7 +12,8 @@ from pathlib import Path
 
 from core.errors import UserError, is_for_user
 
-LOG_FILE = Path(__file__).parents[2] / "logs" / "pipeline.log"
+# None in what 'make package' makes, where this module has another name: it may not write there.
+LOG_FILE = Path(__file__).parents[2] / "logs" / "pipeline.log" if __name__ == "core.log" else None
 MAX_BYTES = 1_000_000
 BACKUPS = 3
 

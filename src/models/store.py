@@ -15,14 +15,22 @@ from sklearn.base import BaseEstimator
 from core.errors import UserError
 from core.files import atomic_path
 
+# Empty in this repository. In what 'make package' makes, our packages are inside another, and this
+# is its name and a dot.
+PACKAGE = __name__.removesuffix("models.store")
+
 
 def import_skops() -> ModuleType:
     """Import and return ``skops.io`` without most of the types that it trusts by default.
 
     They are all estimators of scikit-learn and all functions of NumPy and SciPy. Listing them takes
     half a second, since it imports the whole of scikit-learn. ``TRUSTED_TYPES`` lists those that
-    our models hold.
+    our models hold. In a package that other programs import, skops stays as they expect it.
     """
+    if PACKAGE:
+        import skops.io
+
+        return skops.io
     types = ModuleType("skops.io._trusted_types")
     vars(types).update(
         PRIMITIVE_TYPE_NAMES=[f"builtins.{kind.__name__}" for kind in (bool, float, int, str)],
@@ -53,8 +61,7 @@ OPTIONAL_TYPES = [
     "xgboost.sklearn.XGBClassifier",
     "xgboost.sklearn.XGBRegressor",
 ]
-# All classes and functions that our models may hold, but for numbers, strings and arrays.
-TRUSTED_TYPES = [
+OUR_TYPES = [
     "features.matrices.as_float32",
     "features.tables.CategoryEncoder",
     "features.tables.DateEncoder",
@@ -66,11 +73,15 @@ TRUSTED_TYPES = [
     "models.adapted.LogRegressor",
     "models.adapted.ScaledClassifier",
     "models.ensemble.BranchEnsemble",
-    "numpy.dtype",
-    "numpy.random.PCG64",
     "text.statistics.count_patterns",
     "text.statistics.name_patterns",
     "text.tokens.prepare_messages",
+]
+# All classes and functions that our models may hold, but for numbers, strings and arrays.
+TRUSTED_TYPES = [
+    *(PACKAGE + name for name in OUR_TYPES),
+    "numpy.dtype",
+    "numpy.random.PCG64",
     "sklearn._loss.link.HalfLogitLink",
     "sklearn._loss.link.IdentityLink",
     "sklearn._loss.link.Interval",
@@ -206,6 +217,24 @@ def check_unpacked_size(content: bytes) -> None:
         raise UserError(f"it would unpack to {n_bytes / 1e6:,.0f} MB")
 
 
+def place_types(content: bytes) -> bytes:
+    """Return the content of a model's file with our types where ``PACKAGE`` says they are."""
+    modules = {name.rpartition(".")[0] for name in OUR_TYPES}
+
+    def place(node: dict) -> dict:
+        name = node.get("__module__")
+        return node | {"__module__": PACKAGE + name} if name in modules else node
+
+    buffer = BytesIO()
+    with zipfile.ZipFile(BytesIO(content)) as source, zipfile.ZipFile(buffer, "w") as target:
+        for name in source.namelist():
+            member = source.read(name)
+            if name == "schema.json":
+                member = json.dumps(json.loads(member, object_hook=place)).encode()
+            target.writestr(name, member)
+    return buffer.getvalue()
+
+
 def read_model_file(path: Path) -> bytes:
     """Return the content of a model's file, so that the same bytes can be hashed and loaded.
 
@@ -246,7 +275,7 @@ def parse_model(content: bytes, path: Path) -> BaseEstimator:
         )
     try:
         check_unpacked_size(content)
-        model = sio.loads(content, trusted=TRUSTED_TYPES)
+        model = sio.loads(place_types(content) if PACKAGE else content, trusted=TRUSTED_TYPES)
     except sio.exceptions.UntrustedTypesFoundException as error:
         raise UserError(
             f"{path} is not one of our models: {error}",
