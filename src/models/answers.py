@@ -1,6 +1,8 @@
 """Answer for rows or messages as Python's objects: what the service and the package return."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import pandas as pd
 from core.errors import UserError
 from models.loaded import LoadedModel
 from models.unusual import find_unusual, list_by_row
-from records.chunks import TableColumns
+from records.chunks import TableColumns, inspect_text
 from records.new_rows import pick_columns
 
 
@@ -106,3 +108,99 @@ def list_answers(
         for each, row in zip(answers, list_by_row(unusual, len(inputs)), strict=True):
             each["warnings"] = [{"column": name, "problem": problem} for name, problem in row]
     return answers
+
+
+def answer_rows(
+    loaded: LoadedModel,
+    rows: Sequence[Mapping[str, Any] | str],
+    unknown_columns: str = "refuse",
+) -> list[dict[str, Any]]:
+    """Return the answer for each row or message of a program, with the version of the model.
+
+    Parameters
+    ----------
+    loaded : LoadedModel
+        The model.
+    rows : list of dict or list of str
+        Values by column, as the source names it; or messages, of a model of messages.
+    unknown_columns : {'refuse', 'ignore'}
+        What to do with columns that the model does not use.
+
+    Raises
+    ------
+    RowError
+        For the first row that cannot be predicted for.
+    UserError
+        If an argument is of another type, or a row lacks a column.
+    """
+    if unknown_columns not in ("refuse", "ignore"):
+        raise UserError(f"unknown_columns is {unknown_columns!r}", "give 'refuse' or 'ignore'")
+    if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Sequence):
+        raise UserError(f"rows is a {type(rows).__name__}", "give a list, of one row as well")
+    if not rows:
+        return []
+    names = [[loaded.columns]] if isinstance(loaded.columns, str) else loaded.columns.names
+    known = {name for each in names for name in each}
+    rules = loaded.description.values
+    formats = {each.column: each.format for each in rules.date_formats}
+    formats |= {each.column: formats[each.to] for each in rules.rename if each.to in formats}
+    values: list[dict[str, Any]] = []
+    texts: list[str] = []
+    for place, row in enumerate(rows):
+        if isinstance(row, str) and loaded.rows is None:
+            texts.append(pick_text(row, place))
+            continue
+        if not isinstance(row, Mapping):
+            raise RowError(place, "", f"it is a {type(row).__name__}, not values by column")
+        unknown = next((column for column in row if column not in known), None)
+        if unknown is not None and unknown_columns == "refuse":
+            raise RowError(place, str(unknown), "the model does not use this column")
+        if isinstance(loaded.columns, str):
+            texts.append(pick_text(row.get(loaded.columns), place, loaded.columns))
+        else:
+            values.append({name: simplify(row[name], formats.get(name)) for name in row})
+    inputs = texts if loaded.rows is None else type_rows(loaded, values)
+    return [each | {"model_version": loaded.version} for each in answer(loaded, inputs)]
+
+
+def pick_text(text: object, place: int, column: str = "") -> str:
+    """Return the message of a row.
+
+    Raises
+    ------
+    RowError
+        If it is missing or cannot be scored.
+    """
+    reason, detail = inspect_text(text)
+    if reason:
+        raise RowError(place, column, f"{reason}{f' ({detail})' if detail else ''}")
+    return str(text)
+
+
+def simplify(value: Any, date_format: str | None) -> Any:
+    """Return a value of NumPy or pandas as one of Python, a time without its zone, in UTC.
+
+    ``date_format`` is the format of the column's dates, None if they are ISO 8601 or no dates.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if date_format is not None and isinstance(value, str):
+        value = read_date(value, date_format)
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return None
+    if isinstance(value, datetime) and value.tzinfo:
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return value
+
+
+def read_date(text: str, date_format: str) -> str | datetime:
+    """Return a date of ISO 8601 as what it means, and any other text as it is.
+
+    A text in the column's own format is one, too, and is left to the rules for files.
+    """
+    with suppress(ValueError):
+        datetime.strptime(text, date_format)  # noqa: DTZ007  (only whether it can be read)
+        return text
+    with suppress(ValueError):
+        return datetime.fromisoformat(text)
+    return text
