@@ -38,11 +38,12 @@ SUMMARY := python src summary
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 BENCHMARKS := preprocessing repro sweep paper_protocol scoring predict serve
-PEERS := benchmarks/peers benchmarks/serve_peers
+# Each has packages of its own, and those that it shares in the versions of requirements.txt.
+PEERS := benchmarks/peers benchmarks/serve_peers integrations/bentoml
 
 .DEFAULT_GOAL := help
 .PHONY: push pull s3 s3-stop remote doctor sweep compare
-.PHONY: help setup start explore repro test lint format lock readme example plots study learning-curve predict serve screenshot feedback release promote bench bench-models bench-peers hooks clean
+.PHONY: help setup start explore repro test lint format lock readme example plots study learning-curve predict serve package screenshot feedback release promote bench bench-models bench-peers hooks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -138,6 +139,9 @@ predict: setup ## Classify a message, as in make predict TEXT='You won! Call now
 
 serve: setup ## Serve the model on this machine, as in make serve ARGS='--port 8080 --workers 2'
 	@exec python src serve $(ARGS)
+
+package: setup ## Make a wheel of the model, the code that it needs and the service, in dist/
+	@python src package $(ARGS)
 
 screenshot: $(VENV)/.development ## Take README's picture of the web page again
 	@python docs/screenshot.py

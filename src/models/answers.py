@@ -141,7 +141,7 @@ def answer_rows(
         return []
     names = [[loaded.columns]] if isinstance(loaded.columns, str) else loaded.columns.names
     known = {name for each in names for name in each}
-    rules = loaded.description.values
+    rules = loaded.description.values  # noqa: PD011  (it is no table)
     formats = {each.column: each.format for each in rules.date_formats}
     formats |= {each.column: formats[each.to] for each in rules.rename if each.to in formats}
     values: list[dict[str, Any]] = []

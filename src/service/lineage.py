@@ -10,6 +10,8 @@ from typing import Any
 from core.params import read_sections
 from core.paths import TRAINING_SET
 
+# The stages whose entries in dvc.lock are about the model.
+STAGES = ("model_building", "model_evaluation", "robustness")
 # The folder of images in the folder of reports.
 PLOTS = "plots/images"
 
@@ -84,7 +86,7 @@ def read_lineage(md5: str, lock: Path, reports: Path) -> Lineage:
         stages = read_sections(lock)["stages"]
         built, measured, disguised = (
             {key: collect_digests(stages.get(stage, {}).get(key, [])) for key in ("deps", "outs")}
-            for stage in ("model_building", "model_evaluation", "robustness")
+            for stage in STAGES
         )
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return Lineage()
