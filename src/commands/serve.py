@@ -217,8 +217,11 @@ def build_parser() -> argparse.ArgumentParser:
     point.add_argument(
         "--max-fpr", type=float, help="or the lowest one with this false-positive rate"
     )
+    parser.add_argument(
+        "--coverage", type=float, help="share of numbers within their interval (params.yaml's)"
+    )
     parser.add_argument("--access-log", action="store_true", help="log every request")
-    parser.add_argument("--log-messages", action="store_true", help="log the messages, too")
+    parser.add_argument("--log-messages", action="store_true", help="log the messages or rows, too")
     parser.add_argument(
         "--timeout", type=float, default=10, help="seconds that a client may take to send a request"
     )
@@ -246,6 +249,7 @@ def read_settings(args: argparse.Namespace, folder: Path) -> Settings:
         folder=folder,
         threshold=args.threshold,
         max_fpr=args.max_fpr,
+        coverage=args.coverage,
         token=os.environ.get("SERVICE_TOKEN", ""),
         feedback_url=os.environ.get("FEEDBACK_URL", ""),
         allow_changed_code=args.allow_changed_code,

@@ -2,58 +2,66 @@
 
 import asyncio
 import functools
+import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, Response
+from pydantic_core import to_json
 from sqlalchemy import Engine
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from core.errors import UserError
 from feedback.store import StoreError, add_feedback, build_engine, open_store
+from models.answers import RowError
 from models.explanation import explain
 from service import telemetry
+from service.answering import Answer, cut
 from service.batching import (
     BATCH_CHARACTERS,
-    BATCH_TEXTS,
+    BATCH_INPUTS,
     QUICK_CHARACTERS,
     Batcher,
     ClientLeftError,
     OverloadError,
     never,
 )
+from service.bodies import Asked, parse_json, validate
 from service.lineage import PLOTS, Lineage, read_lineage
 from service.problems import describe_problems
+from service.rows import make_error
 from service.schemas import (
+    LARGE_BYTES,
     REQUEST_CHARACTERS,
     TEXT_LENGTH,
-    Correction,
+    ColumnCard,
     Health,
     LabelNames,
     Limits,
-    ManyMessages,
-    Messages,
     ModelCard,
-    OneMessage,
-    Predicted,
-    Prediction,
-    Predictions,
     Readiness,
     Robustness,
-    Stored,
-    Word,
 )
 from service.serving_model import ModelHolder, ServingModel
 from service.settings import Settings
+from service.variations import draw_curve, explain_row, list_points
 from text.normalise import count_normalised
 
-PREDICT = "/v1/predict"
+PREDICT, CURVE, FEEDBACK = "/v1/predict", "/v1/curve", "/v1/feedback"
+# The paths that accept a JSON body with POST.
+BODIES = frozenset({PREDICT, CURVE, FEEDBACK})
 # The least cost of explaining a message, as a number of characters.
 EXPLAIN_CHARACTERS = 500
+# So many explanations may wait, however much each costs.
+EXPLAINED_TOGETHER = 8
+# A model that is not linear predicts once for each column of the row that it explains.
+EXPLAINED_COLUMNS = 100
 # Corrections that are being stored, or wait for a database that does not answer.
 MAX_STORING = 20
 TOO_LONG_TOGETHER = (
@@ -62,6 +70,8 @@ TOO_LONG_TOGETHER = (
 )
 LATER = "the feedback could not be stored: try again later"
 REFUSALS = describe_problems(400, 408, 413, 415, 422, 503)
+# How many labels an error names.
+SHOWN_LABELS = 10
 
 logger = logging.getLogger(__name__)
 # Routes that need the token, if there is one, and routes that do not.
@@ -83,7 +93,9 @@ class Service:
         self.scoring: asyncio.Task[None] | None = None
         # A database that hangs must not take the threads that send pages.
         self.storing, self.explaining = CapacityLimiter(4), CapacityLimiter(1)
-        self.sizing = CapacityLimiter(1)
+        self.sizing, self.describing = CapacityLimiter(1), CapacityLimiter(1)
+        # The description of the API, and the model that it is for.
+        self.described: tuple[ServingModel | None, bytes] = None, b""
         self.n_storing = 0
         self.explained_characters = 0
         self.models = ModelHolder(settings, lambda outcome: telemetry.RELOADS.labels(outcome).inc())
@@ -96,35 +108,72 @@ class Service:
                 logger.error("%s", error)
                 self.feedback = build_engine(settings.feedback_url)
 
-    async def score(
-        self, request: Request, texts: list[str], sizes: list[int]
-    ) -> tuple[ServingModel, list[float], list[str]]:
-        """Score messages; return the model, their probabilities and their labels.
+    async def read_body(self, request: Request, model: ServingModel, read: Callable) -> Any:
+        """Return what ``read`` makes of the parsed body of a request to a model.
+
+        A large body is read in a thread, so that other requests are answered meanwhile.
+        """
+        try:
+            content = await request.body()
+        except ClientDisconnect as error:
+            raise ClientLeftError from error
+        is_table = model.loaded.rows is not None
+        if len(content) <= LARGE_BYTES:
+            return read(parse_json(content, is_table))
+        return await to_thread.run_sync(
+            lambda: read(parse_json(content, is_table)), limiter=self.sizing
+        )
+
+    async def answer(
+        self, request: Request, model: ServingModel, asked: Asked, sizes: list[int]
+    ) -> list[Answer]:
+        """Return the answer for each message or row.
 
         Scoring stops if the client disconnects.
 
         Parameters
         ----------
         request : Request
-            The request with the messages.
-        texts : list of str
-            The messages.
+            The request.
+        model : ServingModel
+            The model that the request was checked for.
+        asked : Asked
+            What it asks for.
         sizes : list of int
-            Their sizes from ``compute_sizes``.
+            From ``weigh``.
 
         Raises
         ------
         OverloadError
-            If too many messages are waiting already.
+            If too much is waiting already.
         ClientLeftError
             If the client disconnected.
+        RequestValidationError
+            If a row cannot be predicted for.
         """
-        model = self.models.current
         has_left = request.scope.get("has_left", never)
-        found = await self.batcher.score(model, texts, sizes, has_left)
-        names = model.labels
-        labels = [names.positive if p >= model.threshold else names.negative for p in found]
-        return model, found, labels
+        if model.loaded.rows is None:
+            return await self.batcher.score(model, asked.inputs, sizes, has_left)
+        pieces = await self.batcher.score(model, *cut(asked.inputs, sizes), has_left)
+        outcomes = [outcome for piece in pieces for outcome in piece]
+        errors = [
+            make_error(asked.locate(place, outcome.column), outcome.reason)
+            for place, outcome in enumerate(outcomes)
+            if isinstance(outcome, RowError)
+        ]
+        if errors:
+            raise RequestValidationError(errors)
+        return outcomes
+
+    async def weigh(self, model: ServingModel, inputs: list) -> list[int]:
+        """Return the cost of each message or row, in characters; see ``compute_sizes``."""
+        if model.loaded.rows is None:
+            return await self.compute_sizes(inputs)
+        places = model.bodies.rules.texts
+        if not places:
+            return [model.row_size] * len(inputs)
+        sizes = iter(await self.compute_sizes([row[n] or "" for row in inputs for n in places]))
+        return [model.row_size + sum(next(sizes) for _ in places) for _ in inputs]
 
     async def compute_sizes(self, texts: list[str]) -> list[int]:
         """Return the characters of each message, as ``count_characters`` does.
@@ -148,32 +197,31 @@ class Service:
             return count_characters(texts)
         return await to_thread.run_sync(count_characters, texts, limiter=self.sizing)
 
-    async def explain(
-        self, request: Request, model: ServingModel, text: str, size: int
-    ) -> list[Word] | None:
-        """Return what each word of a message contributes; None if the model is not linear.
+    async def vary(
+        self, request: Request, cost: int, call: Callable[..., Any], *args: object
+    ) -> Any:
+        """Return what a call that explains a prediction returns; one runs at a time, in a thread.
 
-        ``size`` is the message's size from ``compute_sizes``.
+        ``cost`` is what it costs, in characters.
 
         Raises
         ------
         OverloadError
-            If too many messages are waiting to be explained.
+            If too many of them wait.
         ClientLeftError
             If the client disconnected.
         """
-        with self.wait_to_explain(EXPLAIN_CHARACTERS + size):
+        with self.wait_to_explain(EXPLAIN_CHARACTERS + cost):
             async with self.explaining:
                 if request.scope.get("has_left", never)():
                     raise ClientLeftError
-                return await to_thread.run_sync(list_words, model, text)
+                return await to_thread.run_sync(call, *args)
 
     @contextmanager
     def wait_to_explain(self, n_characters: int) -> Iterator[None]:
         """Count the characters that are being explained or wait for it."""
-        if self.explained_characters and (
-            self.explained_characters + n_characters > REQUEST_CHARACTERS
-        ):
+        limit = max(REQUEST_CHARACTERS, EXPLAINED_TOGETHER * n_characters)
+        if self.explained_characters and self.explained_characters + n_characters > limit:
             raise OverloadError
         self.explained_characters += n_characters
         try:
@@ -181,13 +229,23 @@ class Service:
         finally:
             self.explained_characters -= n_characters
 
-    def record(self, texts: list[str], found: list[float], labels: list[str]) -> None:
-        """Count predictions, and log them with their messages if the settings say so."""
-        for text, probability, label in zip(texts, found, labels, strict=True):
-            telemetry.PREDICTIONS.labels(label).inc()
-            telemetry.SCORES.observe(probability)
+    def record(self, model: ServingModel, inputs: list, answers: list[Answer]) -> None:
+        """Count predictions, and log them with their inputs if the settings say so."""
+        is_binary = model.loaded.description.data.task == "binary"
+        for each, answer in zip(inputs, answers, strict=True):
+            if "label" in answer:
+                telemetry.PREDICTIONS.labels(answer["label"]).inc()
+                shown = f"{answer['label']} {answer['probability']:.6f}"
+            else:
+                shown = f"{answer['prediction']:g}"
+            if is_binary:
+                telemetry.SCORES.observe(answer["probability"])
+            elif model.values is not None:
+                model.values.observe(answer["prediction"])
             if self.settings.logs_messages:
-                logger.info("%s %.6f %r", label, probability, text)
+                given = model.name_input(each)
+                written = repr(given) if isinstance(given, str) else json.dumps(given)
+                logger.info("%s %s", shown, written)
 
 
 def count_characters(texts: list[str]) -> list[int]:
@@ -213,37 +271,81 @@ def count_characters(texts: list[str]) -> list[int]:
     return sizes
 
 
-@guarded.post(
-    PREDICT,
-    tags=["Predict"],
-    summary="Classify one message or many",
-    responses=REFUSALS,
-    response_model_exclude_unset=True,
-)
-async def predict(request: Request, messages: Messages) -> Predictions:
-    """Return the label and the probability of one message, or of each of several, in order."""
+@guarded.post(PREDICT, tags=["Predict"], summary="Predict for one or many", responses=REFUSALS)
+async def predict(request: Request) -> Response:
+    """Return the prediction for one message or row, or for each of several, in order."""
     service: Service = request.app.state.service
-    texts = messages.texts if isinstance(messages, ManyMessages) else [messages.text]
-    sizes = await service.compute_sizes(texts)
-    model, found, labels = await service.score(request, texts, sizes)
-    service.record(texts, found, labels)
-    predictions = [
-        Prediction(label=label, probability=probability)
-        for label, probability in zip(labels, found, strict=True)
-    ]
-    if isinstance(messages, OneMessage) and messages.explain:
-        predictions[0].words = await service.explain(request, model, messages.text, sizes[0])
-    return Predictions(
-        model_version=model.version, threshold=model.threshold, predictions=predictions
-    )
+    # A request is checked for the model that answers it, also if another one is loaded meanwhile.
+    model = service.models.current
+    asked = await service.read_body(request, model, model.bodies.parse)
+    sizes = await service.weigh(model, asked.inputs)
+    answers = await service.answer(request, model, asked, sizes)
+    service.record(model, asked.inputs, answers)
+    if asked.explains:
+        answers[0] |= await explain_input(request, service, model, asked.inputs[0], sizes[0])
+    return make_answer({"model_version": model.version, **model.decision, "predictions": answers})
 
 
-def list_words(model: ServingModel, text: str) -> list[Word] | None:
+def make_answer(content: dict[str, Any], status: int = 200) -> Response:
+    """Return an answer in JSON."""
+    return Response(to_json(content), status, media_type="application/json")
+
+
+async def explain_input(
+    request: Request, service: Service, model: ServingModel, given: Any, size: int
+) -> Answer:
+    """Return what the prediction for a message or row comes from, as a part of its answer."""
+    if model.loaded.rows is None:
+        return {"words": await service.vary(request, size, list_words, model, given)}
+    if model.explain_calls > EXPLAINED_COLUMNS:
+        raise refuse("explain", f"is only for models of at most {EXPLAINED_COLUMNS} columns")
+    cost = model.explain_calls * (model.call_size + size)
+    return {"explanation": await service.vary(request, cost, explain_row, model.loaded, given)}
+
+
+def list_words(model: ServingModel, text: str) -> list[dict[str, Any]] | None:
     """Return what each word of a message contributes; None if the model is not linear."""
-    explanation = explain(model.pipeline, model.labels.positive, text)
+    schema = model.loaded.description.data
+    if schema.positive is None:
+        return None
+    explanation = explain(model.loaded.pipeline, schema.positive, text)
     if explanation is None:
         return None
-    return [Word(word=word, contribution=round(c, 6)) for word, c in explanation.words]
+    return [{"word": word, "contribution": round(c, 6)} for word, c in explanation.words]
+
+
+@guarded.post(CURVE, tags=["Predict"], summary="Vary one column of a row", responses=REFUSALS)
+async def vary_column(request: Request) -> Response:
+    """Return the predictions for a row with other values of one column.
+
+    There are at most 41 numbers or dates from its range in the training data, or at most 30 of its
+    values.
+    """
+    service: Service = request.app.state.service
+    model = service.models.current
+    rules = model.bodies.rules
+
+    def read(body: Any) -> tuple[list, str]:
+        form = validate(model.bodies.curve, body)
+        return model.bodies.check_rows([form.row]), form.column
+
+    inputs, name = await service.read_body(request, model, read)
+    name = rules.renamed.get(name, name)
+    if name not in rules.columns:
+        raise refuse("column", "is no column of the model")
+    column = rules.columns[name]
+    if column.kind == "text":
+        raise refuse("column", "is a text, which has no curve")
+    [size] = await service.weigh(model, inputs)
+    values = list_points(column)
+    cost = model.call_size + len(values) * size
+    call = functools.partial(draw_curve, model.loaded, inputs[0], column, values)
+    try:
+        points = await service.vary(request, cost, call)
+    except RowError as error:
+        place = ("body", "row", error.column) if error.column else ("body", "row")
+        raise RequestValidationError([make_error(place, error.reason)]) from error
+    return make_answer({"column": name, "kind": column.kind, "points": points})
 
 
 def find_lineage(model: ServingModel, settings: Settings) -> Lineage:
@@ -257,21 +359,48 @@ def describe_model(request: Request) -> ModelCard:
     service: Service = request.app.state.service
     model = service.models.current
     lineage = find_lineage(model, service.settings)
+    loaded, schema = model.loaded, model.loaded.description.data
+    is_binary, interval = schema.positive is not None, loaded.decision.interval
+    is_measured = lineage.robustness is not None and lineage.robustness.get("applies", True)
     return ModelCard(
         version=model.version,
-        sha256=model.sha256,
-        labels=LabelNames(**model.labels.model_dump()),
-        threshold=model.threshold,
-        estimator=type(model.pipeline[-1]).__name__,
+        sha256=loaded.sha256,
+        labels=LabelNames(**schema.label_pair.model_dump()) if is_binary else None,
+        threshold=loaded.decision.threshold if is_binary else None,
+        estimator=type(loaded.pipeline[-1]).__name__,
         loaded_at=model.loaded_at,
         training=lineage.training,
         metrics=lineage.metrics,
         intervals=lineage.intervals,
-        robustness=Robustness(**lineage.robustness) if lineage.robustness else None,
+        robustness=Robustness.model_validate(lineage.robustness) if is_measured else None,
         plots=list(lineage.plots),
-        limits=Limits(),
+        limits=Limits(batch_size=model.bodies.rules.max_rows),
         feedback=service.feedback is not None,
+        name=loaded.description.name,
+        summary=loaded.description.summary,
+        task=schema.task,
+        is_messages=loaded.description.is_messages,
+        columns=list_columns(model),
+        target=loaded.description.target,
+        target_name=schema.target,
+        classes=loaded.description.classes,
+        positive=schema.positive,
+        coverage=interval.coverage if interval else None,
     )
+
+
+def list_columns(model: ServingModel) -> list[ColumnCard]:
+    """Return what is known about the columns, those that change predictions most first."""
+    rules = model.bodies.rules
+    ranked = sorted(rules.columns.items(), key=lambda pair: -pair[1].effect)
+    return [
+        ColumnCard(
+            **column.model_dump(exclude={"name", "is_needed", "effect"}),
+            name=name,
+            is_needed=name in rules.required,
+        )
+        for name, column in ranked
+    ]
 
 
 @guarded.get(
@@ -291,24 +420,36 @@ def show_plot(request: Request, name: str) -> FileResponse:
 
 
 @guarded.post(
-    "/v1/feedback",
+    FEEDBACK,
     tags=["Feedback"],
-    summary="Store the correct label of a message",
+    summary="Store a correct label or number",
     status_code=201,
     responses={**REFUSALS, **describe_problems(404)},
 )
-async def store_feedback(request: Request, correction: Correction) -> Stored:
-    """Store a message and its correct label; after a review it is added to the training data."""
+async def store_feedback(request: Request) -> Response:
+    """Store a message or row and its correct label or number.
+
+    After a review it is added to the training data.
+    """
     service: Service = request.app.state.service
     if service.feedback is None:
         raise HTTPException(404, "feedback is off: start the service with FEEDBACK_URL")
-    names = service.models.current.labels
-    if correction.label not in (names.negative, names.positive):
-        raise refuse("label", f"must be {names.negative} or {names.positive}")
-    texts = [correction.text]
-    sizes = await service.compute_sizes(texts)
-    model, found, labels = await service.score(request, texts, sizes)
-    predicted = Predicted(label=labels[0], probability=found[0], model_version=model.version)
+    model = service.models.current
+    description = model.loaded.description
+
+    def read(body: Any) -> tuple[Asked, str | float]:
+        form = validate(model.bodies.correction, body)
+        right = form.label if description.classes else form.number
+        if description.classes and right not in description.classes:
+            raise refuse("label", f"must be {join_names(description.classes)}")
+        if description.is_messages:
+            return Asked([form.text], ("text",)), right
+        return Asked(model.bodies.check_rows([form.row]), ("row",)), right
+
+    asked, right = await service.read_body(request, model, read)
+    sizes = await service.weigh(model, asked.inputs)
+    [answer] = await service.answer(request, model, asked, sizes)
+    answer = {key: value for key, value in answer.items() if key != "warnings"}
     if service.n_storing >= MAX_STORING:
         raise HTTPException(503, LATER, {"Retry-After": "10"})
     service.n_storing += 1
@@ -316,23 +457,33 @@ async def store_feedback(request: Request, correction: Correction) -> Stored:
         store = functools.partial(
             add_feedback,
             service.feedback,
-            inputs=correction.text,
-            answer=correction.label,
-            predicted=predicted.label,
-            probability=predicted.probability,
-            model_name=None,
-            model_version=predicted.model_version,
+            inputs=model.name_input(asked.inputs[0]),
+            answer=right,
+            predicted=answer["label"] if description.classes else answer["prediction"],
+            probability=answer.get("probability"),
+            model_name=description.name,
+            model_version=model.version,
         )
         number = await to_thread.run_sync(store, limiter=service.storing)
     except StoreError as error:
         logger.error("feedback was not stored: %s", error)
         raise HTTPException(503, LATER, {"Retry-After": "10"}) from error
     except UserError as error:
-        raise refuse("text", f"cannot be stored: {error}") from error
+        raise refuse(str(asked.place[0]), f"cannot be stored: {error}") from error
     finally:
         service.n_storing -= 1
-    telemetry.FEEDBACK.labels(correction.label).inc()
-    return Stored(id=number, label=correction.label, predicted=predicted)
+    key = "label" if description.classes else "number"
+    telemetry.FEEDBACK.labels(right if description.classes else "").inc()
+    predicted = answer | {"model_version": model.version}
+    return make_answer({"id": number, key: right, "predicted": predicted}, 201)
+
+
+def join_names(names: list[str]) -> str:
+    """Return the names that a value may be, for an error; at most ten."""
+    shown, n_more = names[:SHOWN_LABELS], len(names) - SHOWN_LABELS
+    if n_more > 0:
+        return f"{', '.join(shown)} or one of {n_more:,} more"
+    return " or ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
 
 
 def refuse(key: str, reason: str) -> RequestValidationError:
@@ -347,9 +498,13 @@ def refuse(key: str, reason: str) -> RequestValidationError:
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}},
 )
-def show_metrics() -> Response:
+def show_metrics(request: Request) -> Response:
     """Return counts and durations of requests, predictions and reloads."""
-    return Response(telemetry.render_metrics(), media_type="text/plain; version=0.0.4")
+    service: Service = request.app.state.service
+    model = service.models.current
+    description = model.loaded.description
+    info = telemetry.ModelInfo(description.name, model.version, description.data.task)
+    return Response(telemetry.render_metrics(info), media_type="text/plain; version=0.0.4")
 
 
 @unguarded.get("/healthz", tags=["Operations"], summary="Check that the process answers")
@@ -361,13 +516,13 @@ async def check_health() -> Health:
 @unguarded.get(
     "/readyz",
     tags=["Operations"],
-    summary="Check that messages can be scored",
+    summary="Check that requests can be answered",
     responses=describe_problems(503),
 )
 async def check_readiness(request: Request) -> Readiness:
-    """Return `ready` if messages can be scored now, else status 503."""
+    """Return `ready` if requests can be scored now, else status 503."""
     service: Service = request.app.state.service
-    has_room = service.batcher.has_room(BATCH_TEXTS, BATCH_CHARACTERS)
+    has_room = service.batcher.has_room(BATCH_INPUTS, BATCH_CHARACTERS)
     if not has_room or service.scoring is None or service.scoring.done():
         raise OverloadError
     return Readiness(model_version=service.models.current.version)

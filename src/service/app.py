@@ -1,7 +1,6 @@
 """The application: its routes, pages and middleware, and its background tasks."""
 
 import asyncio
-import functools
 import multiprocessing
 import os
 import signal
@@ -9,31 +8,33 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
+from anyio import to_thread
 from fastapi import FastAPI, Request, Security
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
+from pydantic_core import to_json
 from starlette.routing import Route
 
 from core.log import configure_logging
-from service.api import Service, guarded, unguarded
+from service.api import BODIES, Service, guarded, unguarded
 from service.connections import protocol
 from service.gate import Gate
-from service.problems import HANDLERS, MEDIA_TYPE, describe_problems
+from service.openapi import describe_api
+from service.problems import HANDLERS, describe_problems
 from service.settings import Settings
 from service.shortcut import Shortcut
 
 STATIC = Path(__file__).with_name("static")
 PAGES = {"/": "index.html", "/model": "model.html", "/docs": "docs.html"}
 TAGS = [
-    {"name": "Predict", "description": "The label of a message, and how sure the model is."},
+    {"name": "Predict", "description": "What the model predicts, and how sure it is."},
     {"name": "Model", "description": "Which model is served, and how good it is."},
-    {"name": "Feedback", "description": "Correct labels from users, to train on."},
+    {"name": "Feedback", "description": "Correct labels and numbers from users, to train on."},
     {"name": "Operations", "description": "For supervisors, load balancers and Prometheus."},
 ]
-DESCRIPTION = """Classifies messages with the model that the pipeline made.
+DESCRIPTION = """Predicts with the model that the pipeline made.
 
 Errors are problem details ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457))."""
 
@@ -83,12 +84,13 @@ def create_app(settings: Settings) -> FastAPI:
     configure_logging("serve", log_file=None)
     protocol.seconds = settings.seconds
     app = FastAPI(
-        title="Message classification",
+        title="Predictions",
         version="1",
         description=DESCRIPTION,
         openapi_tags=TAGS,
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,
         lifespan=run_beside,
         # Looking for a configuration of OpenTelemetry would cost time in every request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -109,12 +111,27 @@ def create_app(settings: Settings) -> FastAPI:
         token=settings.token,
         seconds=settings.seconds,
         hosts=settings.hosts,
-        bodies=frozenset(path for path, item in app.openapi()["paths"].items() if "post" in item),
+        bodies=BODIES,
     )
     for kind, answer in HANDLERS.items():
         app.add_exception_handler(kind, answer)
-    app.openapi = functools.partial(describe_api, app, app.openapi())  # type: ignore[method-assign]
+    app.add_route("/openapi.json", show_description, include_in_schema=False)
     return app
+
+
+async def show_description(request: Request) -> Response:
+    """Return OpenAPI's description of the API, with the bodies of the model that is served now."""
+    service: Service = request.app.state.service
+    model = service.models.current
+    described, content = service.described
+    if described is not model:
+        # In a thread, since thousands of columns take seconds.
+        base = request.app.openapi()
+        content = await to_thread.run_sync(
+            lambda: to_json(describe_api(base, model.bodies)), limiter=service.describing
+        )
+        service.described = model, content
+    return Response(content, media_type="application/json")
 
 
 def make_page(address: str, name: str) -> Route:
@@ -127,40 +144,3 @@ def make_page(address: str, name: str) -> Route:
         return FileResponse(STATIC / name)
 
     return Route(address, show, methods=["GET", "HEAD"], include_in_schema=False)
-
-
-def describe_api(app: FastAPI, description: dict[str, Any]) -> dict[str, Any]:
-    """Return OpenAPI's description, with the labels of the model that is served now.
-
-    It removes what FastAPI adds wrongly: errors as plain JSON, and errors that are never sent.
-    """
-    for operation in [one for item in description["paths"].values() for one in item.values()]:
-        for status, response in list(operation["responses"].items()):
-            if MEDIA_TYPE in response.get("content", {}):
-                response["content"] = {MEDIA_TYPE: response["content"][MEDIA_TYPE]}
-            elif status == "422":
-                del operation["responses"][status]
-    schemas = description["components"]["schemas"]
-    labels = app.state.service.models.current.labels
-    schemas["Correction"]["properties"]["label"] |= {
-        "enum": [labels.negative, labels.positive],
-        "examples": [labels.positive],
-    }
-    used = find_schemas(description["paths"], schemas)
-    description["components"]["schemas"] = {
-        name: schema for name, schema in schemas.items() if name in used
-    }
-    return description
-
-
-def find_schemas(node: object, schemas: dict[str, Any]) -> set[str]:
-    """Return the names of the schemas that a piece of OpenAPI's description refers to."""
-    if isinstance(node, list):
-        return set().union(*(find_schemas(child, schemas) for child in node))
-    if not isinstance(node, dict):
-        return set()
-    found = set().union(*(find_schemas(child, schemas) for child in node.values()))
-    name = str(node.get("$ref", "")).removeprefix("#/components/schemas/")
-    if name in schemas:
-        found |= {name} | find_schemas(schemas[name], schemas)
-    return found

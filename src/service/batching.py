@@ -1,15 +1,16 @@
-"""Score the messages of many requests together, since a call for one message is mostly overhead."""
+"""Score the inputs of many requests together, since a call for one of them is mostly overhead.
+
+An input is a message, or a piece of the rows of a request.
+"""
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-
-from models.scoring import score_texts
-from service.serving_model import ServingModel
+from typing import Any, Protocol
 
 # About 10 ms of work for ordinary text, and at most 70 ms if no word was seen before.
-BATCH_TEXTS = 64
+BATCH_INPUTS = 64
 BATCH_CHARACTERS = 8_000
 # A longer batch is scored in a thread, so that the process can answer other requests meanwhile.
 QUICK_CHARACTERS = 4_000
@@ -20,8 +21,19 @@ MAX_WAITING = 5_000
 MAX_WAITING_CHARACTERS = 500_000
 
 
+class Model(Protocol):
+    """What the batcher needs of a model."""
+
+    @property
+    def call_size(self) -> int:
+        """What a call of ``answer`` costs besides the sizes of its inputs, in characters."""
+
+    def answer(self, inputs: list[Any], /) -> list[Any]:
+        """Return the answer for each input."""
+
+
 class OverloadError(Exception):
-    """Too many messages are waiting to be scored."""
+    """Too much is waiting to be scored."""
 
 
 class ClientLeftError(Exception):
@@ -30,29 +42,29 @@ class ClientLeftError(Exception):
 
 @dataclass(eq=False)
 class Job:
-    """The messages of one request, and the probabilities found so far.
+    """The inputs of one request, and the answers found so far.
 
     Attributes
     ----------
     sizes : sequence of int
-        The characters of each message.
+        The cost of each input, in characters.
     has_left : callable
         Returns whether the client disconnected.
     n_taken : int
-        How many of the messages are scored or in a batch that is being scored.
+        How many of the inputs are scored or in a batch that is being scored.
     """
 
-    model: ServingModel
-    texts: list[str]
+    model: Model
+    inputs: list[Any]
     sizes: Sequence[int]
     has_left: Callable[[], bool]
-    done: asyncio.Future[list[float]]
-    found: list[float] = field(default_factory=list)
+    done: asyncio.Future[list[Any]]
+    found: list[Any] = field(default_factory=list)
     n_taken: int = 0
 
 
-# A job and those of its messages that a batch takes.
-Part = tuple[Job, list[str]]
+# A job and those of its inputs that a batch takes.
+Part = tuple[Job, list[Any]]
 
 
 def never() -> bool:
@@ -60,18 +72,17 @@ def never() -> bool:
     return False
 
 
-def score_parts(batch: list[Part]) -> list[list[float] | Exception]:
-    """Return the probabilities of each part of a batch, or its error.
+def score_parts(batch: list[Part]) -> list[list[Any] | Exception]:
+    """Return the answers for each part of a batch, or its error.
 
     If scoring them together fails, each is scored alone, so that only the request at fault fails.
     """
-    model = batch[0][0].model
-    texts = [text for _, part in batch for text in part]
+    inputs = [each for _, part in batch for each in part]
     try:
-        found = score_texts(model.pipeline, model.labels.positive, texts).tolist()
+        found = batch[0][0].model.answer(inputs)
     except Exception as error:  # noqa: BLE001  (for the requests; it must not end the loop)
         return [error] if len(batch) == 1 else [score_parts([one])[0] for one in batch]
-    results = []
+    results: list[list[Any] | Exception] = []
     for _, part in batch:
         results.append(found[: len(part)])
         found = found[len(part) :]
@@ -79,7 +90,7 @@ def score_parts(batch: list[Part]) -> list[list[float] | Exception]:
 
 
 class Batcher:
-    """Scores waiting messages, one batch at a time, in the order of their requests."""
+    """Scores waiting inputs, one batch at a time, in the order of their requests."""
 
     def __init__(self) -> None:
         self.jobs: deque[Job] = deque()
@@ -87,45 +98,45 @@ class Batcher:
         self.waiting_characters = 0
         self.wake = asyncio.Event()
 
-    def has_room(self, n_texts: int, n_characters: int) -> bool:
+    def has_room(self, n_inputs: int, n_characters: int) -> bool:
         """Return whether this much more may wait; if nothing is waiting, any request may."""
         return not self.waiting or (
-            self.waiting + n_texts <= MAX_WAITING
+            self.waiting + n_inputs <= MAX_WAITING
             and self.waiting_characters + n_characters <= MAX_WAITING_CHARACTERS
         )
 
     async def score(
         self,
-        model: ServingModel,
-        texts: list[str],
+        model: Model,
+        inputs: list[Any],
         sizes: Sequence[int],
         has_left: Callable[[], bool] = never,
-    ) -> list[float]:
-        """Return the probability of the positive label for each message.
+    ) -> list[Any]:
+        """Return the answer for each input.
 
         Raises
         ------
         OverloadError
-            If too many messages would be waiting.
+            If too much would be waiting.
         ClientLeftError
             If the client disconnected before all were scored.
         """
-        if not self.has_room(len(texts), sum(sizes)):
+        if not self.has_room(len(inputs), sum(sizes)):
             self.drop_unwanted()
-        if not self.has_room(len(texts), sum(sizes)):
+        if not self.has_room(len(inputs), sum(sizes)):
             raise OverloadError
-        job = Job(model, texts, sizes, has_left, asyncio.get_running_loop().create_future())
+        job = Job(model, inputs, sizes, has_left, asyncio.get_running_loop().create_future())
         self.jobs.append(job)
-        self.waiting += len(texts)
+        self.waiting += len(inputs)
         self.waiting_characters += sum(sizes)
         self.wake.set()
         return await job.done
 
     def drop(self, job: Job) -> None:
-        """Remove a job if it has messages waiting."""
+        """Remove a job if it has inputs waiting."""
         if job in self.jobs:
             self.jobs.remove(job)
-            self.waiting -= len(job.texts) - job.n_taken
+            self.waiting -= len(job.inputs) - job.n_taken
             self.waiting_characters -= sum(job.sizes[job.n_taken :])
 
     def drop_unwanted(self) -> None:
@@ -136,34 +147,38 @@ class Batcher:
                 job.done.set_exception(ClientLeftError())
 
     def take(self) -> tuple[list[Part], int]:
-        """Take the messages of the next batch; return them and the number of their characters.
+        """Take the inputs of the next batch; return them and what the batch costs.
 
         They come from one job or several, all for the same model. Each job in turn gives as many as
-        fit, so that a large job does not keep small ones waiting.
+        fit, so that a large job does not keep small ones waiting. If a call costs much, a batch may
+        be as large as that.
         """
         batch: list[Part] = []
-        texts = characters = 0
+        inputs = characters = 0
+        model = self.jobs[0].model if self.jobs else None
+        call_size = model.call_size if model else 0
+        limit = max(BATCH_CHARACTERS, call_size)
         for _ in range(len(self.jobs)):
             job = self.jobs[0]
-            if batch and job.model is not batch[0][0].model:
+            if job.model is not model:
                 break
             start = end = job.n_taken
             for size in job.sizes[start:]:
-                if texts == BATCH_TEXTS or (texts and characters + size > BATCH_CHARACTERS):
+                if inputs == BATCH_INPUTS or (inputs and characters + size > limit):
                     break
-                texts, characters, end = texts + 1, characters + size, end + 1
+                inputs, characters, end = inputs + 1, characters + size, end + 1
             if end == start:
                 break
             job.n_taken = end
-            batch.append((job, job.texts[start:end]))
+            batch.append((job, job.inputs[start:end]))
             self.jobs.popleft()
-            if end < len(job.texts):
+            if end < len(job.inputs):
                 self.jobs.append(job)
-        self.waiting -= texts
+        self.waiting -= inputs
         self.waiting_characters -= characters
-        return batch, characters
+        return batch, call_size + characters
 
-    def hand_out(self, batch: list[Part], results: list[list[float] | Exception]) -> None:
+    def hand_out(self, batch: list[Part], results: list[list[Any] | Exception]) -> None:
         """Add the results of a batch to their jobs; a job with all its results is done."""
         for (job, _), result in zip(batch, results, strict=True):
             if isinstance(result, Exception):
@@ -172,11 +187,11 @@ class Batcher:
                     job.done.set_exception(result)
                 continue
             job.found += result
-            if len(job.found) == len(job.texts) and not job.done.done():
+            if len(job.found) == len(job.inputs) and not job.done.done():
                 job.done.set_result(job.found)
 
     async def run(self) -> None:
-        """Score messages as they arrive, until cancelled."""
+        """Score inputs as they arrive, until cancelled."""
         n_together = 1
         while True:
             await self.wake.wait()

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service import telemetry
 from service.batching import never
 from service.problems import ProblemResponse
-from service.schemas import BODY_BYTES
+from service.schemas import BODY_BYTES, LARGE_BYTES
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
@@ -39,8 +39,6 @@ DEFAULTS = {
 }
 # Paths that need the token, and whose answers no cache may keep.
 PRIVATE = ("/v1/", "/metrics")
-# Bodies larger than this are parsed one at a time.
-LARGE_BYTES = 50_000
 # The limit for all bodies that are being received; each body has its own limit, too.
 HELD_BYTES = 64_000_000
 

@@ -15,6 +15,7 @@ MEDIA_TYPE = "application/problem+json"
 # Enough to find the cause.
 MAX_ERRORS = 20
 MAX_POINTER = 200
+MAX_DETAIL = 500
 # Starlette's own details only repeat the status.
 SENTENCES = {
     "Not Found": "there is nothing at this address: see /docs for what there is",
@@ -103,20 +104,15 @@ def answer_invalid(_: Request, error: Exception) -> ProblemResponse:
 
 def convert_error(record: dict) -> InvalidValue:
     """Turn one of pydantic's error records into a JSON pointer and a sentence."""
-    place = record["loc"][1:]
-    # "one" and "many" are names of pydantic's alternatives, not keys of the request.
-    is_key = len(place) == 1 and record["type"] == "extra_forbidden"
-    if place[:1] in (("one",), ("many",)) and not is_key:
-        place = place[1:]
-    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in place)
+    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in record["loc"][1:])
     pointer = "".join(f"/{part}" for part in escaped)
-    reason = record["msg"].removeprefix("Value error, ")
+    reason = record["msg"].removeprefix("Value error, ")[:MAX_DETAIL]
     return InvalidValue(pointer=pointer[:MAX_POINTER], detail=f"{reason[0].lower()}{reason[1:]}")
 
 
 def answer_overloaded(_: Request, __: Exception) -> ProblemResponse:
     """Answer a request that cannot be scored soon."""
-    detail = "too many messages are waiting to be scored: try again in a second"
+    detail = "too many requests are waiting to be answered: try again in a second"
     return ProblemResponse(503, detail, headers={"Retry-After": "1"})
 
 

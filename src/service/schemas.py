@@ -7,13 +7,12 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
-    Discriminator,
     Field,
     StringConstraints,
     model_validator,
 )
-from pydantic import Tag as Named
 
+from models.description import Target
 from records.chunks import find_problem
 
 # Limits apply to texts as received and after normalisation (NFKC), which can turn one character
@@ -23,6 +22,8 @@ BATCH_SIZE = 1_000
 # All texts of a request together: at worst 0.7 s of work, if no word was seen before.
 REQUEST_CHARACTERS = 100_000
 BODY_BYTES = 1_000_000
+# Larger bodies are read in a thread, one at a time.
+LARGE_BYTES = 50_000
 # An error for each of 300,000 unknown keys would take seconds to make.
 MAX_KEYS = 20
 
@@ -74,17 +75,6 @@ class ManyMessages(Strict):
     texts: list[Text] = Field(min_length=1, max_length=BATCH_SIZE)
 
 
-def choose_kind(body: Any) -> str:
-    """Return which of the two kinds of ``Messages`` a body is."""
-    return "many" if isinstance(body, dict) and "texts" in body else "one"
-
-
-Messages = Annotated[
-    Annotated[OneMessage, Named("one")] | Annotated[ManyMessages, Named("many")],
-    Discriminator(choose_kind),
-]
-
-
 class Word(BaseModel):
     """A word of the message, and what it adds to the score of the positive label."""
 
@@ -92,24 +82,93 @@ class Word(BaseModel):
     contribution: float = Field(description="Log-odds; above 0 towards the positive label")
 
 
-class Prediction(BaseModel):
-    """The model's prediction for a message."""
+class Reason(BaseModel):
+    """What a column, or a word of a text, does to the prediction."""
+
+    name: str
+    value: str = Field(description="The value that the row has; empty for words")
+    change: float = Field(description="Above 0: it raises what is explained")
+
+
+class Explanation(BaseModel):
+    """What the prediction for a row comes from."""
+
+    kind: Literal["contributions", "changes"] = Field(
+        description="Exact contributions of a linear model; or how much the prediction differs "
+        "from that with the column's median or most frequent value"
+    )
+    of: str = Field(description="What is explained")
+    items: list[Reason] = Field(description="The strongest first")
+
+
+class Unusual(BaseModel):
+    """A column with a value that the training data did not have."""
+
+    column: str
+    problem: str
+
+
+class LabelAnswer(BaseModel):
+    """The model's prediction."""
 
     label: str = Field(description="One of the model's two labels")
     probability: float = Field(description="Of the positive label", ge=0, le=1)
+
+
+class LabelsAnswer(BaseModel):
+    """The model's prediction."""
+
+    label: str = Field(description="The most probable label")
+    probability: float = Field(description="Of this label", ge=0, le=1)
+    probabilities: dict[str, float] = Field(description="Of each label")
+
+
+class NumberAnswer(BaseModel):
+    """The model's prediction."""
+
+    prediction: float
+    lower: float | None = Field(default=None, description="The lower end of its interval")
+    upper: float | None = Field(default=None, description="The upper end")
+
+
+class Versioned(BaseModel):
+    """What every answer of the model has."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_version: str = Field(description="Start of the SHA-256 of the model's file")
+
+
+class OfMessage(BaseModel):
+    """What the prediction for a message has, too."""
+
     words: list[Word] | None = Field(
         default=None, description="Only if requested; null if the model is not linear"
     )
 
 
-class Predictions(BaseModel):
-    """One prediction for each message, in their order."""
+class OfRow(BaseModel):
+    """What the prediction for a row has, too."""
 
-    model_config = ConfigDict(protected_namespaces=())
+    warnings: list[Unusual] = Field(description="The columns with unusual values")
+    explanation: Explanation | None = Field(default=None, description="Only if requested")
 
-    model_version: str = Field(description="Start of the SHA-256 of the model's file")
-    threshold: float = Field(description="Probability from which on the label is positive")
-    predictions: list[Prediction]
+
+class CurvePoint(BaseModel):
+    """The prediction for one value of the column; the task decides which number it has."""
+
+    value: float | str
+    prediction: float | None = None
+    probability: float | None = Field(default=None, description="Of the positive label")
+    probabilities: dict[str, float] | None = Field(default=None, description="Of each label")
+
+
+class CurvePoints(BaseModel):
+    """The predictions for a row with other values of one column."""
+
+    column: str
+    kind: Literal["number", "category", "ordinal", "date"]
+    points: list[CurvePoint]
 
 
 class LabelNames(BaseModel):
@@ -123,7 +182,10 @@ class Limits(BaseModel):
     """The limits of a request."""
 
     text_length: int = Field(default=TEXT_LENGTH, description="Characters of a message")
-    batch_size: int = Field(default=BATCH_SIZE, description="Messages of a request")
+    batch_size: int = Field(
+        default=BATCH_SIZE,
+        description="Messages or rows of a request; fewer rows if they have more than 100 columns",
+    )
     characters: int = Field(
         default=REQUEST_CHARACTERS,
         description="Characters of all messages of a request, as received and as normalised (NFKC)",
@@ -156,19 +218,33 @@ class Robustness(BaseModel):
     attacks: dict[str, Disguised] = Field(description="By disguise")
 
 
+class ColumnCard(BaseModel):
+    """A column of the rows that the model takes."""
+
+    name: str
+    kind: Literal["text", "number", "category", "ordinal", "date"]
+    unit: str | None
+    is_needed: bool = Field(description="Whether the value must not be missing")
+    minimum: float | str | None = Field(description="Of the training data; of numbers and dates")
+    maximum: float | str | None
+    usual: float | str | None = Field(description="The median, or the most frequent value")
+    values: list[str] = Field(description="Of a category or, lowest first, an ordered category")
+    n_values: int = Field(description="How many values the training data have")
+
+
 class ModelCard(BaseModel):
     """The model that is served."""
 
     version: str
     sha256: str
-    labels: LabelNames
-    threshold: float
+    labels: LabelNames | None = Field(description="Of two labels; null for other tasks")
+    threshold: float | None = Field(description="Of two labels; null for other tasks")
     estimator: str
     loaded_at: datetime
     training: dict[str, str] | None = Field(
         description="Digests of its training data; null if dvc.lock does not name this model"
     )
-    metrics: dict[str, dict[str, float]] | None = Field(
+    metrics: dict[str, dict[str, Any]] | None = Field(
         description="Null unless dvc.lock ties them to this model"
     )
     intervals: dict[str, dict[str, dict[str, float]]] | None = Field(
@@ -180,31 +256,16 @@ class ModelCard(BaseModel):
     plots: list[str]
     limits: Limits
     feedback: bool = Field(description="Whether POST /v1/feedback accepts corrections")
-
-
-class Correction(Strict):
-    """A message and its correct label."""
-
-    text: Text
-    label: str = Field(min_length=1, max_length=200, description="The correct label")
-
-
-class Predicted(BaseModel):
-    """The model's prediction for the message."""
-
-    model_config = ConfigDict(protected_namespaces=())
-
-    label: str
-    probability: float
-    model_version: str
-
-
-class Stored(BaseModel):
-    """A correction that was stored."""
-
-    id: int
-    label: str
-    predicted: Predicted
+    name: str
+    summary: str
+    task: Literal["binary", "multiclass", "regression"]
+    is_messages: bool = Field(description="Whether it takes one text instead of rows")
+    columns: list[ColumnCard] = Field(description="Those that change predictions most first")
+    target: Target
+    target_name: str
+    classes: list[str] = Field(description="The labels; empty for numbers")
+    positive: str | None = Field(description="The positive one of two labels")
+    coverage: float | None = Field(description="Share of numbers within their interval")
 
 
 class Health(BaseModel):

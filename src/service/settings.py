@@ -17,6 +17,8 @@ class Settings:
         Private and writable, for the last model that could be loaded.
     threshold, max_fpr : float or None
         The threshold, or the highest false-positive rate it may have; if neither, params.yaml's.
+    coverage : float or None
+        The share of numbers within their interval; None: params.yaml's.
     token : str
         The bearer token that clients must send; empty: none is needed.
     feedback_url : str
@@ -24,7 +26,7 @@ class Settings:
     allow_changed_code : bool
         Whether to serve a model that fails its self-test because the code has changed.
     logs_messages : bool
-        Whether the log may contain the messages that are scored.
+        Whether the log may contain the messages or rows that are scored.
     seconds : float
         How long a client may take to send a request.
     hosts : frozenset of str
@@ -39,6 +41,7 @@ class Settings:
     folder: Path
     threshold: float | None = None
     max_fpr: float | None = None
+    coverage: float | None = None
     token: str = field(default="", repr=False)
     feedback_url: str = field(default="", repr=False)
     allow_changed_code: bool = False

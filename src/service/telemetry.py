@@ -1,9 +1,12 @@
 """Metrics for Prometheus: requests and their durations, labels, scores, reloads."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 from prometheus_client import (
+    REGISTRY,
     CollectorRegistry,
     Counter,
     Histogram,
@@ -12,8 +15,11 @@ from prometheus_client import (
     multiprocess,
     values,
 )
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from core.files import make_private_folder
+from models.description import Target
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 # The files of each process, and their size, several times what they need.
@@ -62,28 +68,66 @@ disable_created_metrics()
 
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 TENTHS = tuple(tenth / 10 for tenth in range(1, 11))
+# Shares of training rows below the limits of the buckets of predicted numbers.
+SHARES = (0.01, 0.05, *TENTHS[:-1], 0.95, 0.99)
+MODEL_LABELS = ("name", "version", "task")
 
 REQUESTS = Counter("requests_total", "Requests answered.", ["method", "route", "status"])
 LATENCY = Histogram(
     "request_duration_seconds", "Time until a request is answered.", ["route"], buckets=SECONDS
 )
-PREDICTIONS = Counter("predictions_total", "Messages scored.", ["label"])
-SCORES = Histogram(
-    "prediction_score", "Probability of the positive label, of each message.", buckets=TENTHS
-)
+PREDICTIONS = Counter("predictions_total", "Messages and rows scored.", ["label"])
+SCORES = Histogram("prediction_score", "Probability of the positive label of two.", buckets=TENTHS)
 RELOADS = Counter("model_reloads_total", "Reloads of the model.", ["outcome"])
 FEEDBACK = Counter("feedback_total", "Corrections stored.", ["label"])
 # The first use of labels makes the file: now, rather than during a request.
 RELOADS.labels("loaded")
 
 
-def render_metrics() -> bytes:
+# Of predicted numbers; None until a model of numbers is served.
+values_histogram: Histogram | None = None
+
+
+class ModelInfo(Collector):
+    """Says which model this process serves; the other processes serve the same one."""
+
+    def __init__(self, name: str, version: str, task: str) -> None:
+        self.values = [name, version, task]
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the only metric."""
+        found = GaugeMetricFamily("model_info", "The model that is served.", labels=MODEL_LABELS)
+        found.add_metric(self.values, 1)
+        yield found
+
+
+def make_histogram(version: str, target: Target) -> Histogram | None:
+    """Return a histogram of predicted numbers for a model, None for one of labels.
+
+    Its buckets have about equal shares of the training rows, so another model has other buckets:
+    the label ``model`` keeps them apart.
+    """
+    global values_histogram
+    if not target.edges:
+        return None
+    shares = np.concatenate([[0], np.cumsum(target.heights)]) / sum(target.heights)
+    limits = np.interp(SHARES, shares, target.edges)
+    buckets = sorted({float(f"{limit:.3g}") for limit in limits})
+    if values_histogram is not None:
+        REGISTRY.unregister(values_histogram)
+    values_histogram = Histogram("prediction_value", "Numbers.", ["model"], buckets=buckets)
+    return values_histogram.labels(version)
+
+
+def render_metrics(info: ModelInfo) -> bytes:
     """Return the metrics of all processes of the service, in Prometheus's text format."""
-    if FOLDER not in os.environ:
-        return generate_latest()
-    registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)
-    return generate_latest(registry)
+    own = CollectorRegistry()
+    own.register(info)
+    shared = REGISTRY
+    if FOLDER in os.environ:
+        shared = CollectorRegistry()
+        multiprocess.MultiProcessCollector(shared)
+    return generate_latest(shared) + generate_latest(own)
 
 
 def restore_files() -> None:

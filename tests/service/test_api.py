@@ -250,7 +250,7 @@ def test_too_many_messages_to_explain_are_refused(model_folder, tmp_path):
         return await client.post("/v1/predict", json={"text": SPAM, "explain": True})
 
     answer = ask(make_settings(model_folder, tmp_path), talk)
-    check_problem(answer, 503, "too many messages are waiting")
+    check_problem(answer, 503, "too many requests are waiting")
     assert answer.headers["retry-after"] == "1"
 
 
@@ -415,7 +415,7 @@ def test_an_error_of_ours_is_a_problem_and_is_counted(model_folder, tmp_path, mo
         raise KeyError("marker")
 
     async def talk(client):
-        monkeypatch.setattr("service.batching.score_texts", fail)
+        monkeypatch.setattr("service.serving_model.answer", fail)
         failed = await client.post("/v1/predict", json={"text": HAM})
         monkeypatch.undo()
         return failed, await client.post("/v1/predict", json={"text": HAM})

@@ -45,15 +45,15 @@ import sys
 sys.path.insert(0, {str(ROOT / "src")!r})
 from commands import serve
 from core.log import run_stage
-from service import batching
+from service import serving_model
 
-def fail_on_request(model, positive, texts, score_texts=batching.score_texts):
+def fail_on_request(loaded, texts, answer=serving_model.answer):
     if "fail" in texts[0]:
         raise RuntimeError("told to fail")
-    return score_texts(model, positive, texts)
+    return answer(loaded, texts)
 
 if __name__ == "__main__":
-    batching.score_texts = fail_on_request
+    serving_model.answer = fail_on_request
     run_stage(serve.main, log_file=None)
 """
 

@@ -237,9 +237,9 @@ def test_files_are_tried_when_they_change_and_not_again(model_folder, tmp_path, 
     outcomes, looks = [], []
     holder = ModelHolder(make_settings(model_folder, tmp_path, model=model), outcomes.append)
 
-    def look(settings):
-        looks.append(settings)
-        return read_signature(settings)
+    def look(*args):
+        looks.append(args)
+        return read_signature(*args)
 
     async def change_files():
         watching = asyncio.create_task(holder.watch())
@@ -316,13 +316,13 @@ def test_a_new_model_never_gets_the_operating_points_of_the_one_before(model_fol
         max_fpr=0.1,
     )
     write_threshold(settings, 0.5)
-    assert load_newest(settings).threshold == 0.5
+    assert load_newest(settings).decision == {"threshold": 0.5}
     save_model(fit_model(LogisticRegression(C=3)), settings.model)
     message = r"points\.json holds the operating points of \w+ \w{12}, but \S+/model\.skops is"
     with pytest.raises(ValueError, match=message):
         load_newest(settings)
     write_threshold(settings, 0.25)
-    assert load_newest(settings).threshold == 0.25
+    assert load_newest(settings).decision == {"threshold": 0.25}
 
 
 def test_a_private_folder_that_another_user_took_is_logged_once(model_folder, tmp_path, caplog):

@@ -1,12 +1,8 @@
 """Tests of answering requests for predictions without FastAPI's layers."""
 
-import json
-
 import pytest
 
-from service.gate import LARGE_BYTES
-from service.schemas import ManyMessages, OneMessage
-from service.shortcut import parse_body
+from service.shortcut import Shortcut
 from tests.support.application import ask, make_settings
 
 HEADERS = {"Content-Type": "application/json"}
@@ -32,39 +28,23 @@ HEADERS = {"Content-Type": "application/json"}
     ],
     ids=lambda value: str(value[:40]) if isinstance(value, bytes) else None,
 )
-def test_an_answer_is_the_same_with_and_without_the_layers(model_folder, tmp_path, content, status):
+def test_an_answer_is_the_same_with_and_without_the_layers(
+    model_folder, tmp_path, monkeypatch, content, status
+):
     async def talk(client):
         async def send_in_pieces():
             yield content[:3]
             yield content[3:]
 
-        return [
+        answers = [
             await client.post("/v1/predict", content=body, headers=HEADERS)
             for body in (content, send_in_pieces())
         ]
+        monkeypatch.setattr(Shortcut, "path", "/elsewhere")
+        return *answers, await client.post("/v1/predict", content=content, headers=HEADERS)
 
-    whole, in_pieces = ask(make_settings(model_folder, tmp_path), talk)
-    assert whole.status_code == in_pieces.status_code == status
-    assert whole.content == in_pieces.content
-    assert whole.headers == in_pieces.headers
-
-
-def test_small_valid_bodies_in_one_piece_need_no_layers():
-    assert parse_body({"body": b'{"text": "a"}'}) == OneMessage(text="a")
-    assert parse_body({"body": b'{"texts": ["a"]}', "more_body": False}) == ManyMessages(
-        texts=["a"]
-    )
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        {"type": "http.disconnect"},
-        {"body": b'{"text": "a"}', "more_body": True},
-        {"body": json.dumps({"texts": ["a" * 1000] * (LARGE_BYTES // 1000)}).encode()},
-        {"body": b'{"text": ""}'},
-    ],
-    ids=["left", "pieces", "large", "invalid"],
-)
-def test_fastapi_gets_all_other_bodies(message):
-    assert parse_body(message) is None
+    whole, in_pieces, through_the_layers = ask(make_settings(model_folder, tmp_path), talk)
+    for other in (in_pieces, through_the_layers):
+        assert whole.status_code == other.status_code == status
+        assert whole.content == other.content
+        assert whole.headers == other.headers
