@@ -6,8 +6,9 @@ import io
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,18 @@ from records.values import show_value
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Line:
+    """A correction as a line of the source, and its fields if that is delimited text."""
+
+    correction: Correction
+    content: bytes
+    fields: list[str]
+
+
+Kept = TypeVar("Kept", Row, Line)
+
+
 def join_fields(fields: list[str], params: ValidationParams) -> str:
     """Return fields of delimited text as a line, with its line end."""
     if not params.quoting:
@@ -46,17 +59,17 @@ def write_field(value: Any, is_number: bool, params: ValidationParams) -> str:
     return text.replace(".", params.decimal) if is_written else text
 
 
-def render(row: Row, source: Source) -> bytes:
+def write_row(row: Row, source: Source) -> Line:
     """Return a correction as a line of the source; columns without a value are empty, or null.
 
     Raises
     ------
     UserError
-        If the source's format or encoding cannot hold it.
+        If the source's encoding cannot hold it.
     """
     params = source.params
     values = [row.cells.get(name) for name in source.names]
-    fields: list[Any] = values
+    fields = []
     if params.format == "jsonl":
         content = dict(zip(source.columns, values, strict=True))
         text = json.dumps(content, ensure_ascii=params.encoding != "utf-8") + "\n"
@@ -66,22 +79,45 @@ def render(row: Row, source: Source) -> bytes:
         fields = [write_field(value, name in numbers, params) for value, name in written]
         text = join_fields(fields, params)
     try:
-        line = text.encode(params.encoding)
+        return Line(row.correction, text.encode(params.encoding), fields)
     except UnicodeEncodeError as error:
         raise UserError(f"not in {params.encoding}") from error
-    table = READERS[params.format](line, source.columns, source.schema, params)
+
+
+def read_back(lines: Sequence[Line], source: Source) -> str:
+    """Return why the source's reader does not find these lines with their fields, or ''."""
+    content, params = b"".join(line.content for line in lines), source.params
+    try:
+        table = READERS[params.format](content, source.columns, source.schema, params)
+    except UserError as error:
+        return str(error)
     for _, reason, detail, _ in table.unread:
-        raise UserError(f"{reason} {detail}".strip())
-    if params.format == "delimited" and table.columns.fillna("").to_numpy().tolist() != [fields]:
-        raise UserError("cannot be written in this format")
-    return line
+        return f"{reason} {detail}".strip()
+    found = table.columns.fillna("").to_numpy().tolist()
+    if params.format == "delimited" and found != [line.fields for line in lines]:
+        return "cannot be written in this format"
+    return ""
 
 
-def find_faults(
-    content: bytes, rows: Sequence[Row], typed: pd.DataFrame, source: Source
-) -> list[str]:
-    """Return for each row why validation would reject it, or read it as something else, or ''."""
-    schema, answers = source.schema, [row.correction.answer for row in rows]
+def find_unreadable(lines: Sequence[Line], source: Source) -> list[str]:
+    """Return for each line why the source's reader does not find it, or ''."""
+    reason = read_back(lines, source) if lines else ""
+    if not reason:
+        return [""] * len(lines)
+    if len(lines) == 1:
+        return [reason]
+    half = len(lines) // 2
+    return [*find_unreadable(lines[:half], source), *find_unreadable(lines[half:], source)]
+
+
+def find_faults(lines: Sequence[Line], typed: pd.DataFrame, source: Source) -> list[str]:
+    """Return for each line why validation would reject it, or read it as something else, or ''.
+
+    ``typed`` are the features that were sent, by the number of the correction.
+    """
+    if not lines:
+        return []
+    schema, answers = source.schema, [line.correction.answer for line in lines]
     has_labels = TASKS[schema.task].has_classes
     if has_labels:
         said = map(str, answers)
@@ -89,12 +125,14 @@ def find_faults(
         # Where any label is allowed, validation refuses a table that has too many.
         labels = schema.labels or sorted(set(map(str, answers)))
         schema = schema.model_copy(update={"labels": labels})
+    content = b"".join(line.content for line in lines)
     table = READERS[source.params.format](content, source.columns, schema, source.params)
     checked = check_rows(select_columns(table, schema, source.params), schema, source.params)
     found = zip(checked.reasons, checked.details, strict=True)
     faults = [f"{reason} {detail}".strip() for reason, detail in found]
-    target = pd.Series(answers, dtype="object" if has_labels else "float64")
-    for name, right in typed.assign(**{schema.target: target}).astype("object").items():
+    sent = typed.loc[[line.correction.id for line in lines]].reset_index(drop=True)
+    sent[schema.target] = pd.Series(answers, dtype="object" if has_labels else "float64")
+    for name, right in sent.astype("object").items():
         read = checked.columns[name].astype("object")
         differs = (read != right) & ~(read.isna() & right.isna())
         for place in np.flatnonzero(differs):
@@ -108,12 +146,12 @@ def show_typed(value: Any) -> str:
     return str(value) if is_known(value) else "missing"
 
 
-def leave_out(rows: Sequence[Row], reasons: Sequence[str]) -> list[int]:
-    """Warn of the rows that have a reason; return the places of the others."""
-    for row, reason in zip(rows, reasons, strict=True):
+def keep(items: Sequence[Kept], reasons: Sequence[str]) -> list[Kept]:
+    """Return the items that have no reason to be left out; warn of the others."""
+    for item, reason in zip(items, reasons, strict=True):
         if reason:
-            warn(row.correction, reason)
-    return [place for place, reason in enumerate(reasons) if not reason]
+            warn(item.correction, reason)
+    return [item for item, reason in zip(items, reasons, strict=True) if not reason]
 
 
 def warn(correction: Correction, reason: object) -> None:
@@ -124,7 +162,7 @@ def warn(correction: Correction, reason: object) -> None:
 def choose_rows(
     corrections: Sequence[Correction], source: Source
 ) -> tuple[list[Row], pd.DataFrame]:
-    """Return the newest correction of equal inputs as rows, and their typed features."""
+    """Return the newest corrections of equal inputs, and features by number of the correction."""
     rows = []
     for correction in corrections:
         try:
@@ -134,12 +172,11 @@ def choose_rows(
     if not rows:
         return rows, pd.DataFrame()
     typed, reasons = type_rows(rows, source)
-    places = leave_out(rows, reasons)
-    newest = find_newest(typed.iloc[places], source.schema.text)
-    if n_older := len(places) - len(newest):
+    rows = keep(rows, reasons)
+    newest = find_newest(typed.loc[[row.correction.id for row in rows]], source.schema.text)
+    if n_older := len(rows) - len(newest):
         logger.info("%d older corrections of the same inputs left out", n_older)
-    chosen = [places[place] for place in newest]
-    return [rows[place] for place in chosen], typed.iloc[chosen]
+    return [rows[place] for place in newest], typed
 
 
 def render_corrections(corrections: Sequence[Correction], source: Source) -> tuple[bytes, int]:
@@ -161,29 +198,23 @@ def render_corrections(corrections: Sequence[Correction], source: Source) -> tup
         If no row is left.
     """
     rows, typed = choose_rows(corrections, source)
-    lines, reasons = [], []
+    lines = []
     for row in rows:
-        line, reason = b"", ""
         try:
-            line = render(row, source)
+            lines.append(write_row(row, source))
         except UserError as error:
-            reason = str(error)
-        lines.append(line)
-        reasons.append(reason)
-    places = leave_out(rows, reasons)
-    if places:
-        rows, lines = [rows[place] for place in places], [lines[place] for place in places]
-        typed = typed.iloc[places].reset_index(drop=True)
-        places = leave_out(rows, find_faults(b"".join(lines), rows, typed, source))
-    if not places:
+            warn(row.correction, error)
+    lines = keep(lines, find_unreadable(lines, source))
+    lines = keep(lines, find_faults(lines, typed, source))
+    if not lines:
         raise UserError(
             f"there is nothing to export, {len(corrections)} corrections are accepted",
             "see 'list --status pending', then 'accept' those that are right, or name the model "
             "that they are for with --model",
         )
-    for place in places:
-        warn_of_new_label(rows[place].correction, source)
-    return b"".join(lines[place] for place in places), len(places)
+    for line in lines:
+        warn_of_new_label(line.correction, source)
+    return b"".join(line.content for line in lines), len(lines)
 
 
 def warn_of_new_label(correction: Correction, source: Source) -> None:

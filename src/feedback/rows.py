@@ -89,7 +89,10 @@ def is_known(value: Any) -> bool:
 
 
 def type_rows(rows: list[Row], source: Source) -> tuple[pd.DataFrame, list[str]]:
-    """Return the features as the types of the schema, and why a row has a value without one."""
+    """Return the features as the types of the schema, and why a row has a value without one.
+
+    The index of the features is the number of the correction.
+    """
     schema = source.schema
     rejections = Rejections(len(rows))
     raw = stack(
@@ -98,7 +101,8 @@ def type_rows(rows: list[Row], source: Source) -> tuple[pd.DataFrame, list[str]]
     )
     columns = check_values(raw, schema.features, rejections, schema, source.params, lambda *_: None)
     found = zip(rejections.reasons, rejections.details, strict=True)
-    return pd.DataFrame(columns), [f"{reason} {detail}".strip() for reason, detail in found]
+    typed = pd.DataFrame(columns).set_axis([row.correction.id for row in rows])
+    return typed, [f"{reason} {detail}".strip() for reason, detail in found]
 
 
 def find_newest(typed: pd.DataFrame, texts: list[str]) -> list[int]:

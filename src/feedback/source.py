@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import UserError
+from records.checks import check_names
 from records.raw import decode, split_records
 from records.reading import check_columns, read_table, rename, select_columns, unpack
 from records.schema import Schema
@@ -56,6 +57,7 @@ def read_source(raw: Path, schema: Schema, params: ValidationParams) -> Source:
             f"corrections cannot be added to a source in {params.format} (data_validation.format)",
             "convert the source to CSV or JSON lines",
         )
+    check_names(schema, params)
     params = check_encoding(params)
     allows_any = TASKS[schema.task].has_classes and not schema.labels
     if not raw.is_file():

@@ -265,7 +265,9 @@ WORDS = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_cha
 
 
 @pytest.mark.parametrize("changes", [TABLE, GERMAN, LINES], ids=["csv", "german", "jsonl"])
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(carat=NUMBERS, cut=WORDS, answer=NUMBERS.filter(lambda number: number is not None))
 @example(carat=0.1, cut="k. A.", answer=9007199254740993)
 @example(carat=-999, cut="-999", answer=0.1)
@@ -294,6 +296,7 @@ def test_what_is_exported_is_read_as_it_was_sent(
     [price], [mass] = checked.columns["price"], checked.columns["carat"]
     assert price == float(answer)
     typed, _ = type_rows([pick_row(said, source)], source)
+    typed = typed.reset_index(drop=True)
     pd.testing.assert_frame_equal(checked.columns[typed.columns], typed, check_dtype=False)
     is_null = carat is None or str(carat) in source.params.null_markers
     assert math.isnan(mass) if is_null else mass == float(carat)
