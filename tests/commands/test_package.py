@@ -16,6 +16,7 @@ from core.errors import UserError
 from models.self_test import add_self_test
 from models.store import save_model
 from models.threshold import name_points, write_points
+from tests.support.packages import build_package
 from tests.support.running_service import PATIENCE, make_folder
 from tests.support.small_model import fit_model, read_version
 
@@ -29,26 +30,10 @@ def made(tmp_path_factory) -> Path:
     return make_folder(tmp_path_factory.mktemp("made"))
 
 
-def build(folder: Path, output: Path) -> Path:
-    """Package the model in a folder; return the wheel."""
-    argv = [f"--{name}={folder / path}" for name, path in PATHS.items()]
-    package.main([*argv, f"--output={output}"])
-    (wheel,) = output.glob("*.whl")
-    return wheel
-
-
-PATHS = {
-    "model": "models/model.skops",
-    "params": "params.yaml",
-    "lock": "dvc.lock",
-    "reports": "reports",
-}
-
-
 @pytest.fixture(scope="module")
 def wheel(made, tmp_path_factory) -> Path:
     """Return the package of the model in the folder."""
-    return build(made, tmp_path_factory.mktemp("dist"))
+    return build_package(made, tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +99,7 @@ def test_holds_the_parameters_that_it_needs_and_no_paths_of_the_data(wheel):
 
 
 def test_the_same_model_gives_the_same_bytes(wheel, made, tmp_path):
-    again = build(made, tmp_path)
+    again = build_package(made, tmp_path)
     assert again.name == wheel.name
     assert again.read_bytes() == wheel.read_bytes()
     assert (tmp_path / "requirements.txt").read_bytes() == (
@@ -285,14 +270,14 @@ def test_writes_nothing_where_it_is_installed(site, tmp_path):
 
 def test_replaces_the_last_package(made, tmp_path):
     (tmp_path / "small-1.0-py3-none-any.whl").write_bytes(b"old")
-    assert build(made, tmp_path).stat().st_size > 1000
+    assert build_package(made, tmp_path).stat().st_size > 1000
 
 
 def test_results_of_another_model_are_left_out(made, tmp_path, caplog):
     folder = tmp_path / "changed"
     shutil.copytree(made, folder)
     (folder / "reports" / "metrics.json").write_text("{}")
-    names = zipfile.ZipFile(build(folder, tmp_path / "dist")).namelist()
+    names = zipfile.ZipFile(build_package(folder, tmp_path / "dist")).namelist()
     assert not [name for name in names if "/reports/metrics" in name or "/plots/" in name]
     assert "the metrics in" in caplog.text
 
@@ -303,10 +288,10 @@ def test_a_model_that_dvc_lock_does_not_know_is_refused(made, tmp_path):
     model = folder / "models" / "model.skops"
     save_model(fit_model(statistics=False), model)
     with pytest.raises(UserError, match="holds the operating points of model"):
-        build(folder, tmp_path / "dist")
+        build_package(folder, tmp_path / "dist")
     write_points([], model, name_points(model))
     with pytest.raises(UserError, match=r"is not the model of .*dvc\.lock: run 'dvc repro' or"):
-        build(folder, tmp_path / "dist")
+        build_package(folder, tmp_path / "dist")
     assert not (tmp_path / "dist").exists()
 
 
@@ -316,7 +301,7 @@ def test_a_model_of_other_code_is_refused(made, tmp_path, monkeypatch):
     save_model(add_self_test(fit_model()), folder / "models" / "model.skops")
     monkeypatch.setattr("models.self_test.PROBES", ["another"])
     with pytest.raises(UserError, match=r"model\.skops was built with other code"):
-        build(folder, tmp_path / "dist")
+        build_package(folder, tmp_path / "dist")
 
 
 @pytest.mark.parametrize("name", ["json", "numpy", "scikit-learn", "dateutil", "class"])
