@@ -20,7 +20,7 @@ from tests.support.running_service import PATIENCE, make_folder, measure, wait_f
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 # The package of each model.
-MODULES = {"messages": "small", "table": "sms_spam"}
+MODULES = {"messages": "small", "table": "goods"}
 ROWS = {
     "messages": [{"text": text} for text in ("see you at home", "WIN a prize: £500 cash", "ok?")],
     "table": [

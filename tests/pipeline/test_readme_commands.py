@@ -124,6 +124,19 @@ def test_using_the_model(checkout):
     assert '"txt CLAIM, win a prize",spam,' in scored[2]
 
 
+def test_packaging(checkout):
+    (block,) = read_blocks("docs/packaging.md", "")
+    make, *install = block.splitlines(keepends=True)
+    assert "dist/sms_spam-0+" in run(checkout, make)
+    assert checkout.run("git", "status", "--porcelain") == ""
+    # uv has the packages in its cache.
+    script = "".join(install).replace("python3 -m", "uv").replace("pip install", "uv pip install")
+    installed = checkout.try_run("bash", "-ec", script)
+    if "Failed to fetch" in installed.stdout:
+        pytest.skip(f"packages cannot be installed: {installed.stdout}")
+    assert "label        spam" in installed.stdout
+
+
 @pytest.mark.skipif(not shutil.which("curl"), reason="the document asks with curl")
 def test_serving(checkout):
     (start,) = read_blocks("docs/serving.md", "")
