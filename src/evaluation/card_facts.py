@@ -132,4 +132,4 @@ def make_example_command() -> str:
             value = int(value)
         usual[description.source_names[column.name]] = value
     argument = shlex.quote(json.dumps(usual, ensure_ascii=False))
-    return f"```console\n$ python src predict --row {argument}\n```"
+    return f"```console\n$ python src predict --json {argument}\n```"
