@@ -23,6 +23,7 @@ from core.params import Yaml12Loader, read_params
 from core.paths import MODEL, ROBUSTNESS, TEST_SET, TRAINING_SET
 from core.processes import run, run_dvc
 from core.tables import read_table
+from evaluation.cards import list_others
 from evaluation.prediction_files import measure_predictions, predict_test_set, read_predictions
 from evaluation.promotion import (
     ROBUSTNESS_PREFIX,
@@ -90,6 +91,8 @@ def release(version: str) -> None:
     if "up to date" not in run_dvc("status"):
         raise UserError("the results are not up to date", "run 'make repro', commit, then release")
     artifact = read_artifact(PARAMS)
+    for card in list_others():
+        logger.warning("%s describes another model than %s: run 'make readme'", card, artifact)
     run_dvc("push")
     try:
         gto.api.register(".", artifact, "HEAD", version=version)
