@@ -16,8 +16,8 @@ from records.tasks import TASKS
 
 # The cards, and what a new one is made from.
 TEMPLATES = {
-    Path("models/README.md"): Path(__file__).with_name("model_card.md"),
-    Path("data/README.md"): Path(__file__).with_name("data_card.md"),
+    Path("models/README.md"): Path(__file__).with_name("model_card.md.jinja"),
+    Path("data/README.md"): Path(__file__).with_name("data_card.md.jinja"),
 }
 # The key of a card's front matter that names the model which the card describes.
 OWNER = "model_name"
