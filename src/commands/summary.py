@@ -22,7 +22,12 @@ from core.errors import UserError, exit_on_user_error
 from core.files import write_text
 from core.markdown import align_table
 from core.params import read_sections
-from evaluation.cards import TEMPLATES, describe_metadata, list_others, read_name, write_new_card
+from evaluation.cards import (
+    TEMPLATES,
+    describe_metadata,
+    list_others,
+    read_name,
+)
 from evaluation.result_tables import (
     PARAMS,
     describe_counts,

@@ -69,25 +69,25 @@ def list_others() -> list[Path]:
     return [path for path in TEMPLATES if read_owner(path) not in ("", name)]
 
 
-def write_new_card(path: Path) -> str:
-    """Replace a card by a new one for the model of params.yaml; return what was done.
-
-    A card in which somebody wrote is kept beside it, unless Git has it.
-    """
+def make_card(path: Path) -> str:
+    """Return a new card for the model of params.yaml, its blocks still empty."""
     schema = read_params(PARAMS, "schema", Schema)
     environment = jinja2.Environment(
         trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined
     )
     template = environment.from_string(TEMPLATES[path].read_text(encoding="utf-8"))
-    name = read_name()
-    content = template.render(
-        name=name,
+    return template.render(
+        name=read_name(),
         is_disguised=schema.is_messages and schema.positive is not None,
         has_columns=not schema.is_messages,
     )
+
+
+def replace_card(path: Path, content: str) -> str:
+    """Write a new card; keep one that Git does not have beside it; return what was done."""
     kept = f"; {keep_previous(path, content)}" if path.exists() else ""
     write_text(content, path)
-    return f"{path} is a new card for {name}{kept}"
+    return f"{path} is a new card for {read_name()}{kept}"
 
 
 def describe_metadata() -> str:

@@ -139,10 +139,17 @@ def test_a_card_that_git_does_not_have_is_kept(work):
     subprocess.run(["git", "init", "--quiet"], check=True)
     mine = "---\nmodel_name: mine\n---\nMine\n"
     paths["data/README.md"].write_text(mine)
-    assert cards.write_new_card(Path("data/README.md")).endswith(
-        "the previous one is now data/README.md.bak"
-    )
+    said = cards.replace_card(Path("data/README.md"), "new")
+    assert said.endswith("the previous one is now data/README.md.bak")
     assert Path("data/README.md.bak").read_text() == mine
+
+
+def test_a_card_stays_until_a_new_one_is_complete(work):
+    paths = work("binary")
+    Path("models/model.skops").unlink()
+    with pytest.raises(UserError, match=r"models/README\.md: models/model\.skops does not exist"):
+        summary.main(["--update", "models/README.md"])
+    assert read_front_matter(paths["models/README.md"])["model_name"] == "sms-spam"
 
 
 def test_values_of_the_data_cannot_break_a_table():
