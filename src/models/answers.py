@@ -91,6 +91,8 @@ def list_answers(
     RowError
         If the model predicts no finite number for a row.
     """
+    if not len(found):
+        return []
     is_finite = np.isfinite(found.reshape(len(found), -1)).all(axis=1)
     if not is_finite.all():
         raise RowError(int(np.argmin(is_finite)), "", "the model predicts no finite number")

@@ -19,7 +19,9 @@ def find_weights(classifier: ClassifierMixin) -> tuple[np.ndarray, float] | None
     if len(getattr(classifier, "classes_", ())) != 2:
         return None
     if hasattr(classifier, "coef_"):
-        return classifier.coef_[0], float(np.ravel(classifier.intercept_)[0])
+        # RidgeClassifier has one axis if there are two labels.
+        weights = np.atleast_2d(classifier.coef_)[0]
+        return weights, float(np.ravel(classifier.intercept_)[0])
     if not hasattr(classifier, "feature_log_prob_"):
         return None
     # With two classes ComplementNB does not use the prior.

@@ -156,10 +156,10 @@ def test_as_many_rows_may_be_rejected_as_one_says(run, mostly_bad, share):
     run("--input", mostly_bad, "--output", "-", "--max-rejected", share)
 
 
-def test_the_parameters_say_how_many_rows_may_be_rejected(params_file, model_file, mostly_bad):
-    params = params_file({"data_validation.max_rejected_share": 0.6})
-    files = ["--input", str(mostly_bad), "--output", "-"]
-    predict.main(["--params", str(params), "--model", str(model_file), *files])
+def test_the_model_says_how_many_rows_may_be_rejected(run, tmp_path, mostly_bad):
+    path = tmp_path / "tolerant.skops"
+    save_model(fit_model(max_rejected_share=0.6), path)
+    run("--input", mostly_bad, "--output", "-", "--model", path)
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "cp1252"])
@@ -172,16 +172,16 @@ def test_reads_the_given_encoding_and_writes_utf_8(run, tmp_path, encoding, kind
     assert found["text"].tolist() == ["café at home", "WIN £500"]
 
 
-def test_reads_the_encoding_of_the_parameters_unless_it_is_json(params_file, model_file, tmp_path):
-    params = params_file({"data_validation.encoding": "latin-1"})
+def test_reads_the_encoding_of_the_training_data_unless_it_is_json(run, tmp_path):
+    path = tmp_path / "model.skops"
+    save_model(fit_model(encoding="latin-1"), path)
     for name, content in (
         ("messages.csv", "text\ncafé\n".encode("latin-1")),
         ("messages.jsonl", '{"text": "café"}\n'.encode()),
     ):
         source, target = tmp_path / name, tmp_path / f"scored-{name}"
         source.write_bytes(content)
-        files = ["--input", str(source), "--output", str(target)]
-        predict.main(["--params", str(params), "--model", str(model_file), *files])
+        run("--input", source, "--output", target, "--model", path)
         assert "café" in target.read_text(encoding="utf-8")
 
 
@@ -376,16 +376,57 @@ def test_refuses_a_pickle(run, tmp_path):
         run("hello", "--model", path)
 
 
-def test_refuses_a_model_of_other_labels(params_file, model_file):
-    params = params_file({"schema.labels": ["no", "yes"], "schema.positive": "yes"})
-    with pytest.raises(ValueError, match="are ham and spam, but"):
-        predict.main(["--params", str(params), "--model", str(model_file), "hello"])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["claim", "your", "prize"], "takes one message, not 3 arguments: put the message in quot"),
+        (["--json", '{"text": "a"}'], "takes one text, 'text': give it without --json"),
+    ],
+)
+def test_takes_one_message(run, arguments, message):
+    with pytest.raises(UserError, match=message):
+        run(*arguments)
 
 
-def test_refuses_a_schema_of_other_data(params_file, model_file):
-    params = params_file({"schema.number": ["length"]})
-    with pytest.raises(ValueError, match="are text, length, not one message: give a row"):
-        predict.main(["--params", str(params), "--model", str(model_file), "hello"])
+def test_a_message_may_look_like_a_value_of_a_row(run, capsys):
+    run("prize=500", "--threshold", "0.5")
+    assert "label        spam" in capsys.readouterr().out
+
+
+def test_needs_no_parameters_if_the_threshold_is_given(model_file, capsys):
+    options = ["--params", "none.yaml", "--model", str(model_file)]
+    predict.main([*options, "--threshold", "0.5", "free prize"])
+    assert "label        spam" in capsys.readouterr().out
+    with pytest.raises(UserError, match="give --threshold"):
+        predict.main([*options, "free prize"])
+
+
+def test_explains_the_messages_of_a_file(run, messages):
+    messages.write_text("text\nfree prize at home\n\nhome; home\n🙂\n")
+    target = messages.with_name("scored.csv")
+    run("--input", messages, "--output", target, "--max-rejected", 1, "--explain")
+    found = pd.read_csv(target)
+    assert list(found) == ["text", "label", "probability", "contributions", "model_version"]
+    assert re.match(r"home: -\d\.\d+; prize: \+\d", found["contributions"][0])
+    assert re.match(
+        r'(home: -[\d.]+; "home;": -|"home;": -[\d.]+; home: -)', found["contributions"][1]
+    )
+    assert found["contributions"][2].startswith("🙂: -")
+
+
+def test_refuses_to_explain_messages_without_weights(run, messages, tmp_path):
+    path = tmp_path / "forest.skops"
+    save_model(fit_model(RandomForestClassifier(3, random_state=0)), path)
+    target = messages.with_name("scored.csv")
+    with pytest.raises(UserError, match=r"forest\.skops cannot explain messages: .*--explain"):
+        run("--input", messages, "--output", target, "--explain", "--model", path)
+    assert not target.exists()
+
+
+def test_two_labels_have_no_other_probabilities(run, messages):
+    target = messages.with_name("scored.csv")
+    with pytest.raises(UserError, match="task binary has no --all-probabilities: leave it out"):
+        run("--input", messages, "--output", target, "--all-probabilities")
 
 
 @pytest.mark.parametrize(
@@ -395,7 +436,10 @@ def test_refuses_a_schema_of_other_data(params_file, model_file):
 def test_wants_one_message_or_two_files(run, arguments, capsys):
     with pytest.raises(SystemExit):
         run(*arguments)
-    assert "give one message, --row, or --input and --output" in capsys.readouterr().err
+    assert (
+        "give one message, the values of one row, or --input and --output"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,17 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from commands import predict
 from core.errors import UserError
+from models import predictions
+from models.description import add_description, read_description
+from models.store import load_model, save_model
 from records.chunks import CHUNK_ROWS
 from tests.support.built_table import TASKS, build, make_source
 from tests.support.small_model import read_version
@@ -236,7 +239,7 @@ ROW = {"note": "as new", "group": "red", "price": "100,5", "size": "small", "sol
     [
         (
             "binary",
-            r"label +(no|yes)\nprobability +0\.\d{6} of yes, threshold 0\.5\nWhat each value contributes",
+            r"label +(no|yes)\nprobability +0\.\d{6} of yes, threshold 0\.5\nWhat each value ",
         ),
         ("multiclass", r"label +\w+\nprobability +0\.\d{6} of \w+\n +0\.\d{6} of "),
         ("regression", r"prediction +\d+\.\d+\ninterval +[\d.]+ to [\d.]+, which holds for 90%"),
@@ -263,8 +266,14 @@ def test_one_row_gives_what_a_file_gives(run, score, capsys):
         ("[1]", "--json cannot be read: not a JSON object"),
         ("{", "--json cannot be read: malformed JSON"),
         ("{}", "the row has no column 'note', 'price', .*, 'sold': the model needs"),
-        (json.dumps({**ROW, "price": "a"}), r"row cannot be scored, column 'price': not a number \('a'\)"),
-        (json.dumps({**ROW, "price": None, "size": "x"}), r"scored, column 'size': value not in its order \('x'\)"),
+        (
+            json.dumps({**ROW, "price": "a"}),
+            r"row cannot be scored, column 'price': not a number \('a'\)",
+        ),
+        (
+            json.dumps({**ROW, "price": None, "size": "x"}),
+            r"scored, column 'size': value not in its order \('x'\)",
+        ),
     ],
 )
 def test_refuses_a_row_in_one_sentence(run, row, message):
@@ -290,13 +299,119 @@ def test_coverage_widens_the_interval(score):
 @pytest.mark.parametrize(
     ("task", "arguments", "message"),
     [
-        ("regression", ["--threshold", "0.5", "--json", "{}"], "task regression has no --threshold"),
+        (
+            "regression",
+            ["--threshold", "0.5", "--json", "{}"],
+            "task regression has no --threshold",
+        ),
         ("multiclass", ["--max-fpr", "0.5", "--json", "{}"], "task multiclass has no --max-fpr"),
         ("binary", ["--coverage", "0.5", "--json", "{}"], "task binary has no --coverage"),
-        ("binary", ["hello"], "'hello' is not written as column=value, .* takes note, price, group, size, sold: "),
+        (
+            "binary",
+            ["hello"],
+            "'hello' is not written as column=value, .* takes note, price, group, size, sold: ",
+        ),
         ("binary", ["--text-column", "a", "--json", "{}"], "--text-column is for messages alone"),
     ],
 )
 def test_refuses_options_of_other_tasks(run, task, arguments, message):
     with pytest.raises(UserError, match=message):
         run(task, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["note=a", "note=b"], "^the column 'note' is given twice: remove one of them"),
+        (["group=a", "colour=b"], "^the column 'colour' is given twice"),
+        (
+            ["note=a", "cost=1"],
+            "no column 'cost', .* takes note, price, group, size, sold: correct",
+        ),
+        (
+            ["note=a", "price=1,5"],
+            "^the row has no column 'group', 'size', 'sold', only note, price",
+        ),
+        (["note=\udcff"], "^the value of 'note' is not valid Unicode"),
+        (
+            ["colour", "size"],
+            "'colour' is not written as column=value, .*: give a row as in 'note=",
+        ),
+    ],
+)
+def test_refuses_values_in_one_sentence(run, arguments, message):
+    with pytest.raises(UserError, match=message):
+        run("regression", *arguments)
+
+
+def test_a_value_may_be_missing_and_may_contain_equal_signs(run, capsys):
+    run("regression", "note=a=b", "price=", "--prefix", "x", "group=?", "size=", "sold=")
+    assert "note" not in (printed := capsys.readouterr().out).splitlines()[0]
+    assert re.search(r"price=missing$", printed, re.MULTILINE)
+
+
+def test_multiclass_needs_no_parameters_and_may_give_all_probabilities(score):
+    options = ("--params", "none.yaml", "--all-probabilities")
+    found, _ = score("multiclass", f"{HEADER}\n{GOOD}\n", *options)
+    names = ["probability_cheap", "probability_dear", "probability_fair"]
+    assert list(found)[5:] == ["label", "probability", *names, "warnings", "model_version"]
+    assert found[names].sum(axis=1)[0] == pytest.approx(1)
+    assert found["probability"][0] == found[f"probability_{found['label'][0]}"][0]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize(("task", "name"), [("binary", "contributions"), ("multiclass", "changes")])
+def test_explains_the_rows_of_a_file(run, tmp_path, capsys, task, name, kind):
+    source, target = tmp_path / f"rows.{kind}", tmp_path / f"scored.{kind}"
+    write_rows(pd.DataFrame([ROW] * 3), source, kind)
+    run(task, "--input", source, "--output", target, "--explain")
+    found = read_output(target, kind)
+    assert list(found)[5:] == ["label", "probability", name, "warnings", "model_version"]
+    assert len(set(found[name])) == 1
+    assert re.search(r"(^|; )price=100\.5: [+-][\d.]+(; |$)", found[name][0])
+    run(task, "--json", json.dumps(ROW))
+    strongest = capsys.readouterr().out.splitlines()[-8:]
+    assert len(found[name][0].split("; ")) <= len(strongest)
+
+
+def test_several_processes_explain_the_same(run, tmp_path):
+    source = tmp_path / "rows.csv"
+    source.write_text("\n".join([HEADER, *[GOOD] * 300]) + "\n")
+    for n_jobs in (1, 2):
+        target = tmp_path / f"{n_jobs}.csv"
+        run("binary", "--input", source, "--output", target, "--jobs", n_jobs, "--explain")
+    assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "2.csv").read_bytes()
+
+
+def test_rows_without_a_finite_prediction_are_rejected(run, tmp_path, monkeypatch):
+    source, target = tmp_path / "rows.csv", tmp_path / "scored.csv"
+    source.write_text(f"{HEADER}\n{GOOD}\n{GOOD.replace('red', 'green')}\n{GOOD}\n")
+
+    def score(model, _, inputs):
+        found = np.asarray(model.predict(inputs), float) if len(inputs) else np.empty(0)
+        return np.where(np.arange(len(found)) == 1, np.inf, found)
+
+    changed = replace(predictions.PREDICTIONS["regression"], score=score)
+    monkeypatch.setitem(predictions.PREDICTIONS, "regression", changed)
+    run("regression", "--input", source, "--output", target, "--explain", "--max-rejected", 1)
+    assert pd.read_csv(target, sep=";")["group"].tolist() == ["red", "red"]
+    rejected = pd.read_csv(target.with_suffix(".rejected.csv"))
+    assert rejected[["line", "reason"]].to_numpy().tolist() == [[3, "no finite prediction"]]
+
+
+def test_tsv_cannot_hold_every_label(built, tmp_path):
+    folder = shutil.copytree(built("multiclass"), tmp_path / "copy")
+    path = folder / "models/model.skops"
+    model = load_model(path)
+    estimator = model[-1]
+    estimator.classes_ = np.where(estimator.classes_ == "dear", "very\tdear", estimator.classes_)
+    description = read_description(model, path)
+    counts = {
+        label.replace("dear", "very\tdear"): n for label, n in description.target.counts.items()
+    }
+    target = description.target.model_copy(update={"counts": counts})
+    save_model(add_description(model, description.model_copy(update={"target": target})), path)
+    (tmp_path / "rows.tsv").write_text("\n".join([HEADER, GOOD]).replace(";", "\t") + "\n")
+    options = ["--model", str(path), "--allow-changed-code", "--input", str(tmp_path / "rows.tsv")]
+    with pytest.raises(UserError, match=r"TSV cannot hold the label 'very\\tdear'.*: use CSV"):
+        predict.main([*options, "--output", str(tmp_path / "o.tsv")])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.naive_bayes import ComplementNB, MultinomialNB
 from sklearn.svm import LinearSVC
 
@@ -14,7 +14,9 @@ X = np.array([[3, 0], [2, 1], [4, 0], [0, 2], [1, 3], [0, 4]], float)
 Y = np.array(["ham"] * 3 + ["spam"] * 3, object)
 
 
-@pytest.mark.parametrize("classifier", [LogisticRegression(), LinearSVC()], ids=str)
+@pytest.mark.parametrize(
+    "classifier", [LogisticRegression(), LinearSVC(), RidgeClassifier()], ids=str
+)
 def test_weights_and_intercept_make_the_decision_function(classifier):
     weights, intercept = find_weights(classifier.fit(X, Y))
     assert X @ weights + intercept == pytest.approx(classifier.decision_function(X))

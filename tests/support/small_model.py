@@ -24,9 +24,15 @@ SPAM = ["WIN cash now", "free prize, call 08001234567", "claim your PRIZE", "£5
 
 
 def fit_model(
-    classifier: ClassifierMixin | None = None, vectorizer: str = "tfidf", statistics: bool = True
+    classifier: ClassifierMixin | None = None,
+    vectorizer: str = "tfidf",
+    statistics: bool = True,
+    **values: object,
 ) -> Pipeline:
-    """Return a model of both kinds of n-grams, and of message statistics if asked for."""
+    """Return a model of both kinds of n-grams, and of message statistics if asked for.
+
+    ``values`` are changes of section ``data_validation``.
+    """
     columns = build_columns(MESSAGES, make_feature_params(vectorizer, statistics))
     X = as_float32(columns.fit_transform(prepare_messages(HAM + SPAM, **TEXT.model_dump())))
     freeze_vocabularies(columns)
@@ -40,9 +46,10 @@ def fit_model(
         [*assemble(MESSAGES, columns, TEXT).steps, ("classifier", classifier.fit(X, y))]
     )
     train = pd.DataFrame({"label": pd.Categorical(y, MESSAGES.classes)})
-    values = read_params(ROOT / "params.yaml", "data_validation", ValidationParams)
+    params = read_params(ROOT / "params.yaml", "data_validation", ValidationParams)
+    params = params.model_copy(update=values)
     card = CardParams(name="small", description="Classifies small messages", units=[])
-    return add_description(model, describe_model(model, train, MESSAGES, values, card))
+    return add_description(model, describe_model(model, train, MESSAGES, params, card))
 
 
 def read_version(path: Path) -> str:
