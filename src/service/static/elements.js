@@ -13,6 +13,14 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+/** Return a new SVG element with attributes. */
+export function draw(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
 /** Return the element with an id. */
 export function find(id) {
   return document.getElementById(id);

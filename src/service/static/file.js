@@ -1,33 +1,23 @@
-// A file of messages: chosen or dropped, scored with progress, then downloaded with the results.
+// A file of rows: chosen or dropped, scored with progress, then downloaded with the results.
 
-import { formatRecord, guessSeparator, readRecords } from "./csv.js";
+import { formatRecord, readRecords } from "./csv.js";
 import { clearError, clearErrors, find, make, reveal, showError } from "./elements.js";
-import { countOf, formatCount, formatProbability } from "./numbers.js";
-import { scoreRecords } from "./scoring.js";
+import { isOfMessages } from "./heading.js";
+import { countOf, formatCount } from "./numbers.js";
+import { dropHeader, findPlaces, formatSize, guessColumn, listNames, openTable, shorten } from "./opening.js";
+import { addRows, countRows, countScored, makeRemarks, makeRows, startOutcome } from "./outcome.js";
+import { readFields, readMessage, scoreRecords } from "./scoring.js";
 import { readModel } from "./service.js";
 
-// Rows of each kind to keep and show.
-const SHOWN = 50;
-// Symbols, since a label can be any string.
-const ALL = Symbol("all");
-const UNSCORED = Symbol("not scored");
-const SAMPLE_CHARACTERS = 160;
-const LINES_LISTED = 5;
-const TEXT_COLUMNS = ["text", "message", "body", "sms"];
-const ADDED = ["label", "probability", "model_version", "reason"];
-const JSON_NAME = /\.(json|jsonl|ndjson)$/i;
-// An object, or an array of them.
-const JSON_START = /^\s*(\[\s*)?\{\s*"/;
 const BYTE_ORDER_MARK = "\ufeff";
-const SAFETY =
-  "Open untrusted messages as text: a spreadsheet may run cells that begin with = + - @.";
-const UNITS = ["bytes", "kB", "MB", "GB"];
+const SAFETY = "as text: a spreadsheet may run cells that begin with = + - @.";
 
 const chosen = find("chosen");
 const drop = chosen.closest(".drop");
 const status = find("file-status");
 const columnsForm = find("columns");
-const submit = columnsForm.querySelector("button");
+const submit = find("score");
+const choice = find("choice");
 const column = find("column");
 const running = find("running");
 const progress = find("progress");
@@ -39,66 +29,6 @@ let table = null;
 let run = null;
 let download = null;
 
-/** Return a number of bytes in a suitable unit. */
-function formatSize(bytes) {
-  const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), UNITS.length - 1);
-  return `${Number((bytes / 1000 ** power).toPrecision(3))} ${UNITS[power]}`;
-}
-
-/** Return a text's beginning, on one line. */
-function shorten(text) {
-  const line = text.replace(/\s+/g, " ").trim();
-  return line.length > SAMPLE_CHARACTERS ? `${line.slice(0, SAMPLE_CHARACTERS)}…` : line;
-}
-
-/** Return the number of the column that most likely holds the messages. */
-function guessColumn(columns, records) {
-  const names = columns.map((name) => name.trim().toLowerCase());
-  const named = TEXT_COLUMNS.map((name) => names.indexOf(name)).find((i) => i >= 0);
-  if (named !== undefined) return named;
-  const mostly = (pattern) =>
-    columns.findIndex((_, i) => {
-      const cells = records.map(({ fields }) => (fields[i] ?? "").trim()).filter(Boolean);
-      return cells.length > 0 && cells.filter((cell) => pattern.test(cell)).length > cells.length / 2;
-    });
-  // Cells with several words, or else cells with letters.
-  return Math.max(0, [mostly(/\p{L}.*\s.*\p{L}/su), mostly(/\p{L}/u)].find((i) => i >= 0) ?? 0);
-}
-
-/**
- * Read a file's header and first rows.
- *
- * @throws {Error} if they are missing or not valid, or it is another kind of file
- */
-async function openTable(file) {
-  const start = await file.slice(0, 1 << 16).text();
-  if (JSON_NAME.test(file.name) || JSON_START.test(start)) {
-    throw new Error(
-      `${file.name} holds JSON, which this page does not read: save it as CSV or TSV and choose that file.`,
-    );
-  }
-  const separator = guessSeparator(start.split(/[\r\n]/, 1)[0], file.name);
-  const { value: first } = await readRecords(file, separator).next();
-  const [header, ...records] = first?.records ?? [];
-  if (!header || header.reason || header.fields.length === 0) {
-    throw new Error(`${file.name} has no first row that names the columns: add one.`);
-  }
-  if (header.fields.some((name) => separator === "\t" && name.includes("\r"))) {
-    throw new Error(`${file.name} has carriage returns within its lines: end them with line feeds.`);
-  }
-  if (records.length === 0 && first.bytes === file.size) {
-    throw new Error(`${file.name} has no rows below its first, which names the columns: add some.`);
-  }
-  const names = header.fields.filter((name) => name.trim());
-  const repeated = names.find((name, i) => names.indexOf(name) < i);
-  if (repeated !== undefined) {
-    throw new Error(`${file.name} has the column "${shorten(repeated)}" more than once: rename or remove one.`);
-  }
-  const mark = new Uint8Array(await file.slice(0, 3).arrayBuffer());
-  const hasMark = [0xef, 0xbb, 0xbf].every((byte, i) => mark[i] === byte);
-  return { file, separator, columns: header.fields, records, hasMark };
-}
-
 /** Show the first message of the column that is chosen. */
 function showSample() {
   const place = Number(column.value);
@@ -106,24 +36,8 @@ function showSample() {
   find("sample").textContent = first ? `First message: ${first}` : "The first rows of this column are empty.";
 }
 
-/** Open a file, and ask which column has the messages. */
-async function takeFile(file) {
-  if (run) {
-    showError(chosen, "Another file is being classified: cancel it first.", false);
-    return;
-  }
-  clearError(chosen);
-  outcome.hidden = true;
-  columnsForm.hidden = true;
-  try {
-    table = await openTable(file);
-  } catch (error) {
-    showError(chosen, describeError(error, file));
-    return;
-  }
-  const kind = { ",": "comma", ";": "semicolon", "\t": "tab" }[table.separator];
-  const about = `${formatSize(file.size)}, ${countOf(table.columns.length, "column")}, ${kind}-separated`;
-  find("file-about").replaceChildren(make("strong", {}, file.name), ` ${about}`);
+/** Show the columns of the file to choose that of the messages from. */
+function offerColumns() {
   column.replaceChildren(
     ...table.columns.map((name, i) =>
       make("option", { value: String(i) }, name.trim() || `column ${i + 1}`),
@@ -131,10 +45,46 @@ async function takeFile(file) {
   );
   column.value = String(guessColumn(table.columns, table.records));
   showSample();
+  status.textContent = `${table.file.name} was read. Choose the column with the messages.`;
+}
+
+/** Show that the file has the columns of the model, and which others. */
+function showColumns(model) {
+  const places = new Set(findPlaces(model, table.file, table.columns).map(([, place]) => place));
+  const others = table.columns.filter((name, i) => !places.has(i) && name.trim());
+  const kept = others.length ? ` Others are kept as they are: ${listNames(others)}.` : "";
+  const noun = places.size === 1 ? "The column of the model was found." : `All ${formatCount(places.size)} columns of the model were found.`;
+  find("sample").textContent = noun + kept;
+  status.textContent = `${table.file.name} was read. ${find("sample").textContent}`;
+}
+
+/** Open a file, and show what was found in it. */
+async function takeFile(file) {
+  if (run) {
+    showError(chosen, "Another file is being scored: cancel it first.", false);
+    return;
+  }
+  clearError(chosen);
+  outcome.hidden = true;
+  columnsForm.hidden = true;
+  let isMessages;
+  try {
+    const model = await readModel();
+    table = await openTable(file);
+    isMessages = isOfMessages(model);
+    if (isMessages) offerColumns();
+    else showColumns(model);
+  } catch (error) {
+    showError(chosen, describeError(error, file));
+    return;
+  }
+  const kind = { ",": "comma", ";": "semicolon", "\t": "tab" }[table.separator];
+  const about = `${formatSize(file.size)}, ${countOf(table.columns.length, "column")}, ${kind}-separated`;
+  find("file-about").replaceChildren(make("strong", {}, file.name), ` ${about}`);
+  choice.hidden = !isMessages;
   columnsForm.hidden = false;
   submit.classList.add("main");
-  status.textContent = `${file.name} was read. Choose the column with the messages.`;
-  column.focus({ preventScroll: true });
+  (isMessages ? column : submit).focus({ preventScroll: true });
   reveal(columnsForm);
 }
 
@@ -146,22 +96,15 @@ function describeError(error, file) {
   return error.message;
 }
 
-/** Yield what `readRecords` yields, without the first record. */
-async function* dropHeader(pieces) {
-  let isFirst = true;
-  for await (const { records, bytes } of pieces) {
-    yield { records: isFirst ? records.slice(1) : records, bytes };
-    if (records.length) isFirst = false;
+/** Return how the opened file is scored by a model. */
+function makePlan(model) {
+  const { columns, separator, file } = table;
+  const plan = { columns, separator, limits: model.limits };
+  if (isOfMessages(model) === choice.hidden) {
+    throw new Error("The service has loaded a model of another kind: choose the file again.");
   }
-}
-
-/** Return names for the added columns that the file does not have yet. */
-function nameAdded(columns) {
-  return ADDED.map((name) => {
-    let free = name;
-    while (columns.includes(free)) free = `predicted_${free}`;
-    return free;
-  });
+  if (isOfMessages(model)) return { ...plan, key: "texts", read: readMessage, place: Number(column.value) };
+  return { ...plan, key: "rows", read: readFields, places: findPlaces(model, file, columns) };
 }
 
 /** Show what is happening while a file is scored. */
@@ -170,152 +113,20 @@ function showProgress(sentence) {
   status.textContent = sentence;
 }
 
-/** Count a row, and keep it to be shown if it is among the first of its kind. */
-function keepRow(kinds, name, row) {
-  const kind = kinds.get(name) ?? { count: 0, first: [] };
-  kind.count++;
-  if (kind.first.length < SHOWN) kind.first.push(row);
-  kinds.set(name, kind);
-}
-
 /** Score the file, collect its results and show the progress. */
-async function collect(found, labels, place, limits, signal) {
+async function collect(found, plan, signal) {
   const { file, separator, columns, hasMark } = table;
   const pieces = dropHeader(readRecords(file, separator));
   found.parts.push((hasMark ? BYTE_ORDER_MARK : "") + formatRecord([...columns, ...found.added]));
-  const asked = { columns, place, separator, limits };
-  for await (const { rows, bytes } of scoreRecords(pieces, asked, { signal, onWait: showProgress })) {
-    for (const row of rows) {
-      keepRow(found.kinds, ALL, row);
-      keepRow(found.kinds, row.reason ? UNSCORED : row.label, row);
-      if (row.reason) {
-        const lines = found.reasons.get(row.reason) ?? { count: 0, first: [] };
-        lines.count++;
-        if (lines.first.length < LINES_LISTED) lines.first.push(row.line);
-        found.reasons.set(row.reason, lines);
-        continue;
-      }
-      if (found.versions.at(-1)?.version !== row.version) {
-        found.versions.push({ version: row.version, line: row.line });
-      }
-    }
-    found.parts.push(
-      rows
-        .map((row) => [row.label, row.probability, row.version, row.reason])
-        .map((added, i) => formatRecord([...rows[i].fields, ...added.map((value) => value ?? "")]))
-        .join(""),
-    );
+  for await (const { rows, bytes } of scoreRecords(pieces, plan, { signal, onWait: showProgress })) {
+    addRows(found, rows);
     progress.value = bytes / file.size;
     progressText.textContent = `${countOf(countRows(found), "row")} done, ${Math.floor((100 * bytes) / file.size)}%`;
   }
 }
 
-/** Return how many rows were read. */
-function countRows({ kinds }) {
-  return kinds.get(ALL)?.count ?? 0;
-}
-
-/** Return how many of the rows were scored. */
-function countScored({ kinds }) {
-  return countRows({ kinds }) - (kinds.get(UNSCORED)?.count ?? 0);
-}
-
-/** Return the class that gives a label its colour. */
-function nameSide(label, labels) {
-  if (label === labels.positive) return "positive";
-  return label === labels.negative ? "negative" : "";
-}
-
-/** Return a row of the table. */
-function makeRow(row, place, labels) {
-  const key = `key ${nameSide(row.label, labels)}`;
-  const result = row.reason
-    ? [make("td", { colSpan: 2, className: "unscored" }, UNSCORED.description)]
-    : [
-        make("td", {}, make("span", { className: key }, make("span", {}, row.label))),
-        make("td", { className: "number" }, formatProbability(row.probability)),
-      ];
-  const message = make("td", { className: "wrap" }, shorten(row.fields[place]));
-  if (row.reason) message.prepend(make("span", { className: "reason" }, row.reason));
-  return make("tr", {}, make("td", { className: "number" }, formatCount(row.line)), ...result, message);
-}
-
-/** Return a table of the first rows of a kind. */
-function makeTable({ first, count }, place, labels) {
-  const head = [
-    ["Line", "number"],
-    ["Label", ""],
-    [`Probability of ${labels.positive}`, "number"],
-    ["Message", ""],
-  ].map(([name, className]) => make("th", { scope: "col", className }, name));
-  const isCut = first.length < count;
-  const shown = isCut ? `The first ${first.length} of ${countOf(count, "row")}` : countOf(count, "row");
-  return make(
-    "table",
-    { className: "rows" },
-    make("caption", { className: isCut ? "" : "unseen" }, shown),
-    make("thead", {}, make("tr", {}, ...head)),
-    make("tbody", {}, ...first.map((row) => makeRow(row, place, labels))),
-  );
-}
-
-/** Return a choice of the kinds of rows, each with its count, and the table of the chosen kind. */
-function makeRows({ kinds }, place, labels) {
-  const names = new Set([ALL, labels.positive, labels.negative, ...kinds.keys()]);
-  names.delete(UNSCORED);
-  names.add(UNSCORED);
-  const table = make("div", { className: "shown" });
-  const show = (name) => table.replaceChildren(makeTable(kinds.get(name), place, labels));
-  const choices = [...names].map((name) => {
-    const count = kinds.get(name)?.count ?? 0;
-    const radio = make("input", {
-      type: "radio",
-      name: "kind",
-      checked: name === ALL,
-      disabled: count === 0,
-    });
-    radio.addEventListener("change", () => show(name));
-    return make(
-      "label",
-      { className: `choice ${nameSide(name, labels)}` },
-      radio,
-      make("span", { className: "name" }, name.description ?? name),
-      " ",
-      make("span", { className: "of" }, formatCount(count)),
-    );
-  });
-  show(ALL);
-  const legend = make("legend", {}, "Rows to show");
-  return [make("fieldset", { className: "choices" }, legend, ...choices), table];
-}
-
-/** Return remarks about the results: rows not scored, a new model, renamed columns. */
-function makeRemarks(found) {
-  const remarks = [];
-  for (const [reason, { count, first }] of found.reasons) {
-    const lines = `${first.length === 1 ? "line" : "lines"} ${first.map(formatCount).join(", ")}`;
-    const more = count > first.length ? " and others" : "";
-    remarks.push(`${countOf(count, "row")} not scored: ${reason} (${lines}${more}).`);
-  }
-  found.versions.slice(1).forEach(({ version, line }, i) => {
-    const before = found.versions[i].version;
-    remarks.push(
-      `The model was replaced during the run: rows from line ${formatCount(line)} on were scored by ${version}, those before by ${before}.`,
-    );
-  });
-  const renamed = found.added.filter((name) => !ADDED.includes(name));
-  if (renamed.length) {
-    remarks.push(
-      `The file has columns of the same name already: the new ones are called ${renamed.join(", ")}.`,
-    );
-  }
-  return remarks.length
-    ? [make("ul", { className: "remarks" }, ...remarks.map((one) => make("li", {}, one)))]
-    : [];
-}
-
 /** Show the results of the file, as far as it was scored. */
-function showOutcome(found, labels, place, end) {
+function showOutcome(found, plan, end) {
   const rows = countRows(found);
   const count = rows ? `${formatCount(countScored(found))} of ${countOf(rows, "row")}` : "No rows";
   const done = `${count} scored${end}`;
@@ -326,11 +137,12 @@ function showOutcome(found, labels, place, end) {
     URL.revokeObjectURL(download);
     download = URL.createObjectURL(new Blob(found.parts, { type: "text/csv;charset=utf-8" }));
     const name = `${table.file.name.replace(/\.[^.]*$/, "")}.scored.csv`;
+    const what = plan.places ? "values" : "messages";
     outcome.append(
       ...makeRemarks(found),
       make("a", { className: "button main", href: download, download: name }, "Download results"),
-      make("p", { className: "hint" }, SAFETY),
-      ...makeRows(found, place, labels),
+      make("p", { className: "hint" }, `Open untrusted ${what} ${SAFETY}`),
+      ...makeRows(found, plan),
     );
     submit.classList.remove("main");
   }
@@ -344,14 +156,6 @@ async function scoreFile() {
   if (run) return;
   run = new AbortController();
   const { signal } = run;
-  const place = Number(column.value);
-  const found = {
-    kinds: new Map(),
-    reasons: new Map(),
-    versions: [],
-    parts: [],
-    added: nameAdded(table.columns),
-  };
   let end = "";
   clearError(chosen);
   outcome.hidden = true;
@@ -362,11 +166,13 @@ async function scoreFile() {
   progress.value = 0;
   showProgress("Reading the file");
   cancel.focus({ preventScroll: true });
-  let labels = null;
+  let found = null;
+  let plan = null;
   try {
     const model = await readModel({ again: true, onWait: showProgress, signal });
-    labels = model.labels;
-    await collect(found, labels, place, model.limits, signal);
+    plan = makePlan(model);
+    found = startOutcome(table, model);
+    await collect(found, plan, signal);
     clearErrors();
   } catch (error) {
     end = signal.aborted ? ", then cancelled" : ", then stopped by an error";
@@ -377,11 +183,11 @@ async function scoreFile() {
   columnsForm.hidden = false;
   chosen.disabled = false;
   drop.classList.remove("off");
-  if (labels) {
-    showOutcome(found, labels, place, end);
+  if (found) {
+    showOutcome(found, plan, end);
   } else {
     status.textContent = "";
-    column.focus();
+    (choice.hidden ? submit : column).focus();
   }
 }
 

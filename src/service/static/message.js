@@ -1,17 +1,11 @@
 // One message: the form, the verdict, and the user's feedback on it.
 
-import {
-  clearError,
-  clearErrors,
-  find,
-  make,
-  makeProblem,
-  reveal,
-  showError,
-} from "./elements.js";
-import { countOf, formatCount, formatProbability, formatThreshold } from "./numbers.js";
+import { clearError, clearErrors, find, reveal, showError } from "./elements.js";
+import { askForLabel } from "./feedback.js";
+import { countOf, formatCount, formatProbability } from "./numbers.js";
+import { makeVerdict } from "./result.js";
 import { countCharacters, isBlank } from "./scoring.js";
-import { predict, readModel, request } from "./service.js";
+import { predict, readModel } from "./service.js";
 import { makeWords } from "./words.js";
 
 // The share of the limit from which the number of characters is shown.
@@ -41,86 +35,16 @@ function showCount(limit) {
   count.classList.toggle("over", isOver);
 }
 
-/** Return a bar of the probability, with a mark where the threshold is. */
-function makeMeter(probability, threshold, labels) {
-  const meter = make(
-    "div",
-    {
-      className: "meter",
-      role: "meter",
-      "aria-label": `Probability of ${labels.positive}`,
-      "aria-valuemin": 0,
-      "aria-valuemax": 100,
-      "aria-valuenow": (100 * probability).toFixed(2),
-      "aria-valuetext": formatProbability(probability),
-    },
-    make("span", { className: "fill" }),
-    make("span", { className: "threshold" }),
-  );
-  meter.style.setProperty("--probability", probability);
-  meter.style.setProperty("--threshold", threshold);
-  return meter;
-}
-
-/** Send the label that the user says is right. */
-async function sendFeedback(message, label, block) {
-  for (const one of block.querySelectorAll("button")) one.disabled = true;
-  block.querySelector(".problem")?.remove();
-  let said;
-  try {
-    await request("v1/feedback", { body: { text: message, label }, isRepeatable: false });
-    said = make("p", { className: "thanks", tabIndex: -1, role: "status" });
-    block.replaceChildren(said);
-    said.textContent = `Thank you. Your answer, ${label}, is stored.`;
-    said.focus({ preventScroll: true });
-  } catch (error) {
-    for (const one of block.querySelectorAll("button")) one.disabled = false;
-    block.append(makeProblem(error.message));
-  }
-}
-
-/** Return a box that asks whether the verdict is right. */
-function makeFeedback(message, label, labels) {
-  const other = label === labels.positive ? labels.negative : labels.positive;
-  const block = make("div", { className: "feedback", role: "group", "aria-labelledby": "right" });
-  const answer = (name, right) => {
-    const one = make("button", { type: "button" }, name);
-    one.addEventListener("click", () => sendFeedback(message, right, block));
-    return one;
-  };
-  block.append(
-    make("h3", { id: "right" }, "Is this right?"),
-    make(
-      "div",
-      { className: "actions" },
-      answer(`Yes, it is ${label}`, label),
-      answer(`No, it is ${other}`, other),
-    ),
-    make("p", { className: "hint" }, "Your answer is stored together with the message."),
-  );
-  return block;
-}
-
 /** Show a verdict. */
 function showVerdict(message, answer, model) {
   const { label, probability, words } = answer.predictions[0];
-  const { labels } = model;
-  const side = label === labels.positive ? "positive" : "negative";
-  const shown = formatProbability(probability);
-  const from = `The line marks ${formatThreshold(answer.threshold)}: from there on, a message is marked as ${labels.positive}.`;
+  const { labels, classes } = model;
   result.replaceChildren(
-    make(
-      "div",
-      { className: `verdict ${side}` },
-      make("p", { className: "label" }, label),
-      make("p", {}, make("strong", {}, shown), ` probability of ${labels.positive}`),
-    ),
-    makeMeter(probability, answer.threshold, labels),
-    make("p", { className: "hint" }, from),
+    ...makeVerdict(answer.predictions[0], answer.threshold, labels, "message"),
     ...makeWords(words, labels),
   );
-  if (model.feedback) result.append(makeFeedback(message, label, labels));
-  status.textContent = `Verdict: ${label}. The probability of ${labels.positive} is ${shown}.`;
+  if (model.feedback) result.append(askForLabel({ text: message }, label, classes, "message"));
+  status.textContent = `Verdict: ${label}. The probability of ${labels.positive} is ${formatProbability(probability)}.`;
 }
 
 /** Show why the page is waiting for the service, or nothing. */
@@ -173,7 +97,10 @@ async function classify() {
     verdict.hidden = false;
     reveal(result.querySelector(".text") ?? verdict);
   } catch (error) {
-    if (turn === latest) showFailure(error.message, INVALID.includes(error.status));
+    if (turn !== latest) return;
+    // A model that takes other columns refuses a message; the form for it is shown when it is read.
+    if (error.status === 422) await readModel({ again: true }).catch(() => null);
+    showFailure(error.message, INVALID.includes(error.status));
   } finally {
     if (turn === latest) {
       result.removeAttribute("aria-busy");

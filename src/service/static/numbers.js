@@ -43,3 +43,28 @@ export function capitalise(words) {
 export function toSentence(words) {
   return capitalise(words) + (/[.!?]$/.test(words) ? "" : ".");
 }
+
+/** Return a number of a column as people type it: at most seven digits, no separators. */
+export function formatPlain(value) {
+  return String(Number(value.toPrecision(7))).replace("e+", "e");
+}
+
+const large = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const small = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
+
+/** Return a predicted number with about four digits; no digit before the point is rounded away. */
+export function formatNumber(value) {
+  const size = Math.abs(value);
+  if (size && (size >= 1e12 || size < 1e-4)) return Number(value.toPrecision(4)).toExponential().replace("e+", "e").replace(/-/g, "−");
+  return (size >= 1000 ? large : small).format(value).replace("-", "−");
+}
+
+/** Return a number with its sign, always shown. */
+export function formatSigned(value) {
+  return (value > 0 ? "+" : "") + formatNumber(value);
+}
+
+/** Return a number with its unit, if it has one. */
+export function withUnit(number, unit) {
+  return unit ? `${number}\u00a0${unit}` : number;
+}

@@ -2,12 +2,13 @@
 
 import { formatCount } from "./numbers.js";
 import { predict } from "./service.js";
+import { readValue } from "./values.js";
 
 const encoder = new TextEncoder();
 // What Python does not count as white space; JavaScript differs on a few characters.
 const VISIBLE = /[^\s\u001c-\u001f\u0085]|\ufeff/;
 const ENVELOPE = encoder.encode('{"texts":[]}').length;
-// The service may refuse texts that pass here: they are too long together, or one is not valid.
+// The service may refuse what passes here: it is too long together, or a value is not valid.
 const REFUSALS = [413, 422];
 
 /** Return whether a text is empty or only white space. */
@@ -25,19 +26,44 @@ export function countCharacters(text) {
   return count;
 }
 
-/** Return why a record cannot be scored, or "". */
-function findReason(record, place, nColumns, limits) {
+/** Return whether a text has more characters than the service accepts. */
+function isTooLong(text, limits) {
+  return text.length > limits.text_length && countCharacters(text) > limits.text_length;
+}
+
+/** Return the message in the fields of a record: `json`, `characters`, and `reason` if it has none. */
+export function readMessage(fields, { place, limits }) {
+  const text = fields[place];
+  if (isBlank(text)) return { reason: "empty text" };
+  if (isTooLong(text, limits)) {
+    return { reason: `text longer than ${formatCount(limits.text_length)} characters` };
+  }
+  return { json: JSON.stringify(text), characters: countCharacters(text), reason: "" };
+}
+
+/** Return the row in the fields of a record, as `readMessage` returns a message. */
+export function readFields(fields, { places, limits }) {
+  const values = [];
+  let characters = 0;
+  for (const [column, place] of places) {
+    const isText = column.kind === "text";
+    const { value, reason } = readValue(column, fields[place]);
+    if (reason) return { reason: `${column.name}: ${reason}` };
+    if (isText && isTooLong(fields[place], limits)) {
+      return { reason: `${column.name}: text longer than ${formatCount(limits.text_length)} characters` };
+    }
+    if (isText) characters += countCharacters(fields[place]);
+    values.push([column.name, value]);
+  }
+  return { json: JSON.stringify(Object.fromEntries(values)), characters, reason: "" };
+}
+
+/** Return why a record has no fields to read, or "". */
+function findReason(record, nColumns) {
   if (record.reason) return record.reason;
   if (record.fields.length === 0) return "empty line";
-  if (record.fields.length !== nColumns) {
-    return `wrong number of fields: ${record.fields.length}, expected ${nColumns}`;
-  }
-  const text = record.fields[place];
-  if (isBlank(text)) return "empty text";
-  if (text.length > limits.text_length && countCharacters(text) > limits.text_length) {
-    return `text longer than ${formatCount(limits.text_length)} characters`;
-  }
-  return "";
+  if (record.fields.length === nColumns) return "";
+  return `wrong number of fields: ${record.fields.length}, expected ${nColumns}`;
 }
 
 /** Return a record's fields, fitted to the number of columns. */
@@ -51,40 +77,43 @@ function fitFields(record, place, nColumns, separator) {
 }
 
 /** Score rows that were refused together, in halves; a row that is refused alone gets the reason. */
-async function scoreRefused(rows, error, options) {
+async function scoreRefused(rows, key, error, options) {
   if (rows.length === 1) {
     rows[0].reason = error.detail;
     return;
   }
   const half = Math.ceil(rows.length / 2);
-  await scoreTexts(rows.slice(0, half), options);
-  await scoreTexts(rows.slice(half), options);
+  await scoreRows(rows.slice(0, half), key, options);
+  await scoreRows(rows.slice(half), key, options);
 }
 
-/** Return the places in a batch whose texts the service refused, each with its reason. */
+/** Return the places in a batch that the service refused, each with its reason. */
 function findRefused({ errors }) {
-  return errors
-    .map((one) => [/^\/texts\/(\d+)$/.exec(one?.pointer)?.[1], one?.detail])
-    .filter(([i, detail]) => i !== undefined && typeof detail === "string");
+  return errors.flatMap((one) => {
+    const [, place, name] = /^\/(?:texts|rows)\/(\d+)(?:\/(.*))?$/s.exec(one?.pointer) ?? [];
+    if (place === undefined || typeof one.detail !== "string") return [];
+    const column = name?.replaceAll("~1", "/").replaceAll("~0", "~");
+    return [[place, column === undefined ? one.detail : `${column}: ${one.detail}`]];
+  });
 }
 
-/** Send the texts of rows, and write the results into the rows. */
-async function scoreTexts(rows, options) {
+/** Send rows, and write the predictions into them. */
+async function scoreRows(rows, key, options) {
   if (rows.length === 0) return;
   let answer;
   try {
-    const body = `{"texts":[${rows.map((row) => row.json).join(",")}]}`;
+    const body = `{"${key}":[${rows.map((row) => row.json).join(",")}]}`;
     answer = await predict(body, rows.length, options);
   } catch (error) {
     if (!REFUSALS.includes(error.status)) throw error;
-    for (const [i, detail] of findRefused(error)) if (rows[i]) rows[i].reason = detail;
+    for (const [i, reason] of findRefused(error)) if (rows[i]) rows[i].reason ||= reason;
     const open = rows.filter((row) => !row.reason);
-    if (open.length < rows.length) await scoreTexts(open, options);
-    else await scoreRefused(rows, error, options);
+    if (open.length < rows.length) await scoreRows(open, key, options);
+    else await scoreRefused(rows, key, error, options);
     return;
   }
-  answer.predictions.forEach(({ label, probability }, i) => {
-    Object.assign(rows[i], { label, probability, version: answer.model_version });
+  answer.predictions.forEach((found, i) => {
+    Object.assign(rows[i], { found, version: answer.model_version });
   });
 }
 
@@ -92,12 +121,14 @@ async function scoreTexts(rows, options) {
  * Yield the rows of a file in batches and in order, with one request at a time.
  *
  * @param {AsyncIterable} pieces - what `readRecords` yields, without the header
- * @param {object} table - `columns`, `place` of the text among them, `separator`, `limits`
+ * @param {object} plan - `columns` of the file, `separator`, `limits`, `key` of the rows in a
+ *   request, `read` (`readMessage` or `readFields`) and what that function needs
  * @param {object} options - of each request
- * @yields {{rows: object[], bytes: number}} rows with `line`, `fields`, and `label`, `probability`
+ * @yields {{rows: object[], bytes: number}} rows with `line`, `fields`, and `found` (the prediction)
  *   and `version`, or the `reason` why they were not scored
  */
-export async function* scoreRecords(pieces, { columns, place, separator, limits }, options) {
+export async function* scoreRecords(pieces, plan, options) {
+  const { columns, separator, limits, key, read } = plan;
   // The service counts after Unicode normalisation, which may lengthen a text.
   const most = (limits.characters ?? Infinity) / 2;
   let rows = [];
@@ -111,10 +142,8 @@ export async function* scoreRecords(pieces, { columns, place, separator, limits 
     rows = [];
     size = ENVELOPE;
     characters = 0;
-    await scoreTexts(
-      batch.filter((row) => !row.reason),
-      options,
-    );
+    const valid = batch.filter((row) => !row.reason);
+    await scoreRows(valid, key, options);
     for (const row of batch) delete row.json;
     return { rows: batch, bytes: Math.round(behind) };
   };
@@ -122,22 +151,21 @@ export async function* scoreRecords(pieces, { columns, place, separator, limits 
     options.signal?.throwIfAborted();
     for (const [i, record] of records.entries()) {
       behind = before + ((bytes - before) * i) / records.length;
-      const row = {
-        line: record.line,
-        fields: fitFields(record, place, columns.length, separator),
-        reason: findReason(record, place, columns.length, limits),
-      };
+      const fields = fitFields(record, plan.place ?? 0, columns.length, separator);
+      const row = { line: record.line, fields, reason: findReason(record, columns.length) };
+      const valid = row.reason ? null : read(fields, plan);
+      if (valid?.reason) row.reason = valid.reason;
       if (!row.reason) {
-        row.json = JSON.stringify(row.fields[place]);
+        row.json = valid.json;
         const bytesMore = encoder.encode(row.json).length + 1;
-        const charactersMore = countCharacters(row.fields[place]);
-        if (ENVELOPE + bytesMore > limits.body_bytes) row.reason = "text too long for a request";
-        else if (size + bytesMore > limits.body_bytes || characters + charactersMore > most) {
+        if (ENVELOPE + bytesMore > limits.body_bytes) {
+          row.reason = key === "texts" ? "text too long for a request" : "row too long for a request";
+        } else if (size + bytesMore > limits.body_bytes || characters + valid.characters > most) {
           yield await emit();
         }
         if (!row.reason) {
           size += bytesMore;
-          characters += charactersMore;
+          characters += valid.characters;
         }
       }
       rows.push(row);

@@ -10,15 +10,19 @@ const WAITS = [1, 2, 4, 8];
 const LONGEST_WAIT = 60;
 // Examples of the answers, to check which fields they have.
 const WORDS = [{ word: "", contribution: 0 }];
-const PREDICTIONS = {
-  predictions: [{ label: "", probability: 0 }],
-  threshold: 0,
-  model_version: "",
-};
+const REASONS = { kind: "", of: "", items: [{ name: "", change: 0 }] };
+const WARNINGS = [{ column: "", problem: "" }];
+const PREDICTIONS = { predictions: [{}], model_version: "" };
+const CURVE = { column: "", kind: "", points: [{}] };
+const LABELS = { labels: { positive: "", negative: "" }, threshold: 0 };
 const MODEL = {
   version: "",
-  threshold: 0,
-  labels: { positive: "", negative: "" },
+  name: "",
+  summary: "",
+  task: "",
+  columns: [{ name: "", kind: "", values: [""] }],
+  target: { edges: [0], heights: [0] },
+  classes: [""],
   limits: { text_length: 0, batch_size: 0, body_bytes: 0 },
   plots: [""],
 };
@@ -28,6 +32,9 @@ let asked = null;
 // How many requests wait for the answer.
 let waiting = 0;
 let model = null;
+// The model that was read last, and the functions to call with the next one.
+let shown = null;
+const listeners = [];
 
 /** An error in an answer, or no answer; `detail` is the reason, the message a sentence. */
 export class Problem extends Error {
@@ -223,10 +230,24 @@ export async function request(path, { body, signal, isRepeatable = true, onWait 
   }
 }
 
+/** Return whether an answer describes a model of a task that this page knows. */
+function isModel(answer) {
+  if (!fits(answer, MODEL)) return false;
+  return answer.task === "binary" ? fits(answer, LABELS) : ["multiclass", "regression"].includes(answer.task);
+}
+
+/** Call a function with each model that is not the one before, starting with the first. */
+export function onModel(listener) {
+  listeners.push(listener);
+}
+
 /** Request the description of the model. */
 async function fetchModel(options) {
-  const response = await request("v1/model", options);
-  return readJson(response, (answer) => fits(answer, MODEL));
+  const found = await readJson(await request("v1/model", options), isModel);
+  const before = shown;
+  shown = found;
+  if (before?.version !== found.version) for (const listener of listeners) listener(found, before);
+  return found;
 }
 
 /** Return the description of the model; it is requested only once, unless `again` is set. */
@@ -244,7 +265,18 @@ export async function readModel({ again = false, ...options } = {}) {
   return model;
 }
 
-/** Return the predictions for a JSON body with `count` messages. */
+/** Return whether a prediction has what its task needs. */
+function isPrediction(prediction, { threshold }) {
+  const { words, explanation, warnings, probabilities } = prediction;
+  if (words != null && !fits(words, WORDS)) return false;
+  if (explanation != null && !fits(explanation, REASONS)) return false;
+  if (warnings != null && !fits(warnings, WARNINGS)) return false;
+  if (fits(prediction, { prediction: 0 })) return true;
+  if (!fits(prediction, { label: "", probability: 0 })) return false;
+  return probabilities == null ? typeof threshold === "number" : fits(probabilities, {});
+}
+
+/** Return the predictions for a JSON body with `count` messages or rows. */
 export async function predict(body, count, options) {
   const response = await request("v1/predict", { ...options, body });
   return readJson(
@@ -252,6 +284,12 @@ export async function predict(body, count, options) {
     (answer) =>
       fits(answer, PREDICTIONS) &&
       answer.predictions.length === count &&
-      answer.predictions.every(({ words }) => words == null || fits(words, WORDS)),
+      answer.predictions.every((one) => isPrediction(one, answer)),
   );
+}
+
+/** Return the predictions for a row as one of its columns varies. */
+export async function readCurve(row, column, options) {
+  const response = await request("v1/curve", { ...options, body: { row, column } });
+  return readJson(response, (answer) => fits(answer, CURVE));
 }
