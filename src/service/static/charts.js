@@ -41,12 +41,13 @@ function pin(className, x, y) {
  * Return a histogram with an interval and a mark.
  *
  * @param {object} target - `edges` and `heights` of the bars
- * @param {object} found - `prediction`, and `lower` and `upper` if there is an interval
+ * @param {?object} found - `prediction`, and `lower` and `upper` if there is an interval; null if
+ *   there is nothing to mark
  * @param {Function} show - from a number to its text
  * @param {string} label - the text in place of the drawing
  */
 export function makeHistogram({ edges, heights }, found, show, label) {
-  const { prediction, lower = prediction, upper = prediction } = found;
+  const { prediction = edges[0], lower = prediction, upper = prediction } = found ?? {};
   const low = Math.min(edges[0], lower);
   const high = Math.max(edges.at(-1), upper);
   const place = scale(low, high);
@@ -67,7 +68,7 @@ export function makeHistogram({ edges, heights }, found, show, label) {
       "div",
       { className: "area" },
       makeDrawing(label, draw("rect", { ...band, class: "band" }), ...bars),
-      pin("mark", place(prediction)),
+      ...(found ? [pin("mark", place(prediction))] : []),
     ),
     make("p", { className: "ends", "aria-hidden": "true" }, make("span", {}, show(low)), make("span", {}, show(high))),
   );
@@ -120,13 +121,13 @@ export function makeBars(items) {
     "ol",
     { className: "bars" },
     ...items.map(({ name, share, text, isMain }) => {
-      const bar = make("span", { className: "bar" });
-      bar.style.setProperty("--share", share);
+      const length = make("span", { className: "length" });
+      length.style.setProperty("--share", share);
       return make(
         "li",
         { className: isMain ? "chosen" : "" },
         make("bdi", { className: "of" }, name),
-        make("span", { className: "track", "aria-hidden": "true" }, bar),
+        make("span", { className: "track", "aria-hidden": "true" }, length),
         make("span", { className: "number" }, text),
       );
     }),

@@ -1,9 +1,10 @@
 // The page at `/docs`: the API as openapi.json describes it, with a form to try each operation.
 
 import { clearError, find, ignoreHeldEnter, make, makeProblem, showError } from "./elements.js";
+import { showName, showPage } from "./heading.js";
 import { capitalise, toSentence } from "./numbers.js";
 import { groupOperations, listFields, listKinds, makeExample, resolve } from "./openapi.js";
-import { fits, readJson, request, ROOT, send } from "./service.js";
+import { fits, readJson, readModel, request, ROOT, send } from "./service.js";
 
 const JSON_TYPE = "application/json";
 
@@ -312,4 +313,10 @@ try {
 } catch (error) {
   find("notices").append(makeProblem(error.message));
 }
+try {
+  showName(await readModel(), "API docs");
+} catch {
+  // The page shows the description of the API without the name of the model.
+}
 status.hidden = true;
+showPage();

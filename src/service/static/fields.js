@@ -109,7 +109,6 @@ export class Field {
     input.addEventListener("input", () => clearError(input));
     const label = make("label", { htmlFor: id }, makeName(column));
     if (column.is_needed) label.append(" ", make("span", { className: "needed" }, "required"));
-    const isWide = column.kind === "text";
-    return make("div", { className: isWide ? "entry wide" : "entry" }, label, input, ...others, hint, error);
+    return make("div", { className: `entry of-${column.kind}` }, label, input, ...others, hint, error);
   }
 }

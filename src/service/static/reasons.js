@@ -14,10 +14,12 @@ function showChange(change, isShare, unit) {
 }
 
 /** Return a value with its name, and a bar to the side on which it pushes. */
-function makeItem({ name, value, change }, largest, model, isShare, unit) {
+function makeItem({ name, value, change }, largest, model, row, isShare, unit) {
   const column = model.columns.find((one) => one.name === name);
-  const bar = make("span", { className: `bar ${change < 0 ? "down" : "up"}` });
-  bar.style.setProperty("--share", largest ? Math.abs(change) / largest : 0);
+  // The name may also be that of a feature, such as a word of a text.
+  const shown = Object.hasOwn(row, name) ? showValue(column, row[name]) : value;
+  const length = make("span", { className: change < 0 ? "down" : "up", hidden: change === 0 });
+  length.style.setProperty("--share", Math.abs(change) / largest);
   return make(
     "li",
     {},
@@ -25,22 +27,22 @@ function makeItem({ name, value, change }, largest, model, isShare, unit) {
       "span",
       { className: "of" },
       make("bdi", { className: "name" }, name),
-      ...(value === undefined ? [] : [" ", make("bdi", { className: "value" }, showValue(column, value))]),
+      ...(shown ? [" ", make("bdi", { className: "value" }, shown)] : []),
     ),
-    make("span", { className: "both", "aria-hidden": "true" }, bar),
+    make("span", { className: "both", "aria-hidden": "true" }, length),
     make("span", { className: "number" }, showChange(change, isShare, unit)),
   );
 }
 
 /** Return the section on what matters for a prediction. */
-export function makeReasons({ kind, of, items }, model) {
+export function makeReasons({ kind, of, items }, model, row) {
   const isChanges = kind === "changes";
   const isShare = isChanges && model.task !== "regression";
   const unit = model.task === "regression" ? model.target.unit : null;
   const ranked = [...items].sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
   const largest = Math.abs(ranked[0]?.change ?? 0);
   const list = (some) =>
-    make("ol", { className: "reasons" }, ...some.map((one) => makeItem(one, largest, model, isShare, unit)));
+    make("ol", { className: "reasons" }, ...some.map((one) => makeItem(one, largest, model, row, isShare, unit)));
   const note = isChanges
     ? `How ${of} changes if the usual value of a column is replaced by this row's${isShare ? ", in percentage points" : ""}. The changes do not add up.`
     : `What each value adds to ${of}.`;

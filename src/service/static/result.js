@@ -3,6 +3,7 @@
 import { makeBars, makeHistogram } from "./charts.js";
 import { makeCurve } from "./curve.js";
 import { make } from "./elements.js";
+import { describeValues } from "./fields.js";
 import { askForLabel, askForNumber } from "./feedback.js";
 import { nameTarget } from "./heading.js";
 import { formatNumber, formatProbability, formatThreshold, withUnit } from "./numbers.js";
@@ -138,9 +139,10 @@ function makeWarnings(warnings, model, row) {
   if (!warnings?.length) return [];
   const items = warnings.map(({ column, problem }) => {
     const known = model.columns.find(({ name }) => name === column);
-    const value = Object.hasOwn(row, column) ? `, ${showValue(known, row[column])}` : "";
+    const value = Object.hasOwn(row, column) ? [" is ", make("bdi", {}, showValue(known, row[column]))] : [];
     const words = { "unseen value": "a value that no training row has" }[problem] ?? problem;
-    return make("li", {}, make("bdi", { className: "name" }, column), `: ${words}`, make("bdi", {}, value));
+    const range = known?.minimum == null ? "" : `, ${describeValues(known)}`;
+    return make("li", {}, make("bdi", { className: "name" }, column), ...value, `: ${words}${range}`);
   });
   return [
     make(
@@ -163,7 +165,7 @@ export function makeResult(answer, model, row) {
         ? makeLabels(found, model)
         : makeVerdict(found, answer.threshold, model.labels, "row", makeTopic(model));
   parts.push(...makeWarnings(found.warnings, model, row));
-  if (found.explanation) parts.push(makeReasons(found.explanation, model));
+  if (found.explanation) parts.push(makeReasons(found.explanation, model, row));
   parts.push(...makeCurve(found, model, row));
   if (model.feedback) {
     const isNumber = "prediction" in found;
