@@ -2,12 +2,15 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.support.running_service import RunningService, make_folder, run_service
+from tests.support.small_table_model import make_table_folder
 
 # Milliseconds that a page gets; a test that passes waits far less.
 PATIENCE = 60_000
@@ -35,6 +38,19 @@ def service(model_folder: Path) -> Iterator[RunningService]:
     """Return a service that runs on the small model; leave it as it is."""
     with run_service(model_folder) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def serve_table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
+    """Return a function that returns a service on a model of a table, by task; leave it as it is."""
+    with ExitStack() as stack:
+
+        @cache
+        def serve(task: str) -> RunningService:
+            folder = make_table_folder(tmp_path_factory.mktemp(task), task)
+            return stack.enter_context(run_service(folder))
+
+        yield serve
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,13 @@ def classify(page: Page, text: str) -> None:
     expect(page.get_by_role("meter")).to_be_visible()
 
 
+def predict_usual(page: Page) -> None:
+    """Have the form for a row filled with usual values, and wait for the prediction and a curve."""
+    page.get_by_role("button", name="Fill with usual values").click()
+    expect(page.get_by_role("region", name="Prediction")).to_be_visible()
+    expect(page.locator(".curve > p")).to_be_visible()
+
+
 def make_file(text: str, name: str = "messages.csv") -> FilePayload:
     """Return a file to choose."""
     return {"name": name, "mimeType": "text/csv", "buffer": text.encode()}

@@ -89,9 +89,10 @@ export class Field {
     return readValue(this.column, this.text);
   }
 
-  /** Fill in the usual value. */
+  /** Fill in the usual value; a text has none, but may be needed. */
   fill() {
-    this.text = writeValue(this.column, this.column.usual);
+    const { kind, is_needed: isNeeded, usual } = this.column;
+    this.text = kind === "text" && isNeeded ? "A text" : writeValue(this.column, usual);
   }
 
   /** Return the elements of the field. */

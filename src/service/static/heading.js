@@ -3,14 +3,18 @@
 import { find } from "./elements.js";
 import { toSentence } from "./numbers.js";
 
+// Characters of a name that is shown in sentences.
+const LONGEST = 60;
+
 /** Return whether the model classifies messages: one text is all that it takes. */
 export function isOfMessages({ task, columns }) {
   return task === "binary" && columns.length === 1 && columns[0].kind === "text";
 }
 
-/** Return what the model predicts, as its data call it. */
+/** Return what the model predicts, as its data call it; a long name is cut. */
 export function nameTarget({ target, task }) {
-  return target.name ?? (task === "regression" ? "a number" : "a label");
+  const name = target.name ?? (task === "regression" ? "number" : "label");
+  return name.length > LONGEST ? `${[...name].slice(0, LONGEST).join("")}…` : name;
 }
 
 /** Return labels as a list of words, as in "a, b or c"; of many only how many there are. */

@@ -1,5 +1,8 @@
 // Numbers and words as they are shown.
 
+// Numbers beyond these are written with an exponent.
+const LARGE = 1e12;
+const SMALL = 1e-4;
 const whole = new Intl.NumberFormat("en");
 const signed = new Intl.NumberFormat("en", {
   minimumFractionDigits: 2,
@@ -46,7 +49,8 @@ export function toSentence(words) {
 
 /** Return a number of a column as people type it: at most seven digits, no separators. */
 export function formatPlain(value) {
-  return String(Number(value.toPrecision(7))).replace("e+", "e");
+  const rounded = Number(value.toPrecision(7));
+  return (Math.abs(rounded) >= LARGE ? rounded.toExponential() : String(rounded)).replace("e+", "e");
 }
 
 const large = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -55,7 +59,9 @@ const small = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 /** Return a predicted number with about four digits; no digit before the point is rounded away. */
 export function formatNumber(value) {
   const size = Math.abs(value);
-  if (size && (size >= 1e12 || size < 1e-4)) return Number(value.toPrecision(4)).toExponential().replace("e+", "e").replace(/-/g, "−");
+  if (size && (size >= LARGE || size < SMALL)) {
+    return Number(value.toPrecision(4)).toExponential().replace("e+", "e").replace(/-/g, "−");
+  }
   return (size >= 1000 ? large : small).format(value).replace("-", "−");
 }
 

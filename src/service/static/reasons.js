@@ -38,7 +38,8 @@ function makeItem({ name, value, change }, largest, model, row, isShare, unit) {
 export function makeReasons({ kind, of, items }, model, row) {
   const isChanges = kind === "changes";
   const isShare = isChanges && model.task !== "regression";
-  const unit = model.task === "regression" ? model.target.unit : null;
+  // What is explained may be the logarithm of the target, which has no unit.
+  const unit = isChanges || of === model.target.name ? model.target.unit : null;
   const ranked = [...items].sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
   const largest = Math.abs(ranked[0]?.change ?? 0);
   const list = (some) =>

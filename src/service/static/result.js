@@ -11,6 +11,8 @@ import { makeReasons } from "./reasons.js";
 import { showValue } from "./values.js";
 
 const SHOWN_LABELS = 10;
+// Characters of a long label.
+const LONG = 24;
 
 /** Return a bar of the probability, with a mark where the threshold is. */
 export function makeMeter(probability, threshold, labels) {
@@ -33,6 +35,11 @@ export function makeMeter(probability, threshold, labels) {
   return meter;
 }
 
+/** Return a label as the largest text of a prediction; a long one is smaller. */
+function makeLabel(label) {
+  return make("p", { className: label.length > LONG ? "label long" : "label" }, make("bdi", {}, label));
+}
+
 /** Return the label that is predicted of two, the probability and the threshold. */
 export function makeVerdict({ label, probability }, threshold, labels, what, ...before) {
   const side = label === labels.positive ? "positive" : "negative";
@@ -43,7 +50,7 @@ export function makeVerdict({ label, probability }, threshold, labels, what, ...
     make(
       "div",
       { className: `verdict ${side}` },
-      make("p", { className: "label" }, label),
+      makeLabel(label),
       make("p", {}, make("strong", {}, shown), ` probability of ${labels.positive}`),
     ),
     makeMeter(probability, threshold, labels),
@@ -70,7 +77,7 @@ function makeLabels({ label, probability, probabilities }, model) {
     make(
       "div",
       { className: "verdict" },
-      make("p", { className: "label" }, label),
+      makeLabel(label),
       make("p", {}, make("strong", {}, formatProbability(probability)), " probability"),
     ),
     makeBars(items.slice(0, SHOWN_LABELS)),
