@@ -156,8 +156,8 @@ def test_the_keyboard_is_enough(service, open_page):
         )
     assert seen[:5] == [
         "Skip to the content",
-        "Message classifier",
-        "Classify",
+        "small",
+        "Predict",
         "The model",
         "API docs",
     ]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable
 
 import pytest
@@ -68,7 +69,6 @@ def test_the_first_click_gives_a_prediction_with_reasons_and_a_curve(serve_table
     [body] = sent
     model = page.request.get(f"{service.url}/v1/model").json()
     assert list(body["row"]) == [column["name"] for column in model["columns"]]
-    assert body["row"] | {"title": "", "note": ""} == body["row"] | {"title": "", "note": ""}
     result = page.get_by_role("region", name="Prediction")
     expect(result.get_by_role("heading", name="What matters here")).to_be_visible()
     [found] = ask(page, service, "/v1/predict", {"row": body["row"]})["predictions"]
@@ -158,7 +158,7 @@ def test_a_refusal_is_shown_at_the_field_that_it_names(serve_table, open_page):
     page.get_by_role("button", name="Predict", exact=True).click()
     field = page.locator("#row").get_by_label("weight")
     expect(field).to_be_focused()
-    expect(field).to_have_accessible_description("-37.72275 to 21.49951 must be heavier.")
+    expect(field).to_have_accessible_description(re.compile("-37.* to 21.* must be heavier[.]"))
 
 
 def test_unusual_values_are_warned_of(serve_table, open_page):
@@ -208,7 +208,8 @@ def test_the_right_answer_is_sent_with_the_row(serve_table, open_page, task):
 @pytest.mark.parametrize("task", TASKS)
 def test_a_file_gets_the_columns_of_the_command_line(serve_table, open_page, task):
     service = serve_table(task)
-    page = open_page(service)
+    # The service alone knows what a date is, and refuses it.
+    page = open_page(service, refusals=1)
     others = {"price": "much", "size": "tiny", "sold": "someday"}
     rows = [ROW, {**ROW, "weight": ""}, *({**ROW, name: text} for name, text in others.items())]
     names = ["id", *reversed(ROW)]
@@ -349,7 +350,7 @@ def test_a_new_model_with_the_same_columns_changes_nothing_but_the_answer(serve_
 def test_the_page_says_nothing_wrong_before_it_knows_the_model(serve_table, open_page):
     page = open_page(serve_table("regression"))
     held: list[Route] = []
-    page.route("**/v1/model", held.append)
+    page.route("**/v1/model", lambda route: held.append(route))  # noqa: PLW0108
     page.reload()
     for hidden in ("#brand", "#title", "#lede", "footer", "#row", "#message", "#file"):
         expect(page.locator(hidden)).to_be_hidden()

@@ -132,18 +132,19 @@ export function makeCurve(found, model, row) {
     ...columns.map(({ name }, i) => make("option", { value: String(i) }, name)),
   );
   const content = make("div", { className: "curve", "aria-live": "polite" });
-  let turn = 0;
+  let asked = null;
   const update = async () => {
-    const now = ++turn;
+    asked?.abort();
+    const { signal } = (asked = new AbortController());
     const column = columns[Number(choice.value)];
     content.setAttribute("aria-busy", "true");
     let parts;
     try {
-      parts = makeContent(column, await readCurve(row, column.name), found, model, row);
+      parts = makeContent(column, await readCurve(row, column.name, { signal }), found, model, row);
     } catch (error) {
       parts = [makeProblem(error.message)];
     }
-    if (now !== turn) return;
+    if (signal.aborted) return;
     content.removeAttribute("aria-busy");
     content.replaceChildren(...parts);
   };
