@@ -247,9 +247,7 @@ class ModelCard(BaseModel):
     metrics: dict[str, dict[str, Any]] | None = Field(
         description="Null unless dvc.lock ties them to this model"
     )
-    intervals: dict[str, dict[str, Any]] | None = Field(
-        description="95% intervals of the metrics"
-    )
+    intervals: dict[str, dict[str, Any]] | None = Field(description="95% intervals of the metrics")
     robustness: Robustness | None = Field(
         description="Of disguised messages; null unless dvc.lock ties it to this model"
     )

@@ -42,7 +42,7 @@ def service(model_folder: Path) -> Iterator[RunningService]:
 
 @pytest.fixture(scope="session")
 def serve_table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
-    """Return a function that returns a service on a model of a table, by task; leave it as it is."""
+    """Return a function that returns a service on a table's model, by task; leave it as it is."""
     with ExitStack() as stack:
 
         @cache

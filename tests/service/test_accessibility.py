@@ -103,6 +103,45 @@ def show_operations(page: Page) -> None:
     expect(page.get_by_text("Status 200 OK")).to_be_visible()
 
 
+def show_prediction(page: Page) -> None:
+    """Show the prediction for a row with a warning, all that belongs to it, and a curve."""
+    change_answer(page, "**/v1/model", lambda answer, _: answer.update(feedback=True))
+    page.reload()
+    page.get_by_role("button", name="Fill with usual values").click()
+    page.locator("#row").get_by_label("price").fill("9999")
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.get_by_role("group", name="Warnings")).to_be_visible()
+    page.get_by_label("Column that varies").select_option(label="price")
+    expect(page.locator(".curve .line").first).to_be_visible()
+    page.get_by_text("As a table").click()
+
+
+def show_row_errors(page: Page) -> None:
+    """Show an error at a field, and a notice of a new model."""
+    page.locator("#row").get_by_label("town").select_option("town 3")
+
+    def replace_model(answer: dict, _: int) -> None:
+        answer["version"] = "f" * 12
+        answer["columns"] = [one for one in answer["columns"] if one["name"] != "town"]
+
+    change_answer(page, "**/v1/model", replace_model)
+    change_answer(page, "**/v1/predict", lambda answer, _: answer.update(model_version="f" * 12))
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.get_by_text("These values have no place in the form")).to_be_visible()
+    page.locator("#row").get_by_label("price").fill("0,7")
+    page.get_by_role("button", name="Predict", exact=True).click()
+    expect(page.get_by_text("Write the number without commas")).to_be_visible()
+
+
+def show_scored_rows(page: Page) -> None:
+    """Show what came of a file of rows, with warnings and errors."""
+    names = "title,note,price,weight,colour,town,size,sold,seen"
+    rows = [f"a,{LONG},{price},1,red,nowhere,small,2021-01-01," for price in ("1", "9999", "much")]
+    page.get_by_label("Choose a file").set_input_files(make_file("\n".join([names, *rows])))
+    page.get_by_role("button", name="Predict for the file").click()
+    expect(page.get_by_role("heading", name="2 of 3 rows scored")).to_be_visible()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "show"),
@@ -123,6 +162,32 @@ def test_every_page_is_accessible_in_light_and_dark_at_any_width(
 ):
     page = open_page(service, path)
     show(page)
+    check_page(page)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 21, 20)"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("task", "path", "show"),
+    [
+        ("binary", "/", show_prediction),
+        ("multiclass", "/", show_prediction),
+        ("regression", "/", show_row_errors),
+        ("regression", "/", show_scored_rows),
+        ("multiclass", "/model", show_nothing),
+        ("regression", "/model", show_nothing),
+    ],
+)
+def test_every_page_of_a_model_of_a_table_is_accessible(
+    serve_table, open_page, task: str, path: str, show: Callable[[Page], None]
+):
+    page = open_page(serve_table(task), path)
+    show(page)
+    check_page(page)
+
+
+def check_page(page: Page) -> None:
+    """Check contrasts, widths and axe's rules in both schemes; the dark one stays."""
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
         contrasts = page.evaluate(CONTRASTS)
@@ -136,7 +201,6 @@ def test_every_page_is_accessible_in_light_and_dark_at_any_width(
             if scheme == SCHEMES[0] or width == WIDTHS[0]:
                 results = Axe().run(page)
                 assert results.violations_count == 0, results.generate_report()
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 21, 20)"
 
 
 def test_the_keyboard_is_enough(service, open_page):

@@ -129,10 +129,12 @@ def test_a_number_that_cannot_be_read_is_reported_at_its_field(
 ):
     page = open_page(serve_table("regression"))
     sent = change_answer(page, "**/v1/predict", lambda *_: None)
+    page.locator("#verdict").evaluate("(e) => { e.hidden = false; }")
     fill(page, price=text)
     page.get_by_role("button", name="Predict", exact=True).click()
     field = page.locator("#row").get_by_label("price")
     expect(field).to_be_focused()
+    expect(page.locator("#verdict")).to_be_hidden()
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_role("alert")).to_contain_text(complaint)
     expect(field).to_have_value(text)
@@ -267,7 +269,7 @@ def test_many_columns_with_hard_names_and_values_do_no_harm(serve_table, open_pa
     page.on("dialog", lambda _: pytest.fail("a name was run as a script"))
     change_answer(page, "**/v1/model", add_columns)
     page.reload()
-    items = [{"name": name, "value": HOSTILE[0], "change": i + 1.0} for i, name in enumerate(HOSTILE)]
+    items = [{"name": name, "value": name, "change": i + 1.0} for i, name in enumerate(HOSTILE)]
     points = [{"value": name, "prediction": i} for i, name in enumerate(HOSTILE)]
     answer = {
         "model_version": page.request.get(page.url + "v1/model").json()["version"],
@@ -350,7 +352,7 @@ def test_a_new_model_with_the_same_columns_changes_nothing_but_the_answer(serve_
 def test_the_page_says_nothing_wrong_before_it_knows_the_model(serve_table, open_page):
     page = open_page(serve_table("regression"))
     held: list[Route] = []
-    page.route("**/v1/model", lambda route: held.append(route))  # noqa: PLW0108
+    page.route("**/v1/model", lambda route: held.append(route))
     page.reload()
     for hidden in ("#brand", "#title", "#lede", "footer", "#row", "#message", "#file"):
         expect(page.locator(hidden)).to_be_hidden()

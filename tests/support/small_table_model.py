@@ -80,12 +80,12 @@ def make_table_folder(folder: Path, task: str) -> Path:
     plots = folder / "reports" / "plots" / "images"
     plots.mkdir(parents=True)
     (plots / "importance.png").write_bytes(PNG)
-    metrics, intervals_of = (folder / "reports" / name for name in ("metrics.json", "intervals.json"))
+    metrics, spread = folder / "reports" / "metrics.json", folder / "reports" / "intervals.json"
     measured = METRICS[task]
     metrics.write_text(json.dumps({**measured, "train": measured["test"]}))
-    spread = {n: {"low": value - 0.01, "high": value + 0.01} for n, value in measured["test"].items()}
-    intervals_of.write_text(json.dumps({"test": spread}))
-    outs = [measure(metrics), measure(intervals_of), measure_folder(plots.parent)]
+    ends = {name: {"low": n - 0.01, "high": n + 0.01} for name, n in measured["test"].items()}
+    spread.write_text(json.dumps({"test": ends}))
+    outs = [measure(metrics), measure(spread), measure_folder(plots.parent)]
     stages = {
         "model_building": {"deps": [], "outs": [measure(model)]},
         "model_evaluation": {"deps": [measure(model)], "outs": outs},

@@ -6,14 +6,13 @@ import { toSentence } from "./numbers.js";
 // Characters of a name that is shown in sentences.
 const LONGEST = 60;
 
-/** Return whether the model classifies messages: one text is all that it takes. */
-export function isOfMessages({ task, columns }) {
-  return task === "binary" && columns.length === 1 && columns[0].kind === "text";
+/** Return whether the model gives messages one of two labels. */
+export function isOfMessages({ task, is_messages: takesOneText }) {
+  return task === "binary" && takesOneText;
 }
 
 /** Return what the model predicts, as its data call it; a long name is cut. */
-export function nameTarget({ target, task }) {
-  const name = target.name ?? (task === "regression" ? "number" : "label");
+export function nameTarget({ target_name: name }) {
   return name.length > LONGEST ? `${[...name].slice(0, LONGEST).join("")}…` : name;
 }
 

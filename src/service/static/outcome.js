@@ -18,7 +18,8 @@ const LINES_LISTED = 5;
 
 /** Return the columns that are added to a file, by the names that `python src predict` uses. */
 function listAdded(model) {
-  const answer = model.task === "regression" ? ["prediction", "lower", "upper"] : ["label", "probability"];
+  const interval = model.coverage == null ? [] : ["lower", "upper"];
+  const answer = model.task === "regression" ? ["prediction", ...interval] : ["label", "probability"];
   if (!isOfMessages(model)) answer.push("warnings");
   return [...answer, "model_version", "reason"];
 }
@@ -96,7 +97,7 @@ function makeAnswer({ found }, model) {
     const interval = lower === undefined ? "–" : `${formatNumber(lower)} to ${formatNumber(upper)}`;
     return [
       make("td", { className: "number" }, formatNumber(prediction)),
-      make("td", { className: "number" }, interval),
+      make("td", { className: "number spread" }, interval),
     ];
   }
   const key = `key ${nameSide(found.label, model)}`;
@@ -130,7 +131,7 @@ function makeRow(row, plan, model) {
 function listHeads(model) {
   const { task, labels } = model;
   if (task === "regression") {
-    return [[withUnit(nameTarget(model), model.target.unit), "number"], ["Interval", "number"], ["Row", ""]];
+    return [[withUnit(nameTarget(model), model.target.unit), "number"], ["Interval", "number spread"], ["Row", ""]];
   }
   const of = labels ? `Probability of ${labels.positive}` : "Probability";
   return [["Label", ""], [of, "number"], [isOfMessages(model) ? "Message" : "Row", ""]];

@@ -39,7 +39,7 @@ export function makeReasons({ kind, of, items }, model, row) {
   const isChanges = kind === "changes";
   const isShare = isChanges && model.task !== "regression";
   // What is explained may be the logarithm of the target, which has no unit.
-  const unit = isChanges || of === model.target.name ? model.target.unit : null;
+  const unit = isChanges || of === model.target_name ? model.target.unit : null;
   const ranked = [...items].sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
   const largest = Math.abs(ranked[0]?.change ?? 0);
   const list = (some) =>

@@ -124,6 +124,8 @@ async function run() {
   clearErrors();
   showWait("");
   const row = readRow();
+  // An older prediction must not stay beside a newer error.
+  if (!row) verdict.hidden = true;
   if (!row) return;
   result.setAttribute("aria-busy", "true");
   button.classList.add("busy");

@@ -20,6 +20,8 @@ const MODEL = {
   name: "",
   summary: "",
   task: "",
+  is_messages: false,
+  target_name: "",
   columns: [{ name: "", kind: "", values: [""] }],
   target: { edges: [0], heights: [0] },
   classes: [""],
