@@ -26,7 +26,9 @@ from evaluation.cards import (
     TEMPLATES,
     describe_metadata,
     list_others,
+    make_card,
     read_name,
+    replace_card,
 )
 from evaluation.result_tables import (
     PARAMS,
@@ -250,16 +252,18 @@ def main(argv: list[str] | None = None) -> None:
         return
     others, name = list_others(), read_name()
     for path in args.update:
-        if path in others or (path in TEMPLATES and not path.is_file()):
-            print(write_new_card(path))
-        elif path not in TEMPLATES and name != DOCUMENTED:
+        is_new = path in others or (path in TEMPLATES and not path.is_file())
+        if path not in TEMPLATES and name != DOCUMENTED:
             print(f"{path} is about model {DOCUMENTED}, not {name}: it stays as it is")
             continue
         try:
-            updated = update(path.read_text(encoding="utf-8"))
+            updated = update(make_card(path) if is_new else path.read_text(encoding="utf-8"))
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
-        write_text(updated, path)
+        if is_new:
+            print(replace_card(path, updated))
+        else:
+            write_text(updated, path)
 
 
 def run_program() -> None:
