@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from models.conformal import PredictionInterval
+from models.fast_trees import speed_up
 from models.probability import DECIMALS, predict_positive
 from models.scoring import score_texts
 
@@ -15,6 +16,10 @@ from models.scoring import score_texts
 DIGITS = 9
 # So many labels are shown with their probability.
 SHOWN_LABELS = 10
+# The powers of ten that a float holds exactly.
+POWERS = np.array([float(10**exponent) for exponent in range(23)])
+# So close to the middle of two numbers of nine digits arithmetic may round to the wrong one.
+NEAR_MIDDLE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,7 @@ def score_binary(model: Pipeline, labels: list[str], inputs: Any) -> np.ndarray:
     """Return the probability of the positive label, shape (n_rows,), rounded."""
     if isinstance(inputs, list):
         return score_texts(model, labels[-1], inputs)
+    speed_up(model)
     return predict_positive(model, labels[-1], inputs) if len(inputs) else np.empty(0)
 
 
@@ -94,6 +100,7 @@ def score_labels(model: Pipeline, labels: list[str], inputs: Any) -> np.ndarray:
     """Return the probability of each label, shape (n_rows, n_labels), rounded."""
     if not len(inputs):
         return np.empty((0, len(labels)))
+    speed_up(model)
     order = [list(model.classes_).index(label) for label in labels]
     return model.predict_proba(inputs)[:, order].astype(float).round(DECIMALS)
 
@@ -126,12 +133,29 @@ def score_numbers(model: Pipeline, _: list[str], inputs: Any) -> np.ndarray:
     """Return the predicted numbers, shape (n_rows,), rounded to nine significant digits."""
     if not len(inputs):
         return np.empty(0)
+    speed_up(model)
     return round_digits(np.asarray(model.predict(inputs), float).ravel())
 
 
 def round_digits(values: np.ndarray) -> np.ndarray:
-    """Round numbers to ``DIGITS`` significant digits."""
-    return np.array([float(f"{value:.{DIGITS}g}") for value in values.tolist()])
+    """Round numbers to ``DIGITS`` significant digits.
+
+    The result is that of ``float(f"{value:.9g}")``, which takes much longer and is used where
+    arithmetic may round to the other side: close to the middle of two results.
+    """
+    with np.errstate(all="ignore"):
+        places = DIGITS - 1 - np.floor(np.log10(np.abs(values)))
+        is_sure = np.abs(places) < len(POWERS)
+        places = np.where(is_sure, places, 0).astype(int)
+        powers = POWERS[np.abs(places)]
+        scaled = np.where(places < 0, values / powers, values * powers)
+        is_sure &= (np.abs(scaled) >= POWERS[DIGITS - 1]) & (np.abs(scaled) < POWERS[DIGITS])
+        is_sure &= np.abs(np.abs(scaled - np.floor(scaled)) - 0.5) > NEAR_MIDDLE
+        whole = np.rint(scaled)
+        rounded = np.where(places < 0, whole * powers, whole / powers)
+    others = [float(f"{value:.{DIGITS}g}") for value in values[~is_sure].tolist()]
+    rounded[~is_sure] = others
+    return rounded
 
 
 def answer_numbers(found: np.ndarray, decision: Decision, _: bool = False) -> list[Column]:
