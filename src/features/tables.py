@@ -6,6 +6,8 @@ from itertools import accumulate
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import TargetEncoder
@@ -71,7 +73,8 @@ def rank_values(df: pd.DataFrame, orders: Mapping[str, Sequence[str]]) -> np.nda
 
 def find_places(values: pd.Series, known: Sequence[str]) -> np.ndarray:
     """Return the place of each value among those known, -1 if it is missing or not known."""
-    return pd.Index(list(known), dtype="str").get_indexer(pd.Index(values))
+    places = pc.index_in(pa.array(values, pa.large_string()), pa.array(known, pa.large_string()))
+    return places.fill_null(-1).to_numpy().astype(np.int64)
 
 
 class DateEncoder(TransformerMixin, BaseEstimator):
