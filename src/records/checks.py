@@ -69,10 +69,11 @@ class Rejections:
         self, reason: str, has_it: np.ndarray, describe: Callable[[int], str], column: str = ""
     ) -> None:
         """Reject rows; ``describe`` returns the detail of a row, from its place."""
-        for place in np.flatnonzero(has_it & (self.reasons == "")).tolist():
-            self.reasons[place] = reason
-            self.details[place] = describe(place)
-            self.columns[place] = column
+        for place in np.flatnonzero(has_it).tolist():
+            if not self.reasons[place]:
+                self.reasons[place] = reason
+                self.details[place] = describe(place)
+                self.columns[place] = column
 
 
 def name_value(column: str, values: pd.Series) -> Callable[[int], str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -109,8 +110,10 @@ class NewRows:
         is_good = rejections.reasons == ""
         if is_good.all():
             return replace(chunk, texts=df)
-        found = zip(chunk.lines, rejections.reasons, rejections.details, strict=True)
-        rejected = [Rejection(*each) for each in found if each[1]]
+        rejected = [
+            Rejection(chunk.lines[place], rejections.reasons[place], rejections.details[place])
+            for place in np.flatnonzero(~is_good).tolist()
+        ]
         return replace(
             keep_rows(replace(chunk, texts=df), is_good),
             rejected=sorted([*chunk.rejected, *rejected]),
@@ -144,15 +147,15 @@ class NewRows:
 def keep_rows(chunk: Chunk, is_good: np.ndarray) -> Chunk:
     """Return a chunk of messages or checked rows with some of them."""
     if isinstance(chunk.rows, list):
-        rows = [chunk.rows[place] for place in np.flatnonzero(is_good).tolist()]
+        rows = list(compress(chunk.rows, is_good))
     else:
         from records.parquet import take_rows
 
         rows = take_rows(chunk.rows, is_good.tolist())
-    lines = [chunk.lines[place] for place in np.flatnonzero(is_good).tolist()]
+    lines = np.asarray(chunk.lines)[is_good].tolist()
     texts = chunk.texts
     if isinstance(texts, list):
-        texts = [texts[place] for place in np.flatnonzero(is_good).tolist()]
+        texts = list(compress(texts, is_good))
     else:
         texts = texts[is_good].reset_index(drop=True)
     return replace(chunk, texts=texts, rows=rows, lines=lines)

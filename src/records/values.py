@@ -98,6 +98,8 @@ def parse_numbers(
         numbers, problems = apply_to_text(
             values, lambda value: isinstance(value, int | float), to_float, parse, null_markers
         )
+    elif not null_markers and (plain := cast_plain(values, number_format)) is not None:
+        numbers, problems = plain, []
     else:
         numbers, problems = parse(strip_blanks(values, null_markers))
     is_infinite = np.isinf(numbers.to_numpy())
@@ -112,17 +114,23 @@ def cast_numbers(text: pd.Series) -> np.ndarray:
     return np.array(pc.cast(pa.array(text), pa.float64()).to_numpy(zero_copy_only=False))
 
 
+def cast_plain(text: pd.Series, number_format: NumberFormat) -> pd.Series | None:
+    """Return text as float64 if all of it is written as Arrow reads numbers, else None."""
+    if number_format != NumberFormat():
+        return None
+    try:
+        numbers = cast_numbers(text)
+    except pa.ArrowInvalid:
+        return None
+    # Arrow reads 'nan' as a number.
+    return None if (np.isnan(numbers) & text.notna()).any() else pd.Series(numbers, text.index)
+
+
 def parse_number_text(text: pd.Series, number_format: NumberFormat) -> Parsed:
     """Parse numbers written as text, without blanks around them."""
+    if (plain := cast_plain(text, number_format)) is not None:
+        return plain, []
     is_missing = text.isna().to_numpy()
-    if number_format == NumberFormat():
-        try:
-            numbers = cast_numbers(text)
-            # Arrow reads 'nan' as a number.
-            if not (np.isnan(numbers) & ~is_missing).any():
-                return pd.Series(numbers, text.index), []
-        except pa.ArrowInvalid:
-            pass  # find out which values it does not accept
     for sign in number_format.signs:
         text = text.str.replace(sign, "", regex=False)
     text = text.str.strip()

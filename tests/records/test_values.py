@@ -1,6 +1,7 @@
 """Tests of turning columns as they were read into typed values."""
 
 import datetime
+import itertools
 import math
 
 import numpy as np
@@ -103,6 +104,21 @@ def test_numbers_are_read_without_rounding(values):
     # The second way, of values that Arrow alone does not accept.
     numbers, _ = parse_numbers(texts(*(f"${value!r}" for value in values)), NumberFormat(signs="$"))
     assert numbers.tolist() == values
+
+
+@pytest.mark.parametrize("null_markers", [[], ["-999", "NA"]])
+def test_a_number_is_read_alike_whatever_stands_in_other_rows(null_markers):
+    values = ["1", "-2.5", "+3", " 4 ", "", "  ", "nan", "inf", "-Infinity", "1e400", "1e39", "x"]
+    values += ["0x10", "1_000", "1,5", "1.", ".", "1e-400", "\u00a05", "5\n", "-999", "NA", None]
+
+    def parse(*chosen):
+        numbers, problems = parse_numbers(texts(*chosen), PLAIN, null_markers)
+        found = [[reason for reason, has_it in problems if has_it[i]] for i in range(len(chosen))]
+        return list(zip(map(repr, numbers.tolist()), found, strict=True))
+
+    alone = {value: parse(value) for value in values}
+    for pair in itertools.product(values, values):
+        assert parse(*pair) == [each for value in pair for each in alone[value]]
 
 
 def test_numbers_and_text_side_by_side():
