@@ -29,6 +29,7 @@ from records.chunks import (
 
 # The size of a row group to write: small ones make large files, large ones need memory.
 GROUP_CHUNKS = 20
+GROUP_ROWS = 60_000
 GROUP_BYTES = 64_000_000
 # Rows to read at a time: a few kilobytes of a file can hold a million long texts.
 READ_ROWS = 200
@@ -161,8 +162,9 @@ def create_parquet(
             for field, column in zip(fields, values, strict=True):
                 table = table.append_column(field, pa.array(column, field.type))
             waiting.append(table)
+            n_rows = sum(map(len, waiting))
             n_bytes = sum(each.get_total_buffer_size() for each in waiting)
-            if len(waiting) == GROUP_CHUNKS or n_bytes >= GROUP_BYTES:
+            if len(waiting) == GROUP_CHUNKS or n_rows >= GROUP_ROWS or n_bytes >= GROUP_BYTES:
                 flush()
 
         yield write
