@@ -93,6 +93,8 @@ def are_quotes_plain(content: np.ndarray, ends: np.ndarray, separator: int) -> b
 
 def parse(raw: bytes, n_columns: int, separator: str, has_quotes: bool) -> Any:
     """Return Arrow's table of text columns, or None if it does not accept a row."""
+    if raw.startswith(codecs.BOM_UTF8):
+        return None  # Arrow would drop it
     names = [str(number) for number in range(n_columns)]
     try:
         return arrow_csv.read_csv(

@@ -3,7 +3,7 @@
 import csv
 from collections import deque
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Protocol
 
 # The most characters of a line with its end, and of a record of CSV that spans lines.
 MAX_LINE = 1_000_000
@@ -18,7 +18,13 @@ LINE_ENDS: dict[str, tuple[str, ...]] = {"csv": ("\n", "\r"), "tsv": ("\n",), "j
 Record = tuple[int, list[str], str, str, str]
 
 
-def bound_lines(file: TextIO, ends: tuple[str, ...]) -> Iterator[str]:
+class LineReader(Protocol):
+    """Reads the next line of text, at most ``limit`` characters of it, as a text file does."""
+
+    def readline(self, limit: int, /) -> str: ...
+
+
+def bound_lines(file: LineReader, ends: tuple[str, ...]) -> Iterator[str]:
     """Yield the lines of a file; cut a line that is too long to one character above the limit.
 
     The rest of such a line is skipped in pieces, so it is never in memory as a whole. ``ends`` are

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import math
 import os
 import re
 import threading
@@ -12,15 +13,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.errors import UserError
-from records import splitting
+from records import lines, splitting
 from records.batches import CHUNK_LENGTH, Inbox, gather, gather_live
-from records.chunks import CHUNK_ROWS, MAX_LENGTH
+from records.chunks import CHUNK_ROWS, MAX_LENGTH, TABLE_CHUNK_ROWS, TableColumns
 from records.files import STREAM, choose_format, open_source, open_target
-from records.lines import check_json, make_writer, read_lines
+from records.lines import check_json, format_numbers, make_writer, read_lines
+from records.parquet import GROUP_ROWS
 from records.splitting import LINE_ENDS, MAX_LINE, bound_lines, split_csv, split_tsv
 from tests.support.full_disk import full_disk
 
@@ -281,6 +283,23 @@ def test_rejects_a_text_that_is_too_long(text, detail):
     _, accepted, rejected = read_whole("\n".join(lines), "jsonl")
     assert accepted == [lines[0], lines[2]]
     assert rejected == [(2, "text too long", detail)]
+
+
+@given(st.lists(st.floats() | st.floats(-1e10, 1e10) | st.integers(-99, 99).map(float)))
+@example([0.0, -0.0, 1e-4, math.nextafter(1e-4, 0), 1e9, 999999999.5, math.inf, math.nan])
+def test_many_numbers_are_written_as_python_does(values):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "MANY", 0)
+        assert format_numbers(values) == list(map(str, values))
+
+
+def test_parquet_of_many_rows_is_written_in_groups_of_limited_size(tmp_path):
+    path, n_rows = tmp_path / "rows.parquet", GROUP_ROWS + 2 * TABLE_CHUNK_ROWS + 1
+    pq.write_table(pa.table({"n": range(n_rows)}), path)
+    target, _ = copy(path, "parquet", TableColumns([["n"]]))
+    written = pq.ParquetFile(target).metadata
+    assert written.num_rows == n_rows
+    assert written.row_group(0).num_rows == GROUP_ROWS
 
 
 def test_parquet_rejects_a_text_that_is_too_long(tmp_path):

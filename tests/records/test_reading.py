@@ -267,6 +267,7 @@ def test_large_files_are_split_as_small_ones(
         (b"ham,a\0b,1", True, False),
         (b"ham,caf\xe9,1", True, False),
         (b"ham,a", True, False),
+        (b"\xef\xbb\xbfham,a,1", True, False),
         (b"", True, False),
         (b"ham," + b"x" * 1_000_000 + b",1", True, False),
     ],
