@@ -159,6 +159,8 @@ class RowRules:
     ----------
     model : type
         The values of a row by column, as the source names it.
+    formats : dict of str to str
+        The columns whose dates have a format of their own, by the pipeline's names.
     renamed : dict of str to str
         The column of each other name that a request may use.
     example : dict
@@ -177,6 +179,7 @@ class RowRules:
     columns: Mapping[str, Column]
     texts: list[int]
     required: frozenset[str]
+    formats: Mapping[str, str]
     renamed: Mapping[str, str]
     example: dict[str, Any]
     max_rows: int
@@ -214,6 +217,15 @@ class RowRules:
             if len(errors) >= MAX_ERRORS:
                 break
         return values, errors
+
+    def name_values(self, values: list[Any]) -> dict[str, Any]:
+        """Return the values of a row by column, as the source has them."""
+        return {
+            name: value.strftime(self.formats[column.name])
+            if isinstance(value, datetime)
+            else value
+            for (name, column), value in zip(self.columns.items(), values, strict=True)
+        }
 
     def rename(self, row: dict[str, Any]) -> dict[str, Any]:
         """Return a row with the columns' names in the source."""
@@ -265,6 +277,7 @@ def build_row_rules(description: Description) -> RowRules:
             for column, name in zip(columns, names, strict=True)
             if is_required(column, constraints.get(column.name, {}))
         ),
+        formats,
         {new: name for new, name in old.items() if new not in names and name in names},
         example,
         max(1, min(BATCH_SIZE, REQUEST_VALUES // n_values)),

@@ -85,21 +85,16 @@ class ServingModel:
         return not self.loaded.description.classes
 
     def name_input(self, given: Any) -> Any:
-        """Return a message as it is, the values of a row by the names of their columns."""
+        """Return a message as it is, the values of a row by column."""
         if self.loaded.rows is None:
             return given
-        return dict(zip(self.bodies.rules.columns, map(write_value, given), strict=True))
+        return self.bodies.rules.name_values(given)
 
     def answer(self, inputs: list[Any]) -> list[Any]:
         """Return the answer for each message, or the answers for each piece of rows."""
         if self.loaded.rows is None:
             return answer(self.loaded, inputs)
         return answer_pieces(self.loaded, inputs)
-
-
-def write_value(value: Any) -> Any:
-    """Return a value of a row as JSON has it."""
-    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def prepare_model(loaded: LoadedModel) -> ServingModel:

@@ -143,19 +143,18 @@ def make_bad_model(fault, folder):
     if fault == "type":
         sio.dump({"text": "no estimator"}, path)
         return path, "holds a dict, no model"
-    model = LogisticRegression()
-    if fault == "labels":
-        features = fit_model()[:-1]
-        model.fit(features.transform(["left", "right"]), np.array(["left", "right"], object))
-        model = Pipeline([*features.steps, ("classifier", model)])
-    else:
-        model.fit(np.eye(2), np.array(["ham", "spam"], object))
+    classifier = LogisticRegression().fit(np.eye(2), np.array(["ham", "spam"], object))
+    model = Pipeline([("classifier", classifier)])
+    if fault == "features":
+        model.description_ = fit_model().description_
     save_model(model, path)
-    return path, "are left and right, but" if fault == "labels" else "cannot score a message"
+    if fault == "features":
+        return path, "cannot predict for an example"
+    return path, "does not say what it takes"
 
 
 @pytest.mark.parametrize(
-    "fault", ["garbage", "empty", "pickle", "half", "type", "labels", "features"]
+    "fault", ["garbage", "empty", "pickle", "half", "type", "description", "features"]
 )
 def test_a_model_that_cannot_be_served_is_not_taken(reloading_service, model_file, tmp_path, fault):
     served = read_version(model_file)
