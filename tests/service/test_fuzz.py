@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
+from tests.support.built_table import TASKS, build
 from tests.support.running_service import make_folder, run_service
 
 HEADERS = {"Content-Type": "application/json"}
@@ -23,6 +24,7 @@ QUICKLY = settings(
 )
 ROUTES = [
     "POST /v1/predict",
+    "POST /v1/curve",
     "POST /v1/feedback",
     "GET /v1/model",
     "GET /v1/model/plots/{name}",
@@ -34,16 +36,28 @@ ROUTES = [
 
 @pytest.fixture(scope="module")
 def open_service(tmp_path_factory):
-    """Return a service that takes feedback."""
+    """Return a service of messages that takes feedback."""
     folder = make_folder(tmp_path_factory.mktemp("fuzz"))
     with run_service(folder, FEEDBACK_URL="sqlite:///feedback.db") as running:
         yield running
 
 
+@pytest.fixture(scope="module", params=["messages", *TASKS])
+def any_service(request, open_service, tmp_path_factory):
+    """Return a service of messages, or of a table of each task."""
+    if request.param == "messages":
+        yield open_service
+        return
+    folder = tmp_path_factory.mktemp(request.param)
+    build(request.param, folder)
+    with run_service(folder, FEEDBACK_URL="sqlite:///feedback.db") as running:
+        yield running
+
+
 @pytest.fixture(scope="module")
-def description(open_service):
+def description(any_service):
     """Return what the service says of itself."""
-    return schemathesis.openapi.from_url(f"{open_service.url}/openapi.json")
+    return schemathesis.openapi.from_url(f"{any_service.url}/openapi.json")
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +78,7 @@ def test_the_description_has_every_route(description):
     [(route, GenerationMode.POSITIVE) for route in ROUTES]
     + [(route, GenerationMode.NEGATIVE) for route in ROUTES if route.startswith("POST")],
 )
-def test_every_answer_is_as_described(open_service, description, route, mode):
+def test_every_answer_is_as_described(any_service, description, route, mode):
     (operation,) = [
         found.ok() for found in description.get_all_operations() if found.ok().label == route
     ]
@@ -79,8 +93,8 @@ def test_every_answer_is_as_described(open_service, description, route, mode):
 
     ask()
     assert n_asked >= (QUICKLY.max_examples if route.startswith("POST") else 1)
-    assert "Traceback" not in open_service.read_log()
-    assert open_service.process.poll() is None
+    assert "Traceback" not in any_service.read_log()
+    assert any_service.process.poll() is None
 
 
 @QUICKLY
@@ -116,7 +130,7 @@ JSON = st.recursive(
     lambda children: (
         st.lists(children, max_size=4)
         | st.dictionaries(
-            st.sampled_from(["text", "texts", "label", "explain", "one", "many"])
+            st.sampled_from(["text", "texts", "row", "rows", "label", "explain", "unknown_columns"])
             | st.text(st.characters()),
             children,
             max_size=5,

@@ -1,8 +1,11 @@
 """Tests of what the service answers for models of tables, in this process."""
 
+import asyncio
 import json
 import math
 import re
+import shutil
+from collections import Counter
 
 import pandas as pd
 import pytest
@@ -15,6 +18,7 @@ from service.answering import cut
 from service.rows import REQUEST_VALUES, build_row_rules
 from tests.support.application import ask, make_settings
 from tests.support.built_table import SIZES, TASKS, build, make_source
+from tests.support.small_model import read_version
 
 # As the source of the training data names and orders the columns.
 ROW = {"note": "as new", "group": "red", "price": 100.5, "size": "small", "sold": "2020-04-03"}
@@ -131,53 +135,52 @@ def test_unusual_values_are_warned_of(post):
     }
 
 
-@pytest.mark.parametrize(
-    ("body", "pointer", "detail"),
-    [
-        ({}, "/row", "field required"),
-        ({"rows": []}, "/rows", "at least 1 item"),
-        ({"rows": [ROW] * 1001}, "/rows", "at most 1000 items"),
-        ({"rows": ROW}, "/rows", "valid list"),
-        ({"row": ROW, "rows": [ROW]}, "/row", "not permitted"),
-        ({"rows": [ROW], "explain": True}, "/explain", "not permitted"),
-        ({"row": ROW, "unknown_columns": "drop"}, "/unknown_columns", "'refuse' or 'ignore'"),
-        ({"row": [ROW]}, "/row", "must be an object"),
-        ({"rows": [ROW, None]}, "/rows/1", "must be an object"),
-        ({"rows": [ROW, "text"]}, "/rows/1", "must be an object"),
-        ({"row": {}}, "/row/note", "field required"),
-        ({"row": {**ROW, "a/b": 1}}, "/row/a~1b", "is no column of the model"),
-        ({"row": {f"k{n}": n for n in range(10_000)}}, "/row", "has 10,000 columns that"),
-        ({"row": {**ROW, "price": "100,5"}}, "/row/price", "valid number"),
-        ({"row": {**ROW, "price": "dear"}}, "/row/price", "valid number"),
-        ({"row": {**ROW, "price": True}}, "/row/price", "valid number"),
-        ({"row": {**ROW, "price": [1]}}, "/row/price", "valid number"),
-        ({"row": {**ROW, "price": math.nan}}, "/row/price", "finite number"),
-        ({"row": {**ROW, "price": math.inf}}, "/row/price", "finite number"),
-        (json.dumps({"row": ROW}).replace("100.5", "1e400").encode(), "/row/price", "finite"),
-        ({"row": {**ROW, "price": 10**400}}, "/row/price", "number"),
-        ({"row": {**ROW, "price": 1e39}}, "/row/price", "less than or equal to 3402"),
-        ({"row": {**ROW, "price": -1}}, "/row/price", "too small, above is 0"),
-        ({"row": {**ROW, "size": "huge"}}, "/row/size", "'small', 'medium' or 'large'"),
-        ({"row": {**ROW, "size": 1}}, "/row/size", "'small', 'medium' or 'large'"),
-        ({"row": {**ROW, "group": 1}}, "/row/group", "valid string"),
-        ({"row": {**ROW, "group": "x" * 1001}}, "/row/group", "at most 1000 characters"),
-        ({"row": {**ROW, "group": "\ud800"}}, "/row/group", "unicode"),
-        ({"row": {**ROW, "sold": "30.02.2020"}}, "/row/sold", "not a date like %d.%m.%Y"),
-        ({"row": {**ROW, "sold": "2020-02-30"}}, "/row/sold", "not a date"),
-        ({"row": {**ROW, "sold": 20200403}}, "/row/sold", "valid string"),
-        ({"row": {**ROW, "note": "x" * 10_001}}, "/row/note", "at most 10000 characters"),
-        (b'{"row": {"note": "a", "note": "b"}}', "", "the same key twice"),
-        (b'{"rows": [], "rows": []}', "", "the same key twice"),
-    ],
-    ids=lambda value: str(value)[:60],
-)
-def test_a_request_that_is_not_valid_gets_the_column_at_fault(post, body, pointer, detail):
-    [answer] = post("regression", body)
-    assert answer.status_code == 422, answer.text
-    first = answer.json()["errors"][0]
-    assert first["pointer"] == pointer
-    assert detail in first["detail"]
-    assert len(answer.content) < 10_000
+BAD_BODIES = [
+    ({}, "/row", "field required"),
+    ({"rows": []}, "/rows", "at least 1 item"),
+    ({"rows": [ROW] * 1001}, "/rows", "at most 1000 items"),
+    ({"rows": ROW}, "/rows", "valid list"),
+    ({"row": ROW, "rows": [ROW]}, "/row", "not permitted"),
+    ({"rows": [ROW], "explain": True}, "/explain", "not permitted"),
+    ({"row": ROW, "unknown_columns": "drop"}, "/unknown_columns", "'refuse' or 'ignore'"),
+    ({"row": [ROW]}, "/row", "must be an object"),
+    ({"rows": [ROW, None]}, "/rows/1", "must be an object"),
+    ({"rows": [ROW, "text"]}, "/rows/1", "must be an object"),
+    ({"row": {}}, "/row/note", "field required"),
+    ({"row": {**ROW, "a/b": 1}}, "/row/a~1b", "is no column of the model"),
+    ({"row": {f"k{n}": n for n in range(10_000)}}, "/row", "has 10,000 columns that"),
+    ({"row": {**ROW, "price": "100,5"}}, "/row/price", "valid number"),
+    ({"row": {**ROW, "price": "dear"}}, "/row/price", "valid number"),
+    ({"row": {**ROW, "price": True}}, "/row/price", "valid number"),
+    ({"row": {**ROW, "price": [1]}}, "/row/price", "valid number"),
+    ({"row": {**ROW, "price": math.nan}}, "/row/price", "finite number"),
+    ({"row": {**ROW, "price": math.inf}}, "/row/price", "finite number"),
+    (json.dumps({"row": ROW}).replace("100.5", "1e400").encode(), "/row/price", "finite"),
+    ({"row": {**ROW, "price": 10**400}}, "/row/price", "number"),
+    ({"row": {**ROW, "price": 1e39}}, "/row/price", "less than or equal to 3402"),
+    ({"row": {**ROW, "price": -1}}, "/row/price", "too small, above is 0"),
+    ({"row": {**ROW, "size": "huge"}}, "/row/size", "'small', 'medium' or 'large'"),
+    ({"row": {**ROW, "size": 1}}, "/row/size", "'small', 'medium' or 'large'"),
+    ({"row": {**ROW, "group": 1}}, "/row/group", "valid string"),
+    ({"row": {**ROW, "group": "x" * 1001}}, "/row/group", "at most 1000 characters"),
+    ({"row": {**ROW, "group": "\ud800"}}, "/row/group", "unicode"),
+    ({"row": {**ROW, "sold": "30.02.2020"}}, "/row/sold", "not a date like %d.%m.%Y"),
+    ({"row": {**ROW, "sold": "2020-02-30"}}, "/row/sold", "not a date"),
+    ({"row": {**ROW, "sold": 20200403}}, "/row/sold", "valid string"),
+    ({"row": {**ROW, "note": "x" * 10_001}}, "/row/note", "at most 10000 characters"),
+    (b'{"row": {"note": "a", "note": "b"}}', "", "the same key twice"),
+    (b'{"rows": [], "rows": []}', "", "the same key twice"),
+]
+
+
+def test_a_request_that_is_not_valid_gets_the_column_at_fault(post):
+    answers = post("regression", *(body for body, _, _ in BAD_BODIES))
+    for answer, (body, pointer, detail) in zip(answers, BAD_BODIES, strict=True):
+        assert answer.status_code == 422, body
+        first = answer.json()["errors"][0]
+        assert first["pointer"] == pointer, body
+        assert detail in first["detail"], body
+        assert len(answer.content) < 10_000
 
 
 def test_each_row_at_fault_is_named(post):
@@ -395,3 +398,64 @@ def test_thousands_of_columns_are_served(built):
     values, errors = rules.check([{}] * rules.max_rows, ("rows", 0), ignores=False)
     # Of one row alone.
     assert len(errors) == 3000
+
+
+def test_no_request_is_checked_for_one_model_and_answered_by_another(built, model_folder, tmp_path):
+    table, messages = built("regression"), model_folder
+    model = tmp_path / "model.skops"
+    settings = make_settings(table, tmp_path / "private", model=model)
+    sources = [folder / "models/model.skops" for folder in (table, messages)]
+    versions = [read_version(source) for source in sources]
+    shutil.copyfile(sources[0], model)
+
+    async def talk(client):
+        service = client.app.state.service
+        is_over = False
+        seen = Counter()
+
+        async def ask_always(body, version):
+            while not is_over:
+                answer = await client.post("/v1/predict", json=body)
+                found = answer.json()
+                if answer.status_code == 200:
+                    assert found["model_version"] == version
+                    assert ("threshold" in found) == (version == versions[1])
+                else:
+                    assert answer.status_code == 422
+                seen[version, answer.status_code] += 1
+                # A refusal takes no turn of the loop.
+                await asyncio.sleep(0.001)
+
+        async def ask_for_descriptions():
+            while not is_over:
+                schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
+                has_texts = "text" in schemas["Row"]["properties"]
+                assert has_texts == ("OneMessage" in schemas)
+                seen["description", has_texts] += 1
+                await asyncio.sleep(0.001)
+
+        asking = [
+            asyncio.ensure_future(coroutine)
+            for coroutine in (
+                ask_always({"row": ROW}, versions[0]),
+                ask_always({"rows": [ROW] * 20}, versions[0]),
+                ask_always({"text": "WIN cash"}, versions[1]),
+                ask_always({"row": {"text": "WIN cash"}}, versions[1]),
+                ask_for_descriptions(),
+            )
+        ]
+        for number in range(1, 7):
+            shutil.copyfile(sources[number % 2], model)
+            await service.models.reload()
+            assert service.models.current.version == versions[number % 2]
+            await asyncio.sleep(0.1)
+        is_over = True
+        await asyncio.gather(*asking)
+        return seen
+
+    seen = ask(settings, talk)
+    for version in versions:
+        assert seen[version, 200]
+        assert seen[version, 422]
+    assert seen["description", True]
+    assert seen["description", False]
