@@ -37,7 +37,8 @@ def format_number(name: str, value: float | None) -> str:
     """Return a metric with four decimals, or as people write numbers in the target's unit."""
     if value is None:
         return ""
-    return format_metric(name, value) if name in IN_UNITS else f"{value:.4f}"
+    # Adding zero removes the sign of a negative number that rounds to zero.
+    return format_metric(name, value) if name in IN_UNITS else f"{round(value, 4) + 0:.4f}"
 
 
 def describe_results() -> str:

@@ -8,7 +8,7 @@ import yaml
 
 from commands import summary
 from core.errors import UserError
-from evaluation.result_tables import read_report, tabulate_examples
+from evaluation.result_tables import format_number, read_report, tabulate_examples
 from tests.support.schemas import make_schema
 
 PIPELINE = """
@@ -157,3 +157,16 @@ def test_says_which_cards_are_of_another_model(capsys):
         summary.main([])
         said = "Not of model sms-spam: models/README.md; make readme writes new cards"
         assert (said in capsys.readouterr().out) == is_other
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("r2", -0.00001, "0.0000"),
+        ("mae", 12345.6, "12,346"),
+        ("mae", None, ""),
+        ("mcc", 0.5, "0.5000"),
+    ],
+)
+def test_shows_metrics_in_units_as_people_write_numbers(name, value, shown):
+    assert format_number(name, value) == shown
