@@ -9,9 +9,10 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from core.errors import UserError
-from models.explanation import explain, rank_words
+from models.explanation import explain_all, rank_words
 from models.loaded import LoadedModel
 from models.row_explanation import choose_kind, explain_rows, show_change
+from models.weights import find_weights
 
 # So many of the strongest are written for each row.
 MOST = 8
@@ -27,7 +28,7 @@ def name_explanation(loaded: LoadedModel) -> str:
     """
     if loaded.rows is not None:
         return choose_kind(loaded)
-    if explain_messages(loaded, ["a"]) is None:
+    if explain_messages(loaded, []) is None:
         raise UserError(
             f"{loaded.path} cannot explain messages: it is not linear, or does not choose between "
             "two labels",
@@ -69,13 +70,11 @@ def score_explained(
 
 def explain_messages(loaded: LoadedModel, texts: list[str]) -> list[str] | None:
     """Return the strongest words of each message; None if the model does not show them."""
-    if loaded.description.data.positive is None:
+    positive = loaded.description.data.positive
+    if positive is None or find_weights(loaded.pipeline[-1]) is None:
         return None
     explained = []
-    for text in texts:
-        explanation = explain(loaded.pipeline, loaded.description.data.positive, text)
-        if explanation is None:
-            return None
+    for explanation in explain_all(loaded.pipeline, positive, texts):
         ranked = [(word, change) for word, change in rank_words(explanation)[:MOST] if change]
         explained.append(write_reasons((quote(word), change) for word, change in ranked))
     return explained

@@ -10,7 +10,8 @@ from sklearn.naive_bayes import ComplementNB, MultinomialNB
 from sklearn.svm import LinearSVC
 
 from models.adapted import ScaledClassifier
-from models.explanation import explain
+from models import explanation
+from models.explanation import explain, explain_all
 from tests.support.small_model import fit_model
 
 MESSAGES = [
@@ -103,3 +104,11 @@ def test_equal_words_between_equal_neighbours_contribute_equally():
     branchless = fit_model(LogisticRegression(), statistics=False)
     contributions = [c for _, c in explain(branchless, "spam", "cash cash").words]
     assert np.ptp(contributions) == pytest.approx(0, abs=1e-9)
+
+
+def test_many_messages_are_explained_as_each_alone(model, monkeypatch):
+    texts = [*MESSAGES, "🙂", "f r e e  prize", "home"]
+    alone = [explain(model, "spam", text) for text in texts]
+    assert list(explain_all(model, "spam", texts)) == alone
+    monkeypatch.setattr(explanation, "MOST_AT_ONCE", 2)
+    assert list(explain_all(model, "spam", texts)) == alone
