@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.naive_bayes import ComplementNB, MultinomialNB
 from sklearn.svm import LinearSVC
 
-from models.adapted import ScaledClassifier
 from models import explanation
+from models.adapted import ScaledClassifier
 from models.explanation import explain, explain_all
 from tests.support.small_model import fit_model
 
