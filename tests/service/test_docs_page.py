@@ -21,13 +21,14 @@ def test_operations_are_grouped_and_named_for_people(service, open_page):
     )
     expect(page.get_by_role("heading", level=3)).to_have_text(
         [
-            "Classify one message or many",
+            "Predict for one or many",
+            "Vary one column of a row",
             "Describe the model",
             "Get a plot of the evaluation",
-            "Store the correct label of a message",
+            "Store a correct label or number",
             "Get metrics for Prometheus",
             "Check that the process answers",
-            "Check that messages can be scored",
+            "Check that requests can be answered",
         ]
     )
     paths = page.request.get(f"{service.url}/openapi.json").json()["paths"]
@@ -37,12 +38,12 @@ def test_operations_are_grouped_and_named_for_people(service, open_page):
 
 def test_fields_are_listed_with_their_types_and_limits(service, open_page):
     page = open_page(service, "/docs")
-    operation = open_operation(page, "Classify one message or many")
+    operation = open_operation(page, "Predict for one or many")
     row = operation.get_by_role("row", name="texts")
     expect(row.get_by_role("cell")).to_have_text(
         ["list of strings", "A message as received. 1 to 1,000 items. Each 1 to 10,000 characters."]
     )
-    explain = operation.get_by_role("row", name="explain")
+    explain = operation.get_by_role("row", name="explain").first
     expect(explain).to_contain_text("Optional.")
     expect(explain).to_contain_text("Default false.")
     head = page.get_by_role("rowheader", name="predictions[].words", exact=True)
@@ -54,7 +55,7 @@ def test_fields_are_listed_with_their_types_and_limits(service, open_page):
 
 def test_an_operation_can_be_tried(service, open_page):
     page = open_page(service, "/docs", refusals=1)
-    operation = open_operation(page, "Classify one message or many")
+    operation = open_operation(page, "Predict for one or many")
     body = operation.get_by_label("JSON body", exact=True)
     sent = change_answer(page, "**/v1/predict", lambda *_: None)
     operation.get_by_role("button", name="Many messages").click()
@@ -77,7 +78,7 @@ def test_an_operation_can_be_tried(service, open_page):
 
 def test_a_key_that_is_held_down_sends_one_request(service, open_page):
     page = open_page(service, "/docs")
-    operation = open_operation(page, "Classify one message or many")
+    operation = open_operation(page, "Predict for one or many")
     sent = change_answer(page, "**/v1/predict", lambda *_: None)
     operation.get_by_role("button", name="Send").focus()
     for _ in range(5):
@@ -91,7 +92,7 @@ def test_a_key_that_is_held_down_sends_one_request(service, open_page):
 
 def test_what_cannot_be_sent_is_said_beside_its_field(service, open_page):
     page = open_page(service, "/docs")
-    operation = open_operation(page, "Classify one message or many")
+    operation = open_operation(page, "Predict for one or many")
     body = operation.get_by_label("JSON body", exact=True)
     body.fill('{"text": ')
     operation.get_by_role("button", name="Send").click()
@@ -120,7 +121,7 @@ def test_a_plot_is_shown_and_the_token_is_asked_for(model_folder, open_page):
 
 def test_a_link_to_an_operation_opens_it(service, open_page):
     page = open_page(service, "/docs#get-readyz")
-    operation = page.locator("details", has_text="Check that messages can be scored")
+    operation = page.locator("details", has_text="Check that requests can be answered")
     expect(operation.get_by_role("button", name="Send")).to_be_visible()
     expect(page.get_by_role("button", name="Send")).to_have_count(1)
 
@@ -144,7 +145,7 @@ def test_a_description_that_cannot_be_read_is_reported_in_a_sentence(service, op
 
 def test_an_answer_that_only_claims_to_be_json_is_shown_as_it_is(service, open_page):
     page = open_page(service, "/docs", refusals=1)
-    operation = open_operation(page, "Classify one message or many")
+    operation = open_operation(page, "Predict for one or many")
     page.route(
         "**/v1/predict",
         lambda route: route.fulfill(
@@ -158,7 +159,7 @@ def test_an_answer_that_only_claims_to_be_json_is_shown_as_it_is(service, open_p
 
 def test_an_older_answer_does_not_replace_a_newer_one(service, open_page):
     page = open_page(service, "/docs")
-    operation = open_operation(page, "Classify one message or many")
+    operation = open_operation(page, "Predict for one or many")
     held: list[Route] = []
 
     def hold_first(route: Route) -> None:

@@ -4,7 +4,7 @@ import { clearError, find, ignoreHeldEnter, make, makeProblem, showError } from 
 import { showName, showPage } from "./heading.js";
 import { capitalise, toSentence } from "./numbers.js";
 import { groupOperations, listFields, listKinds, makeExample, resolve } from "./openapi.js";
-import { fits, readJson, readModel, request, ROOT, send } from "./service.js";
+import { fits, hasToken, readJson, readModel, request, ROOT, send } from "./service.js";
 
 const JSON_TYPE = "application/json";
 
@@ -309,14 +309,12 @@ ignoreHeldEnter();
 const status = find("status");
 try {
   const response = await request("openapi.json", { onWait: (sentence) => (status.textContent = sentence) });
-  show(await readJson(response, isDescription));
+  const api = await readJson(response, isDescription);
+  show(api);
+  // Nobody has to give a token only to see the name of the model.
+  if (!api.components?.securitySchemes || hasToken()) showName(await readModel(), "API docs");
 } catch (error) {
   find("notices").append(makeProblem(error.message));
-}
-try {
-  showName(await readModel(), "API docs");
-} catch {
-  // The page shows the description of the API without the name of the model.
 }
 status.hidden = true;
 showPage();

@@ -169,6 +169,11 @@ function askForToken(refused) {
   return answered;
 }
 
+/** Return whether this tab has a token. */
+export function hasToken() {
+  return sessionStorage.getItem(TOKEN) !== null;
+}
+
 /** Wait for another token; the form is removed when no request waits for it any more. */
 async function waitForToken(refused, signal) {
   waiting++;
