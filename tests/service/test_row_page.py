@@ -170,6 +170,9 @@ def test_unusual_values_are_warned_of(serve_table, open_page):
     predict_row(page, price="5000")
     warnings = page.get_by_role("group", name="Warnings")
     expect(warnings).to_contain_text("price is 5000\u00a0EUR: outside the training range, 0.9 to")
+    page.get_by_label("Column that varies").select_option(label="price")
+    expect(page.locator(".curve")).to_contain_text("The value of this row is outside.")
+    expect(page.locator(".curve .dot")).to_have_count(0)
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -27,7 +27,7 @@ export function makeTarget(model) {
     const rows = target.heights.reduce((sum, height) => sum + height, 0);
     const show = (number) => withUnit(formatNumber(number), target.unit);
     const most = target.heights.indexOf(Math.max(...target.heights));
-    const label = `Histogram of ${name} in ${countOf(rows, "training row")}: most are from ${show(target.edges[most])} to ${show(target.edges[most + 1])}`;
+    const label = `Histogram of ${name} in ${countOf(rows, "training row")}; the most frequent are from ${show(target.edges[most])} to ${show(target.edges[most + 1])}`;
     return [
       make("p", { className: "hint" }, `${label}.`),
       makeHistogram(target, null, show, label),

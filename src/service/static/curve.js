@@ -28,7 +28,9 @@ function listLines(points, found, model) {
 
 /** Return a number of a column or a time as a place on an axis. */
 function findPlace(kind, value) {
-  return kind === "date" ? Date.parse(value) : value;
+  if (kind !== "date") return value;
+  // A date without a time would be read as one of UTC, others are not.
+  return Date.parse(value.length > 10 ? value : `${value}T00:00`);
 }
 
 /** Return the height of a line at a place between its points; null outside of them. */
@@ -69,21 +71,27 @@ function makeTable(column, points, lines, show) {
   return make("details", { className: "rest" }, make("summary", {}, "As a table"), box);
 }
 
-/** Return the chart for a column of numbers or dates. */
-function makeChart(column, points, lines, isShare, unit, now) {
+/** Return the chart for a column of numbers or dates; `mark` is where the row is, or null. */
+function makeChart(column, points, lines, isShare, unit, mark) {
   const xs = points.map(({ value }) => findPlace(column.kind, value));
   const all = lines.flatMap(({ numbers }) => numbers);
-  const ticks = isShare ? SHARES : findTicks(Math.min(...all), Math.max(...all));
-  const at = now == null ? null : interpolate(xs, lines[0].numbers, findPlace(column.kind, now));
   const show = isShare ? formatProbability : (number) => withUnit(formatNumber(number), unit);
   const [from, to] = [points[0], points.at(-1)].map(({ value }) => showValue(column, value));
   return makeLines(xs, lines.map(({ numbers }) => numbers), {
-    ticks,
+    ticks: isShare ? SHARES : findTicks(Math.min(...all), Math.max(...all)),
     showY: isShare ? formatThreshold : formatNumber,
     ends: [from, to],
-    mark: at === null ? null : [findPlace(column.kind, now), at],
+    mark,
     label: `${lines[0].name} from ${show(lines[0].numbers[0])} at ${from} to ${show(lines[0].numbers.at(-1))} at ${to}`,
   });
+}
+
+/** Return where a row is on a line; null if its value is missing or outside of the line. */
+function findMark(column, points, { numbers }, now) {
+  if (now == null) return null;
+  const x = findPlace(column.kind, now);
+  const y = interpolate(points.map(({ value }) => findPlace(column.kind, value)), numbers, x);
+  return y === null ? null : [x, y];
 }
 
 /** Return the bars for a column of categories: of a number, or of the first of the labels. */
@@ -110,13 +118,16 @@ function makeContent(column, { points }, found, model, row) {
   const show = isShare ? formatProbability : (number) => withUnit(formatNumber(number), unit);
   const isLine = ["number", "date"].includes(column.kind) && points.length > 1;
   const what = isShare ? `The probability of ${lines[0].name}` : `The prediction of ${nameTarget(model)}`;
+  const mark = isLine ? findMark(column, points, lines[0], now) : null;
   const parts = [];
   if (isLine && lines.length > 1) parts.push(makeLegend(lines));
-  if (isLine) parts.push(makeChart(column, points, lines, isShare, unit, now));
+  if (isLine) parts.push(makeChart(column, points, lines, isShare, unit, mark));
   else parts.push(makeCategories(column, points, lines, isShare, unit, now));
-  const note = isLine ? ` The dot marks this row.` : "";
+  const outside = now == null ? "This row has no value." : "The value of this row is outside.";
+  const note = isLine ? ` ${mark ? "The dot marks this row." : outside}` : "";
+  const subject = isLine && lines.length > 1 ? "Probabilities" : what;
   parts.push(
-    make("p", { className: "hint" }, `${isLine && lines.length > 1 ? "Probabilities" : what} if only `, make("bdi", {}, column.name), ` were another.${now == null ? "" : note}`),
+    make("p", { className: "hint" }, `${subject} if only `, make("bdi", {}, column.name), ` were another.${note}`),
     makeTable(column, points, lines, show),
   );
   return parts;
