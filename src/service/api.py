@@ -231,7 +231,7 @@ class Service:
 
     def record(self, model: ServingModel, inputs: list, answers: list[Answer]) -> None:
         """Count predictions, and log them with their inputs if the settings say so."""
-        is_binary = model.loaded.description.data.task == "binary"
+        is_binary = model.loaded.description.data.positive is not None
         for each, answer in zip(inputs, answers, strict=True):
             if "label" in answer:
                 telemetry.PREDICTIONS.labels(answer["label"]).inc()

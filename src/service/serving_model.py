@@ -75,7 +75,7 @@ class ServingModel:
     def decision(self) -> dict[str, float]:
         """What answers say about how the model decides."""
         decision = self.loaded.decision
-        if self.loaded.description.data.task == "binary":
+        if self.loaded.description.data.positive is not None:
             return {"threshold": decision.threshold}
         return {"coverage": decision.interval.coverage} if decision.interval else {}
 
@@ -134,7 +134,7 @@ def keep_last_good(model: LoadedModel, folder: Path) -> None:
     intervals = [decision.interval] if decision.interval else []
     points = OperatingPoints(model_sha256=model.sha256, points=[], intervals=intervals)
     options = {
-        "threshold": decision.threshold if model.description.data.task == "binary" else None,
+        "threshold": decision.threshold if model.description.data.positive is not None else None,
         "coverage": decision.interval.coverage if decision.interval else None,
     }
     path = folder / LAST_GOOD
