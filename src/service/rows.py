@@ -105,7 +105,7 @@ def build_type(column: Column, constraint: Mapping[str, Any], date_format: str |
     elif column.kind == "ordinal":
         found = Literal[tuple(column.values)]
     elif column.kind == "date":
-        found = Annotated[STRING, WithJsonSchema(ISO_DATES)]
+        found = Annotated[STRING, Field(min_length=1), WithJsonSchema(ISO_DATES)]
         if date_format:
             found = Annotated[found, AfterValidator(lambda text: read_date(text, date_format))]
     else:

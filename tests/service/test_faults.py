@@ -614,6 +614,7 @@ def test_an_interrupt_ends_it_without_traceback(model_folder):
         (["--workers", "0"], "--workers is 0: give more than 0"),
         (["--threshold", "1.5"], "--threshold is 1.5: give a number from 0 to 1"),
         (["--threshold", "nan"], "--threshold is nan: give"),
+        (["--coverage", "0.9"], "a model of task binary has no --coverage: leave it out"),
         (["--max-fpr", "0.1", "--points", "no.json"], "no.json does not exist, --max-fpr needs it"),
         (["--host", "host.invalid"], "cannot listen on host.invalid, port 8000:"),
         (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1, port 8000:"),

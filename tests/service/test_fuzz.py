@@ -8,6 +8,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.support.built_table import TASKS, build
 from tests.support.running_service import make_folder, run_service
@@ -88,7 +89,12 @@ def test_every_answer_is_as_described(any_service, description, route, mode):
     @QUICKLY
     def ask(case):
         nonlocal n_asked
-        case.call_and_validate(timeout=60)
+        answer = case.call(timeout=60)
+        # Of the largest numbers a linear model makes infinite ones, which no schema can express.
+        overflows = "no finite number" in answer.text
+        case.validate_response(
+            answer, excluded_checks=[positive_data_acceptance] if overflows else []
+        )
         n_asked += 1
 
     ask()

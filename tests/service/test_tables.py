@@ -166,6 +166,7 @@ BAD_BODIES = [
     ({"row": {**ROW, "group": "\ud800"}}, "/row/group", "unicode"),
     ({"row": {**ROW, "sold": "30.02.2020"}}, "/row/sold", "not a date like %d.%m.%Y"),
     ({"row": {**ROW, "sold": "2020-02-30"}}, "/row/sold", "not a date"),
+    ({"row": {**ROW, "sold": ""}}, "/row/sold", "at least 1 character"),
     ({"row": {**ROW, "sold": 20200403}}, "/row/sold", "valid string"),
     ({"row": {**ROW, "note": "x" * 10_001}}, "/row/note", "at most 10000 characters"),
     (b'{"row": {"note": "a", "note": "b"}}', "", "the same key twice"),
