@@ -249,7 +249,7 @@ def test_predicts_for_one_row_and_explains_it(run, capsys, task, pattern):
     run(task, *(f"{name}={value}" for name, value in ROW.items()))
     printed = capsys.readouterr().out
     assert re.match(pattern, printed)
-    assert re.search(r"^  [+-]\d.*price=100\.5$", printed, re.MULTILINE)
+    assert re.search(r"^  [+-]\d.*price=100\.5 EUR$", printed, re.MULTILINE)
     run(task, "--json", json.dumps({**ROW, "key": 1}))
     assert capsys.readouterr().out == printed
 
