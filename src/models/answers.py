@@ -190,9 +190,12 @@ def simplify(value: Any, date_format: str | None) -> Any:
         value = read_date(value, date_format)
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return None
-    if isinstance(value, datetime) and value.tzinfo:
-        return value.astimezone(UTC).replace(tzinfo=None)
-    return value
+    return drop_zone(value) if isinstance(value, datetime) else value
+
+
+def drop_zone(time: datetime) -> datetime:
+    """Return a time without its zone, in UTC if it has one."""
+    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
 
 
 def read_date(text: str, date_format: str) -> str | datetime:
@@ -204,5 +207,5 @@ def read_date(text: str, date_format: str) -> str | datetime:
         datetime.strptime(text, date_format)  # noqa: DTZ007  (only whether it can be read)
         return text
     with suppress(ValueError):
-        return datetime.fromisoformat(text)
+        return drop_zone(datetime.fromisoformat(text))
     return text

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -15,6 +15,7 @@ from pydantic import (
     create_model,
 )
 
+from models.answers import read_date
 from models.description import Column, Description
 from records.formats import is_encodable
 from records.values import LARGEST
@@ -50,24 +51,6 @@ def check_unicode(text: str) -> str:
 NUMBER = Annotated[float, Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
 STRING = Annotated[str, Field(max_length=VALUE_LENGTH), AfterValidator(check_unicode)]
 LONG_TEXT = Annotated[str, Field(max_length=TEXT_LENGTH), AfterValidator(check_unicode)]
-
-
-def read_date(text: str, date_format: str) -> str | datetime:
-    """Return a date of ISO 8601 as what it means, and any other text as it is.
-
-    A text in the column's own format is one, too, and is left to the rules for files.
-    """
-    try:
-        datetime.strptime(text, date_format)  # noqa: DTZ007  (only whether it can be read)
-    except ValueError:
-        pass
-    else:
-        return text
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
 
 
 def list_columns(description: Description) -> list[Column]:
