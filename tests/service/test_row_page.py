@@ -342,6 +342,24 @@ def test_a_new_model_with_other_columns_gets_its_form_and_no_value_is_lost_silen
     expect(notice).to_have_count(0)
 
 
+def test_a_model_of_tables_after_one_of_messages_shows_its_form(service, open_page):
+    page = open_page(service, refusals=1)
+    page.get_by_label("Message", exact=True).fill("WIN cash")
+    column = {"name": "price", "kind": "number", "values": [], "n_values": 0, "is_needed": True}
+
+    def replace(answer: dict, _: int) -> None:
+        answer.update(version="f" * 12, is_messages=False, columns=[column])
+
+    change_answer(page, "**/v1/model", replace)
+    problem = {"status": 422, "detail": "the row is missing"}
+    page.route("**/v1/predict", lambda route: route.fulfill(status=422, json=problem))
+    page.keyboard.press("Control+Enter")
+    notice = page.get_by_role("alert").filter(has_text="another model")
+    expect(notice.get_by_role("listitem")).to_have_text(["text: WIN cash"])
+    expect(page.locator("#message")).to_be_hidden()
+    expect(page.locator("#row").get_by_label("price")).to_have_attribute("required", "")
+
+
 def test_a_new_model_with_the_same_columns_changes_nothing_but_the_answer(serve_table, open_page):
     page = open_page(serve_table("regression"))
     fill(page, price="20.5")
