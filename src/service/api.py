@@ -235,9 +235,6 @@ class Service:
         for each, answer in zip(inputs, answers, strict=True):
             if "label" in answer:
                 telemetry.PREDICTIONS.labels(answer["label"]).inc()
-                shown = f"{answer['label']} {answer['probability']:.6f}"
-            else:
-                shown = f"{answer['prediction']:g}"
             if is_binary:
                 telemetry.SCORES.observe(answer["probability"])
             elif model.values is not None:
@@ -245,7 +242,14 @@ class Service:
             if self.settings.logs_messages:
                 given = model.name_input(each)
                 written = repr(given) if isinstance(given, str) else json.dumps(given)
-                logger.info("%s %s", shown, written)
+                logger.info("%s %s", show_answer(answer), written)
+
+
+def show_answer(answer: Answer) -> str:
+    """Return an answer for the log."""
+    if "label" in answer:
+        return f"{answer['label']} {answer['probability']:.6f}"
+    return f"{answer['prediction']:g}"
 
 
 def count_characters(texts: list[str]) -> list[int]:
