@@ -102,6 +102,8 @@ def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def validate(model: type[BaseModel], body: Any) -> Any:
     """Return a body as a pydantic model, or raise ``RequestValidationError``."""
+    if not isinstance(body, dict):
+        raise RequestValidationError([make_error(("body",), "must be a JSON object")])
     try:
         return model.__pydantic_validator__.validate_python(body)
     except ValidationError as error:

@@ -133,7 +133,7 @@ def test_the_threshold_given_decides(get, model_folder, tmp_path):
         ({"texts": ["a"] * (BATCH_SIZE + 1)}, "/texts", "at most 1000 items"),
         ({"texts": ["a", " "]}, "/texts/1", "empty text"),
         ({"texts": "a"}, "/texts", "valid list"),
-        ([], "", "valid dictionary"),
+        ([], "", "must be a JSON object"),
         ({"text": "a", "one": 1}, "/one", "not permitted"),
         ({"texts": ["a"], "many": 1}, "/many", "not permitted"),
     ],
