@@ -19,6 +19,8 @@ from models.predictions import show_number
 from models.weights import find_label_weights, find_weights
 
 SHOWN_LENGTH = 40
+# A prediction for few rows is mostly overhead: rows with different columns changed go together.
+ROWS_TOGETHER = 1000
 MISSING = "missing"
 
 
@@ -188,13 +190,17 @@ def list_changes(loaded: LoadedModel, df: pd.DataFrame, predicted: np.ndarray) -
     names = loaded.description.source_names
     before = prediction.choose(predicted, predicted)
     found: list[list[Reason]] = [[] for _ in range(len(df))]
-    for column in loaded.description.columns:
-        changed = prediction.score(loaded.pipeline, labels, replace_by_usual(df, column))
-        changes = before - prediction.choose(changed, predicted)
-        name, values = names[column.name], df[column.name].tolist()
-        for reasons, value, change in zip(found, values, changes.tolist(), strict=True):
-            if change:
-                reasons.append(Reason(name, show(value), change))
+    columns, n_together = loaded.description.columns, max(1, ROWS_TOGETHER // max(len(df), 1))
+    for start in range(0, len(columns), n_together):
+        some = columns[start : start + n_together]
+        rows = pd.concat([replace_by_usual(df, column) for column in some], ignore_index=True)
+        outputs = prediction.score(loaded.pipeline, labels, rows)
+        for column, changed in zip(some, np.split(outputs, len(some)), strict=True):
+            changes = before - prediction.choose(changed, predicted)
+            name, values = names[column.name], df[column.name].tolist()
+            for reasons, value, change in zip(found, values, changes.tolist(), strict=True):
+                if change:
+                    reasons.append(Reason(name, show(value), change))
     of = [loaded.description.data.target] * len(df)
     if labels:
         chosen = predicted.argmax(axis=1) if predicted.ndim > 1 else np.full(len(df), -1)

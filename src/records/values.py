@@ -155,7 +155,11 @@ def parse_dates(
     """
 
     def parse(text: pd.Series) -> Parsed:
-        dates = pd.to_datetime(text, format=date_format or "ISO8601", errors="coerce", utc=True)
+        # Pandas reads 'now' and 'today' as the time at which it does.
+        text_or_none = text.where(text.str.contains("[0-9]", na=False))
+        dates = pd.to_datetime(
+            text_or_none, format=date_format or "ISO8601", errors="coerce", utc=True
+        )
         written = f"not a date like {date_format}" if date_format else "not a date"
         problem = (written, (dates.isna() & text.notna()).to_numpy())
         return dates.dt.tz_localize(None).astype("datetime64[us]"), [problem]

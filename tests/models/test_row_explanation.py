@@ -43,7 +43,7 @@ def transform(loaded, df):
         (LinearSVC(C=0.001, max_iter=100_000), scale),
         (RidgeClassifier(), scale),
     ],
-    ids=str,
+    ids=["logistic", "ensemble", "svc", "ridge"],
 )
 @pytest.mark.parametrize("positive", ["yes", "no"])
 def test_contributions_to_log_odds_add_up(tmp_path, estimator, wrap, positive):
@@ -91,7 +91,7 @@ def test_contributions_to_a_number_add_up(tmp_path, estimator, of):
         (LinearSVC(C=0.001, max_iter=100_000), scale),
         (RidgeClassifier(), scale),
     ],
-    ids=str,
+    ids=["logistic", "ensemble", "svc", "ridge"],
 )
 def test_contributions_to_one_of_several_labels_are_compared_with_the_mean(
     tmp_path, estimator, wrap

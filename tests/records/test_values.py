@@ -154,6 +154,13 @@ def test_dates_are_iso_8601_and_times_in_utc():
     assert dates.dtype == "datetime64[us]"
 
 
+@pytest.mark.parametrize("date_format", [None, "%d.%m.%Y"])
+def test_words_for_the_time_of_reading_are_no_dates(date_format):
+    dates, [(_, is_wrong)] = parse_dates(pd.Series(["now", "today", "NaT"]), date_format)
+    assert dates.isna().all()
+    assert is_wrong.tolist() == [True, True, True]
+
+
 def test_dates_have_the_format_of_the_parameters():
     dates, problems = parse_dates(texts("3/4/20", "2020-04-03"), "%d/%m/%y")
     assert dates.dt.month.fillna(0).tolist() == [4, 0]
