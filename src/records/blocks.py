@@ -104,9 +104,6 @@ def split_block(
             return None
         text = text.replace("\r\n", "\n")
     text = text.removesuffix("\n")
-    # Arrow takes an empty line for a row of empty fields.
-    if text.startswith("\n") or text.endswith("\n") or "\n\n" in text:
-        return None
     try:
         raw = text.encode()
     except UnicodeEncodeError:
@@ -123,6 +120,9 @@ def split_block(
         raw = drop_quotes(content, ord(separator))
         text = raw.decode()
         has_quotes = '"' in text
+    # Arrow takes an empty line, or an empty field in quotes, for a row of empty fields.
+    if text.startswith("\n") or text.endswith("\n") or "\n\n" in text:
+        return None
     table = parse(raw, n_columns, separator, has_quotes)
     rows = text.split("\n")
     return (rows, table) if table is not None and len(table) == len(rows) else None

@@ -24,6 +24,7 @@ DIFFICULT = [
     '"two\nlines",2,3\n',
     '"say ""hi""",2,3\n',
     '1,2,"open\n',
+    '""\n',
     '5",6,7\n',
     "\udcff,2,3\n",
     "1,cr\rhere,3\n",
@@ -99,7 +100,7 @@ def test_plain_rows_are_split_by_arrow(row):
     assert split_block(row * 3, "csv", ",", 3)[1].num_rows == 3
 
 
-@pytest.mark.parametrize("row", DIFFICULT[:11])
+@pytest.mark.parametrize("row", DIFFICULT[:12])
 def test_difficult_rows_are_not(row):
     assert split_block(ROWS[0] + row + (row and ROWS[0]), "csv", ",", 3 + (row == "")) is None
 
