@@ -177,7 +177,9 @@ def read_lines(
         collect = partial(gather_live)
     if kind == "jsonl":
         return None, collect(check_json(lines, columns, added, name))
-    separator = "," if isinstance(columns, str) else columns.separator
+    separator = "\t"
+    if kind == "csv":
+        separator = "," if isinstance(columns, str) else columns.separator
     records = split_csv(lines, separator) if kind == "csv" else split_tsv(lines)
     _, header, *problem, text = next(records, (1, [], "", "", ""))
     if not header:

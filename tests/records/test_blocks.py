@@ -110,6 +110,12 @@ def test_quotes_have_no_meaning_in_tsv():
     assert (rows, table.to_pylist()) == (['"a\t"b"'], [{"0": '"a', "1": '"b"'}])
 
 
+def test_tsv_is_split_at_tabs_whatever_separates_csv():
+    file = io.StringIO("a\tc\n1\t2,5\n")
+    _, chunks = read_lines(file, "tsv", TableColumns([["c"], ["a"]], ","), ["label"], "it")
+    assert describe(chunks, "tsv", ",")[1] == [["2,5", "1"]]
+
+
 def test_a_chunk_has_a_limited_number_of_rows():
     n_rows = 2 * TABLE_CHUNK_ROWS + 1
     file = io.StringIO("a,b\n" + "1,2\n" * n_rows, newline="")
