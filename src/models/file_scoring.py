@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from core.errors import UserError
 from core.files import atomic_path
+from core.locks import take_lock
 from models.explained_scoring import name_explanation, quote, score_explained
 from models.loaded import LoadedModel
 from models.scoring import Score, score_chunks
@@ -177,6 +178,29 @@ def check_paths(source: Path, target: Path, rejected: Path | None) -> None:
             raise UserError(f"{path} is a link to a read-only file", "remove the link")
 
 
+@contextmanager
+def alone_path(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside ``path`` as ``atomic_path`` does, to one process at a time.
+
+    Raises
+    ------
+    UserError
+        If another process is writing to ``path``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        lock = take_lock(temporary)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    if lock is None:
+        raise UserError(
+            f"another process is writing to {path}", "wait for it, or name another file"
+        )
+    with lock, atomic_path(path) as name:
+        yield name
+
+
 def choose_encoding(kind: str, chosen: str | None, usual: str) -> str:
     """Return the input's encoding: the chosen one, else that of the training data.
 
@@ -229,10 +253,10 @@ def score_file(options: FileOptions, loaded: LoadedModel) -> Counts:
     with ExitStack() as stack:
         enter = stack.enter_context
         source = enter(open_source(source_path, kind, loaded.columns, added, encoding))
-        rejects = enter(atomic_path(rejected.resolve())) if rejected else None
+        rejects = enter(alone_path(rejected.resolve())) if rejected else None
         # If nothing is scored, the old output stays, and only the rejected rows are written.
         enter(suppress(NothingScoredError))
-        output = enter(nullcontext(target) if target == STREAM else atomic_path(target.resolve()))
+        output = enter(nullcontext(target) if target == STREAM else alone_path(target.resolve()))
         # Opened after both have a temporary name, so that both are complete before one is renamed;
         # the output first, so that an error names it if the disk is full.
         write = enter(

@@ -12,6 +12,7 @@ import pytest
 
 from commands import predict
 from core.errors import UserError
+from core.locks import take_lock
 from models import predictions
 from models.description import add_description, read_description
 from models.store import load_model, save_model
@@ -201,6 +202,15 @@ def test_takes_a_table_of_ten_thousand_columns(score):
     more = ";".join(f"c{number}" for number in range(10_000))
     found, _ = score("regression", f"{HEADER};{more}\n{GOOD}{';1' * 10_000}\n")
     assert found.shape == (1, 5 + 10_000 + 5)
+
+
+def test_refuses_an_output_that_another_process_is_writing(score, tmp_path):
+    temporary = tmp_path / ".scored.csv.tmp"
+    with take_lock(temporary), pytest.raises(UserError, match=r"is writing to .*scored\.csv: wait"):
+        score("regression", f"{HEADER}\n{GOOD}\n")
+    assert temporary.exists()
+    assert len(score("regression", f"{HEADER}\n{GOOD}\n")[0]) == 1
+    assert not temporary.exists()
 
 
 def test_json_lines_may_lack_a_key_but_not_all_of_them_one(run, tmp_path):
