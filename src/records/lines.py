@@ -131,10 +131,14 @@ def check_json(
             continue
         if len(keys) < SHOWN_KEYS:
             keys.update(row)
+        values = pick_values(row, columns, seen)
         if not row:
             yield number, None, None, "empty object", ""
+        # Escapes can stand for half a character, which no file can store.
+        elif "\\u" in line and not is_encodable(json.dumps(values, ensure_ascii=False)):
+            yield number, None, None, "not valid Unicode", ""
         else:
-            yield number, line, pick_values(row, columns, seen), "", ""
+            yield number, line, values, "", ""
     if not isinstance(columns, str) and keys:
         found = [names[0] if names[0] in seen else None for names in columns.names]
         refuse_missing(columns, found, name, list_columns(sorted(keys)))

@@ -217,6 +217,7 @@ def test_json_lines_may_lack_a_key_but_not_all_of_them_one(run, tmp_path):
     source, target = tmp_path / "rows.jsonl", tmp_path / "scored.jsonl"
     row = {"note": "as new", "group": "red", "price": 1.5, "size": "small", "sold": "03.04.2020"}
     lines = [row, {"group": "red"}, {}, {**row, "price": [1]}, {**row, "price": True}]
+    lines.append({**row, "group": "\ud800"})
     source.write_text(
         "\n".join(map(json.dumps, lines)) + "\n" + '{"price": NaN}\n{"price": 1e999}\n'
     )
@@ -224,7 +225,8 @@ def test_json_lines_may_lack_a_key_but_not_all_of_them_one(run, tmp_path):
     run("regression", *options)
     rejected = pd.read_csv(target.with_suffix(".rejected.csv"))
     assert rejected["line"].tolist()[0] == 3
-    assert {"empty object", "malformed JSON", "infinite number"} <= set(rejected["reason"])
+    reasons = {"empty object", "malformed JSON", "infinite number", "not valid Unicode"}
+    assert reasons <= set(rejected["reason"])
     source.write_text(json.dumps({"note": "as new", "cost": 1}) + "\n")
     with pytest.raises(UserError, match="has no column 'price', 'group', 'size', 'sold', only"):
         run("regression", *options)
