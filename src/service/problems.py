@@ -105,7 +105,8 @@ def answer_invalid(_: Request, error: Exception) -> ProblemResponse:
 def convert_error(record: dict) -> InvalidValue:
     """Turn one of pydantic's error records into a JSON pointer and a sentence."""
     escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in record["loc"][1:])
-    pointer = "".join(f"/{part}" for part in escaped)
+    # A key in JSON may be half of a surrogate pair, which no answer can hold.
+    pointer = "".join(f"/{part}" for part in escaped).encode(errors="replace").decode()
     reason = record["msg"].removeprefix("Value error, ")[:MAX_DETAIL]
     return InvalidValue(pointer=pointer[:MAX_POINTER], detail=f"{reason[0].lower()}{reason[1:]}")
 

@@ -148,6 +148,7 @@ BAD_BODIES = [
     ({"rows": [ROW, "text"]}, "/rows/1", "must be an object"),
     ({"row": {}}, "/row/note", "field required"),
     ({"row": {**ROW, "a/b": 1}}, "/row/a~1b", "is no column of the model"),
+    ({"row": {**ROW, "\ud800": 1}}, "/row/?", "is no column of the model"),
     ({"row": {f"k{n}": n for n in range(10_000)}}, "/row", "has 10,000 columns that"),
     ({"row": {**ROW, "price": "100,5"}}, "/row/price", "valid number"),
     ({"row": {**ROW, "price": "dear"}}, "/row/price", "valid number"),
