@@ -37,9 +37,15 @@ def find_unusual(
         if column.kind in RANGED:
             values = df[column.name]
             low, high = read_limit(column, column.minimum), read_limit(column, column.maximum)
-            # Without a range no training row has a value.
-            is_inside = values.between(low, high) if low is not None else values.isna()
-            problem, is_unusual = OUTSIDE, (values.notna() & ~is_inside).to_numpy(bool)
+            if low is None:  # no training row has a value
+                is_unusual = values.notna().to_numpy()
+            elif column.kind == "number":
+                # Comparing in pandas takes 30 times as long for a single row.
+                numbers = values.to_numpy()
+                is_unusual = (numbers < low) | (numbers > high)
+            else:
+                is_unusual = (values.notna() & ~values.between(low, high)).to_numpy(bool)
+            problem = OUTSIDE
         if is_unusual is not None and is_unusual.any():
             found[description.source_names[column.name]] = (problem, is_unusual)
     return found

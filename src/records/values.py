@@ -95,17 +95,24 @@ def parse_numbers(
             return parse(strip_blanks(values, null_markers))
         problems: list[Problem] = []
     elif values.dtype == "object":
-        numbers, problems = apply_to_text(
-            values, lambda value: isinstance(value, int | float), to_float, parse, null_markers
-        )
+        if all(value is None or isinstance(value, int | float) for value in values):
+            # A row with thousands of columns would take seconds as text.
+            found = [math.nan if value is None else to_float(value) for value in values]
+            numbers, problems = pd.Series(found, values.index, float), []
+        else:
+            numbers, problems = apply_to_text(
+                values, lambda value: isinstance(value, int | float), to_float, parse, null_markers
+            )
     elif not null_markers and (plain := cast_plain(values, number_format)) is not None:
         numbers, problems = plain, []
     else:
         numbers, problems = parse(strip_blanks(values, null_markers))
-    is_infinite = np.isinf(numbers.to_numpy())
-    is_large = (numbers.abs() > LARGEST).to_numpy() & ~is_infinite
-    problems += [("infinite number", is_infinite), ("number too large", is_large)]
-    return numbers.mask(is_infinite | is_large), problems
+    sizes = np.abs(numbers.to_numpy())
+    is_over, is_infinite = sizes > LARGEST, np.isinf(sizes)
+    if not is_over.any():
+        return numbers, problems
+    problems += [("infinite number", is_infinite), ("number too large", is_over & ~is_infinite)]
+    return numbers.mask(is_over), problems
 
 
 def cast_numbers(text: pd.Series) -> np.ndarray:

@@ -84,6 +84,15 @@ def test_names_infinite_numbers(text):
     assert numbers.isna().tolist() == [False, True]
 
 
+def test_numbers_of_python_are_not_turned_into_text(monkeypatch):
+    monkeypatch.delattr("records.values.strip_blanks")
+    values = pd.Series([1, None, 2.5, True, 10**400, -1e39], dtype=object)
+    numbers, problems = parse_numbers(values, PLAIN, ["?"])
+    assert numbers.dtype == "float64"
+    assert numbers.fillna(0).tolist() == [1, 0, 2.5, 1, 0, 0]
+    assert list_problems(problems) == {"infinite number": [4], "number too large": [5]}
+
+
 @pytest.mark.parametrize("text", ["1e308", "-3.5e38"])
 def test_names_numbers_that_features_cannot_hold(text):
     numbers, problems = parse_numbers(texts("1", text), PLAIN)
