@@ -88,7 +88,8 @@ def build_type(column: Column, constraint: Mapping[str, Any], date_format: str |
     elif column.kind == "ordinal":
         found = Literal[tuple(column.values)]
     elif column.kind == "date":
-        found = Annotated[STRING, Field(min_length=1), WithJsonSchema(ISO_DATES)]
+        length = Field(min_length=1, max_length=VALUE_LENGTH)
+        found = Annotated[str, length, AfterValidator(check_unicode), WithJsonSchema(ISO_DATES)]
         if date_format:
             found = Annotated[found, AfterValidator(lambda text: read_date(text, date_format))]
     else:
