@@ -13,14 +13,12 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from features.names import TEXT_BRANCHES, name_features
 from models.adapted import DenseRegressor, LogRegressor
-from models.description import replace_by_usual
+from models.description import replace_each
 from models.loaded import LoadedModel
 from models.predictions import show_number
 from models.weights import find_label_weights, find_weights
 
 SHOWN_LENGTH = 40
-# A prediction for few rows is mostly overhead: rows with different columns changed go together.
-ROWS_TOGETHER = 1000
 MISSING = "missing"
 
 
@@ -190,10 +188,7 @@ def list_changes(loaded: LoadedModel, df: pd.DataFrame, predicted: np.ndarray) -
     names = loaded.description.source_names
     before = prediction.choose(predicted, predicted)
     found: list[list[Reason]] = [[] for _ in range(len(df))]
-    columns, n_together = loaded.description.columns, max(1, ROWS_TOGETHER // max(len(df), 1))
-    for start in range(0, len(columns), n_together):
-        some = columns[start : start + n_together]
-        rows = pd.concat([replace_by_usual(df, column) for column in some], ignore_index=True)
+    for some, rows in replace_each(df, loaded.description.columns):
         outputs = prediction.score(loaded.pipeline, labels, rows)
         for column, changed in zip(some, np.split(outputs, len(some)), strict=True):
             changes = before - prediction.choose(changed, predicted)

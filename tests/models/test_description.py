@@ -8,6 +8,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from core.errors import UserError
+from models import description
 from models.description import (
     ATTRIBUTE,
     MAX_CHARACTERS,
@@ -15,7 +16,7 @@ from models.description import (
     add_description,
     describe_column,
     read_description,
-    replace_by_usual,
+    replace_each,
 )
 from models.store import load_model, save_model
 from records.validation_params import Rename
@@ -70,9 +71,21 @@ def test_a_column_without_values_has_neither_range_nor_usual_value(kind, dtype):
     column = describe_values([None, None], kind, dtype)
     assert (column.minimum, column.usual, column.maximum) == (None, None, None)
     df = pd.DataFrame({column.name: pd.Series([None], dtype=dtype)})
-    replaced = replace_by_usual(df, column)[column.name]
+    [(_, rows)] = replace_each(df, [column])
+    replaced = rows[column.name]
     assert replaced.isna().all()
     assert replaced.dtype == df[column.name].dtype
+
+
+def test_each_column_is_replaced_in_rows_of_its_own(monkeypatch):
+    df = pd.DataFrame({"x": [1.0, 2.0], "y": [3.0, 4.0], "z": [5.0, 6.0]})
+    columns = [description.Column(name=name, kind="number", usual=0.0) for name in df]
+    monkeypatch.setattr(description, "ROWS_TOGETHER", 4)
+    found = [(tuple(each.name for each in some), rows) for some, rows in replace_each(df, columns)]
+    assert [names for names, _ in found] == [("x", "y"), ("z",)]
+    assert found[0][1]["x"].tolist() == [0, 0, 1, 2]
+    assert found[0][1]["y"].tolist() == [3, 4, 0, 0]
+    assert found[1][1]["z"].tolist() == [0, 0]
 
 
 def test_a_text_is_usually_empty():
