@@ -7,7 +7,7 @@ By hand: python src/model_evaluation.py --params params.yaml --model models/mode
     --cv-results reports/cv_results.csv --robustness reports/robustness.json \
     --origin data/raw/source.json \
     --metrics reports/metrics.json --intervals reports/intervals.json --plots reports/plots \
-    --errors reports/errors.csv --report reports/report.html
+    --errors reports/errors.csv --report reports/report.html --reference models/reference.parquet
 """
 
 import core.startup  # noqa: F401  (first: see there)
@@ -61,7 +61,9 @@ from evaluation.slices import check_slices, measure_slices
 from evaluation.tasks import EVALUATIONS
 from evaluation.telling_features import find_telling_features
 from features.matrices import load_matrix
+from models.description import Description, read_description
 from models.store import load_model, read_digest
+from monitoring.reference import build_reference, write_reference
 from records.schema import Schema
 from records.tables import read_rows
 
@@ -70,6 +72,7 @@ OUTPUTS = {
     "intervals": "intervals.json",
     "errors": "errors.csv",
     "report": "report.html",
+    "reference": "reference.parquet",
     "plots": "plots",
     "metrics": "metrics.json",
 }
@@ -89,11 +92,14 @@ logger = logging.getLogger(__name__)
 class Inputs:
     """What an evaluation reads: the model, and what earlier stages made of its data.
 
-    ``scored`` holds the scored rows of ``test`` and ``train``, ``X`` the features of the test set,
-    ``points`` what model_building stored beside the model, ``origin`` what data_ingestion recorded.
+    ``sha256`` is of the model's file. ``scored`` holds the scored rows of ``test`` and ``train``,
+    ``X`` the features of the test set, ``points`` what model_building stored beside the model,
+    ``origin`` what data_ingestion recorded.
     """
 
     model: Pipeline
+    description: Description
+    sha256: str
     scored: dict[str, Scored]
     X: sp.csr_matrix
     points: Any
@@ -244,6 +250,17 @@ def write_evaluation(
     write_csv(errors, folder / "errors.csv")
     report = build_report(task, inputs, metrics, intervals, schema, errors)
     write_text(render_report(report, pictures), folder / "report.html")
+    reference = build_reference(
+        inputs.model,
+        inputs.description,
+        inputs.sha256,
+        inputs.scored["train"].df,
+        test,
+        task,
+        metrics["test"],
+        params,
+    )
+    write_reference(reference, folder / "reference.parquet")
     return metrics
 
 
@@ -268,6 +285,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--plots", type=Path, required=True, help="folder of plots to write")
     parser.add_argument("--errors", type=Path, required=True, help="CSV to write")
     parser.add_argument("--report", type=Path, required=True, help="HTML to write")
+    parser.add_argument("--reference", type=Path, required=True, help="Parquet to write, for drift")
     return parser
 
 
@@ -306,7 +324,10 @@ def main(argv: list[str] | None = None) -> None:
         matrices[name] = load_matrix(getattr(args, f"{name}_features"), len(df))
         with timed(logger, "scored %d %s rows", len(df), name):
             scored[name] = score(task, model, df, matrices[name], schema.target)
-    inputs = Inputs(model, scored, matrices["test"], points, cv, robustness, origin)
+    description = read_description(model, args.model)
+    inputs = Inputs(
+        model, description, digest, scored, matrices["test"], points, cv, robustness, origin
+    )
     with empty_folder(args.metrics.with_name("evaluation.tmp")) as folder:
         metrics = write_evaluation(folder, task, inputs, schema, params)
         for argument, name in OUTPUTS.items():

@@ -16,6 +16,7 @@ ORDER = [
     {"features"},
     {"models"},
     {"evaluation"},
+    {"monitoring"},
     {"feedback"},
     {"service"},
     {"commands"},

@@ -1,0 +1,1 @@
+"""Drift: how new data differs from the test set, and what that means for the model."""

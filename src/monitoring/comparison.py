@@ -1,0 +1,234 @@
+"""Compare new data with the test set, signal by signal, by tests that hold together at one level.
+
+Each row counts as independent of the others. What is drift is both unlikely by chance and large
+enough to matter: a large batch shows the smallest of differences.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from core.errors import UserError
+from monitoring.signals import UNSEEN, Signal
+
+# The probability of any false alarm, over all tests together (Bonferroni).
+LEVEL = 0.01
+# Fewer rows show only coarse changes: see benchmarks/drift.py.
+MIN_ROWS = 100
+# Where probabilities of the positive label are cut into four.
+BINS = (0.1, 0.5, 0.9)
+# Groups of fewer expected rows are put together: the chi-squared test does not hold for them.
+MIN_EXPECTED = 5
+RARE = "(rare)"
+# Below these, a difference is none. Of distributions and labels: how many of the rows are
+# elsewhere; of a share: the difference; of a mean: in standard deviations.
+MIN_DISTANCE = 0.05
+MIN_MOVED = 0.02
+MIN_SHARE = 0.01
+MIN_DEVIATIONS = 0.1
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One test of one signal.
+
+    Attributes
+    ----------
+    signal, what : str
+        The signal, and what of it was compared.
+    p_value : float
+        How often chance alone would give such a difference or a larger one.
+    effect, least : float
+        The size of the difference, and the least that can be drift.
+    change : str
+        The difference in words.
+    is_drift : bool
+        Whether it is both significant, over all tests together, and large enough.
+    """
+
+    signal: str
+    what: str
+    p_value: float
+    effect: float
+    least: float
+    change: str
+    is_drift: bool = False
+
+
+def find_drift(
+    signals: Sequence[Signal], reference: pd.DataFrame, batch: pd.DataFrame
+) -> list[Finding]:
+    """Compare two tables of signals.
+
+    Parameters
+    ----------
+    signals : sequence of Signal
+        The signals; those that a table lacks are not compared.
+    reference, batch : DataFrame of shape (n_rows, n_signals)
+        As ``monitoring.signals.measure_signals`` returns them.
+
+    Returns
+    -------
+    list of Finding
+        In the order of the signals.
+
+    Raises
+    ------
+    UserError
+        If the batch has too few rows.
+    """
+    if len(batch) < MIN_ROWS:
+        raise UserError(
+            f"{len(batch)} rows are too few to see drift in them",
+            f"collect {MIN_ROWS} or more",
+        )
+    found: list[Finding] = []
+    for signal in signals:
+        if signal.name in reference and signal.name in batch:
+            found += compare_signal(signal, reference[signal.name], batch[signal.name])
+    limit = LEVEL / max(len(found), 1)
+    return [
+        replace(each, is_drift=each.p_value < limit and each.effect >= each.least) for each in found
+    ]
+
+
+def compare_signal(signal: Signal, reference: pd.Series, batch: pd.Series) -> list[Finding]:
+    """Return the tests of one signal."""
+    found = [COMPARISONS[signal.kind](signal, reference.dropna(), batch.dropna())]
+    if signal.may_lack:
+        found.append(
+            compare_shares(signal.name, "missing", reference.isna(), batch.isna(), MIN_SHARE)
+        )
+    if signal.low is not None and signal.high is not None:
+        first, second = (
+            (values < signal.low) | (values > signal.high) for values in (reference, batch)
+        )
+        what = "outside the training range"
+        found.append(compare_shares(signal.name, what, first, second, MIN_SHARE))
+    return found
+
+
+def compare_numbers(signal: Signal, reference: pd.Series, batch: pd.Series) -> Finding:
+    """Compare distributions by the Kolmogorov-Smirnov test, which is cautious about equal values.
+
+    The effect is the largest distance between the distribution functions.
+    """
+    first, second = (np.sort(values.to_numpy(float)) for values in (reference, batch))
+    if not len(first) or not len(second):
+        return Finding(signal.name, "distribution", 1, 0, MIN_DISTANCE, "no values")
+    both = np.concatenate([first, second])
+    shares = [np.searchsorted(each, both, side="right") / len(each) for each in (first, second)]
+    distance = float(np.abs(shares[0] - shares[1]).max())
+    n_effective = round(len(first) * len(second) / (len(first) + len(second)))
+    p_value = float(np.clip(stats.kstwo.sf(distance, max(n_effective, 1)), 0, 1))
+    middles = [show_value(signal, float(np.median(each))) for each in (first, second)]
+    change = f"median {middles[0]} to {middles[1]}"
+    return Finding(signal.name, "distribution", p_value, distance, MIN_DISTANCE, change)
+
+
+def show_value(signal: Signal, value: float) -> str:
+    """Return a number as people read it: a date, a value of an order, or with four digits."""
+    if signal.kind == "date":
+        return f"{pd.Timestamp(0) + pd.Timedelta(days=value):%Y-%m-%d}"
+    if signal.order:
+        return signal.order[round(value)]
+    return f"{value:.4g}"
+
+
+def compare_bins(signal: Signal, reference: pd.Series, batch: pd.Series) -> Finding:
+    """Compare probabilities in four bins, by the chi-squared test."""
+    edges = [0, *BINS, 1]
+    names = np.array([f"{low:g} to {high:g}" for low, high in pairwise(edges)], object)
+    binned = [pd.Series(names[np.digitize(each, BINS)]) for each in (reference, batch)]
+    found = compare_values(signal, *binned)
+    means = [f"{values.mean():.2%}" if len(values) else "none" for values in (reference, batch)]
+    return replace(found, change=f"mean {means[0]} to {means[1]}")
+
+
+def compare_values(signal: Signal, reference: pd.Series, batch: pd.Series) -> Finding:
+    """Compare the shares of values by the chi-squared test.
+
+    Rare values count as one, and so do values that no training row has. The effect is the share of
+    rows that would have to change (total variation distance).
+    """
+    counts = pd.DataFrame(
+        [values.value_counts() for values in (reference, batch)], index=["reference", "batch"]
+    ).fillna(0)
+    sizes = counts.sum(axis=1).to_numpy()
+    if not sizes.all():
+        return Finding(signal.name, "shares", 1, 0, MIN_MOVED, "no values")
+    expected = counts.sum() * sizes.min() / sizes.sum()
+    is_rare = (expected < MIN_EXPECTED) & (counts.columns != UNSEEN)
+    groups = np.where(is_rare, RARE, counts.columns.astype(str))
+    table = counts.T.groupby(groups, sort=True).sum()
+    shares = table.to_numpy() / sizes
+    moved = float(np.abs(shares[:, 0] - shares[:, 1]).sum() / 2)
+    place = int(np.abs(shares[:, 0] - shares[:, 1]).argmax())
+    change = f"{table.index[place]}: {shares[place, 0]:.1%} to {shares[place, 1]:.1%}"
+    return Finding(signal.name, "shares", test_counts(table.to_numpy()), moved, MIN_MOVED, change)
+
+
+def test_counts(table: np.ndarray) -> float:
+    """Return the p-value of counts, shape (n_groups, 2); small groups are put together."""
+    expected = table.sum(axis=1) * table.sum(axis=0).min() / table.sum()
+    order = np.argsort(expected, kind="stable")
+    table = table[order]
+    n_small = int((np.cumsum(expected[order]) < MIN_EXPECTED).sum()) + 1
+    table = np.vstack([table[:n_small].sum(axis=0), table[n_small:]])
+    if len(table) < 2:
+        return 1.0
+    if len(table) == 2:
+        return float(stats.fisher_exact(table.astype(int)).pvalue)
+    return float(stats.chi2_contingency(table, correction=False).pvalue)
+
+
+def compare_flags(signal: Signal, reference: pd.Series, batch: pd.Series) -> Finding:
+    """Compare how many rows have a property."""
+    return compare_shares(signal.name, "share", reference, batch, MIN_MOVED)
+
+
+def compare_shares(
+    name: str, what: str, reference: pd.Series, batch: pd.Series, least: float
+) -> Finding:
+    """Compare the shares of rows that are true, by Fisher's exact test."""
+    sizes = np.array([len(reference), len(batch)])
+    n_true = np.array([int(reference.sum()), int(batch.sum())])
+    first, second = n_true / np.maximum(sizes, 1)
+    p_value = 1.0
+    if first != second and sizes.all():
+        p_value = float(stats.fisher_exact([n_true, sizes - n_true]).pvalue)
+    change = f"{first:.2%} to {second:.2%}"
+    return Finding(name, what, p_value, float(abs(first - second)), least, change)
+
+
+def compare_means(signal: Signal, reference: pd.Series, batch: pd.Series) -> Finding:
+    """Compare means by a z-test; the effect is their difference in standard deviations.
+
+    The variance is that of both together: that of a small batch varies with its mean.
+    """
+    first, second = (values.to_numpy(float) for values in (reference, batch))
+    means, sizes = [values.mean() for values in (first, second)], [len(first), len(second)]
+    variance = np.average([values.var() for values in (first, second)], weights=sizes)
+    difference = abs(means[0] - means[1])
+    effect = float(difference / np.sqrt(variance)) if variance else float(difference > 0)
+    # Without any variance, rows of a reference and of a batch that differ are all different.
+    error = np.sqrt(1 / sizes[0] + 1 / sizes[1])
+    p_value = float(2 * stats.norm.sf(effect / error)) if variance else 1 - effect
+    change = f"mean {means[0]:.2%} to {means[1]:.2%}"
+    return Finding(signal.name, "mean", p_value, effect, MIN_DEVIATIONS, change)
+
+
+COMPARISONS: dict[str, Callable[[Signal, pd.Series, pd.Series], Finding]] = {
+    "probability": compare_bins,
+    "label": compare_values,
+    "number": compare_numbers,
+    "date": compare_numbers,
+    "ordinal": compare_numbers,
+    "category": compare_values,
+    "share": compare_means,
+    "flag": compare_flags,
+}
