@@ -54,11 +54,13 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """What a task has to say: a heading, sentences, and sections."""
+    """What a task has to say: a heading, sentences, and sections; what its plots are of."""
 
     heading: str
     sentences: list[str]
     sections: list[Section] = field(default_factory=list)
+    title: str = "Evaluation of the model"
+    caption: str = "of the test set"
 
 
 def format_cell(name: str, value: float, interval: dict[str, float] | None) -> Cell:

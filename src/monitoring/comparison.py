@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from core.errors import UserError
-from monitoring.signals import UNSEEN, Signal
+from monitoring.signals import UNSEEN, Signal, show_value
 
 # The probability of any false alarm, over all tests together (Bonferroni).
 LEVEL = 0.01
@@ -42,8 +42,8 @@ class Finding:
         The signal, and what of it was compared.
     p_value : float
         How often chance alone would give such a difference or a larger one.
-    effect, least : float
-        The size of the difference, and the least that can be drift.
+    effect, minimum : float
+        The size of the difference, and that from which on it can be drift.
     change : str
         The difference in words.
     is_drift : bool
@@ -54,7 +54,7 @@ class Finding:
     what: str
     p_value: float
     effect: float
-    least: float
+    minimum: float
     change: str
     is_drift: bool = False
 
@@ -92,7 +92,8 @@ def find_drift(
             found += compare_signal(signal, reference[signal.name], batch[signal.name])
     limit = LEVEL / max(len(found), 1)
     return [
-        replace(each, is_drift=each.p_value < limit and each.effect >= each.least) for each in found
+        replace(each, is_drift=each.p_value < limit and each.effect >= each.minimum)
+        for each in found
     ]
 
 
@@ -128,15 +129,6 @@ def compare_numbers(signal: Signal, reference: pd.Series, batch: pd.Series) -> F
     middles = [show_value(signal, float(np.median(each))) for each in (first, second)]
     change = f"median {middles[0]} to {middles[1]}"
     return Finding(signal.name, "distribution", p_value, distance, MIN_DISTANCE, change)
-
-
-def show_value(signal: Signal, value: float) -> str:
-    """Return a number as people read it: a date, a value of an order, or with four digits."""
-    if signal.kind == "date":
-        return f"{pd.Timestamp(0) + pd.Timedelta(days=value):%Y-%m-%d}"
-    if signal.order:
-        return signal.order[round(value)]
-    return f"{value:.4g}"
 
 
 def compare_bins(signal: Signal, reference: pd.Series, batch: pd.Series) -> Finding:
@@ -192,7 +184,7 @@ def compare_flags(signal: Signal, reference: pd.Series, batch: pd.Series) -> Fin
 
 
 def compare_shares(
-    name: str, what: str, reference: pd.Series, batch: pd.Series, least: float
+    name: str, what: str, reference: pd.Series, batch: pd.Series, minimum: float
 ) -> Finding:
     """Compare the shares of rows that are true, by Fisher's exact test."""
     sizes = np.array([len(reference), len(batch)])
@@ -202,7 +194,7 @@ def compare_shares(
     if first != second and sizes.all():
         p_value = float(stats.fisher_exact([n_true, sizes - n_true]).pvalue)
     change = f"{first:.2%} to {second:.2%}"
-    return Finding(name, what, p_value, float(abs(first - second)), least, change)
+    return Finding(name, what, p_value, float(abs(first - second)), minimum, change)
 
 
 def compare_means(signal: Signal, reference: pd.Series, batch: pd.Series) -> Finding:

@@ -15,7 +15,7 @@ from core.errors import UserError
 from core.files import atomic_path
 from evaluation.scores import Evaluation, EvaluationParams, Scored
 from models.description import Description
-from monitoring.expected import Expected, as_matrix, expect
+from monitoring.quality import Expected, as_matrix, expect
 from monitoring.signals import Signal, list_signals, measure_signals
 from monitoring.trigrams import Trigrams, learn_trigrams, read_trigrams
 

@@ -96,6 +96,15 @@ def read_number(value: Any) -> float | None:
     return (value - pd.Timestamp(0)) / DAY if isinstance(value, pd.Timestamp) else value
 
 
+def show_value(signal: Signal, value: float) -> str:
+    """Return a number as people read it: a date, a value of an order, or with four digits."""
+    if signal.kind == "date":
+        return f"{pd.Timestamp(0) + pd.Timedelta(days=value):%Y-%m-%d}"
+    if signal.order:
+        return signal.order[round(value)]
+    return f"{value:.4g}"
+
+
 def measure_signals(
     model: Pipeline,
     description: Description,

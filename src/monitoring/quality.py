@@ -1,11 +1,12 @@
-"""Estimate from probabilities alone how good a model is on data without labels."""
+"""How good a model is on new data: measured with labels, estimated without."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from evaluation.scores import Evaluation, EvaluationParams, Scored
+from core.errors import UserError
+from evaluation.scores import Evaluation, EvaluationParams, Measured, Scored, measure
 
 # Iterations stop when no share of a label changes by more.
 TOLERANCE = 1e-9
@@ -101,3 +102,33 @@ def expect(
     return Expected(
         {label: task.tidy(share) for label, share in zip(labels, shares, strict=True)}, metrics
     )
+
+
+def measure_labelled(
+    task: Evaluation,
+    labels: list[str],
+    target: pd.Series,
+    predicted: np.ndarray,
+    params: EvaluationParams,
+) -> tuple[Measured | None, str]:
+    """Return the metrics of the rows that have a label, with intervals, or why there are none.
+
+    Parameters
+    ----------
+    task, labels, predicted, params
+        As of ``expect``; there are no labels of a number.
+    target : Series of shape (n_rows,)
+        Typed labels or numbers, missing where they are not known.
+    """
+    is_known = target.notna().to_numpy()
+    if not is_known.any():
+        return None, "no row has a label"
+    # Each row counts as independent of the others.
+    df = pd.DataFrame({"group": np.arange(is_known.sum())})
+    actual = task.read_target(target[is_known].reset_index(drop=True))
+    scored = Scored(df, labels, actual, predicted[is_known])
+    try:
+        task.check(scored)
+    except UserError as error:
+        return None, error.message
+    return measure(task, scored, params), ""
