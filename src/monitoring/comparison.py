@@ -99,18 +99,27 @@ def find_drift(
 
 def compare_signal(signal: Signal, reference: pd.Series, batch: pd.Series) -> list[Finding]:
     """Return the tests of one signal."""
+    name = signal.name
     found = [COMPARISONS[signal.kind](signal, reference.dropna(), batch.dropna())]
+
+    def add(what: str, find: Callable[[pd.Series], np.ndarray]) -> None:
+        found.append(compare_shares(name, what, find(reference), find(batch), MIN_SHARE))
+
     if signal.may_lack:
-        found.append(
-            compare_shares(signal.name, "missing", reference.isna(), batch.isna(), MIN_SHARE)
-        )
+        add("missing", lambda values: values.isna().to_numpy())
     if signal.low is not None and signal.high is not None:
-        first, second = (
-            (values < signal.low) | (values > signal.high) for values in (reference, batch)
-        )
-        what = "outside the training range"
-        found.append(compare_shares(signal.name, what, first, second, MIN_SHARE))
+        low, high = signal.low, signal.high
+        add("outside the training range", lambda values: find_outside(values, low, high))
+    if signal.kind == "category":
+        # Few such rows matter, but would hardly show among the shares of many values.
+        add("never seen", lambda values: (values == UNSEEN).to_numpy(bool))
     return found
+
+
+def find_outside(values: pd.Series, low: float, high: float) -> np.ndarray:
+    """Return which values are outside a range; a missing one is not."""
+    numbers = values.to_numpy(float)
+    return (numbers < low) | (numbers > high)
 
 
 def compare_numbers(signal: Signal, reference: pd.Series, batch: pd.Series) -> Finding:
@@ -144,24 +153,26 @@ def compare_bins(signal: Signal, reference: pd.Series, batch: pd.Series) -> Find
 def compare_values(signal: Signal, reference: pd.Series, batch: pd.Series) -> Finding:
     """Compare the shares of values by the chi-squared test.
 
-    Rare values count as one, and so do values that no training row has. The effect is the share of
-    rows that would have to change (total variation distance).
+    Rare values count as one. The effect is the share of rows that would have to change (total
+    variation distance).
     """
-    counts = pd.DataFrame(
-        [values.value_counts() for values in (reference, batch)], index=["reference", "batch"]
-    ).fillna(0)
-    sizes = counts.sum(axis=1).to_numpy()
+    codes, names = pd.factorize(pd.concat([reference, batch], ignore_index=True), sort=True)
+    sizes = np.array([len(reference), len(batch)])
     if not sizes.all():
         return Finding(signal.name, "shares", 1, 0, MIN_MOVED, "no values")
-    expected = counts.sum() * sizes.min() / sizes.sum()
-    is_rare = (expected < MIN_EXPECTED) & (counts.columns != UNSEEN)
-    groups = np.where(is_rare, RARE, counts.columns.astype(str))
-    table = counts.T.groupby(groups, sort=True).sum()
-    shares = table.to_numpy() / sizes
-    moved = float(np.abs(shares[:, 0] - shares[:, 1]).sum() / 2)
-    place = int(np.abs(shares[:, 0] - shares[:, 1]).argmax())
-    change = f"{table.index[place]}: {shares[place, 0]:.1%} to {shares[place, 1]:.1%}"
-    return Finding(signal.name, "shares", test_counts(table.to_numpy()), moved, MIN_MOVED, change)
+    parts = codes[: sizes[0]], codes[sizes[0] :]
+    table = np.column_stack([np.bincount(part, minlength=len(names)) for part in parts])
+    is_rare = table.sum(axis=1) * sizes.min() < MIN_EXPECTED * sizes.sum()
+    if is_rare.any():
+        names = names[~is_rare].append(pd.Index([RARE]))
+        table = np.vstack([table[~is_rare], table[is_rare].sum(axis=0)])
+    shares = table / sizes
+    moves = np.abs(shares[:, 0] - shares[:, 1])
+    place = int(moves.argmax())
+    change = f"{names[place]}: {shares[place, 0]:.1%} to {shares[place, 1]:.1%}"
+    return Finding(
+        signal.name, "shares", test_counts(table), float(moves.sum() / 2), MIN_MOVED, change
+    )
 
 
 def test_counts(table: np.ndarray) -> float:
@@ -180,11 +191,12 @@ def test_counts(table: np.ndarray) -> float:
 
 def compare_flags(signal: Signal, reference: pd.Series, batch: pd.Series) -> Finding:
     """Compare how many rows have a property."""
-    return compare_shares(signal.name, "share", reference, batch, MIN_MOVED)
+    first, second = (values.to_numpy(bool) for values in (reference, batch))
+    return compare_shares(signal.name, "share", first, second, MIN_MOVED)
 
 
 def compare_shares(
-    name: str, what: str, reference: pd.Series, batch: pd.Series, minimum: float
+    name: str, what: str, reference: np.ndarray, batch: np.ndarray, minimum: float
 ) -> Finding:
     """Compare the shares of rows that are true, by Fisher's exact test."""
     sizes = np.array([len(reference), len(batch)])
