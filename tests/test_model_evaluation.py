@@ -15,9 +15,12 @@ from core.params import read_params
 from evaluation.binary import find_errors
 from evaluation.scores import EvaluationParams, Scored
 from features.matrices import save_matrix
+from model_evaluation import OUTPUTS
 from models.store import read_digest, save_model
 from models.threshold import OperatingPoint, write_points
 from records.schema import Schema
+from tests.support.descriptions import describe
+from tests.support.schemas import MESSAGES
 from tests.support.word_counts import TEST, TRAIN, make_model
 
 CV_RESULTS = """\
@@ -41,7 +44,7 @@ ROBUSTNESS = {
 def files(tmp_path):
     model, X_train = make_model(LogisticRegression(), TRAIN)
     X_test = sp.csr_matrix(model[0].transform(TEST), dtype=np.float32)
-    save_model(model, tmp_path / "model.skops")
+    save_model(describe(model, TRAIN, MESSAGES), tmp_path / "model.skops")
     for name, df, X in (("train", TRAIN, X_train), ("test", TEST, X_test)):
         df.to_parquet(tmp_path / f"{name}.parquet")
         save_matrix(X, tmp_path / f"{name}.npz")
@@ -66,8 +69,7 @@ def evaluate(params_file, files):
         argv.append(f"--cv-results={files / 'cv.csv'}")
         argv.append(f"--robustness={files / 'robustness.json'}")
         reports = files / "reports"
-        for name in ("metrics.json", "intervals.json", "plots", "errors.csv", "report.html"):
-            argv += [f"--{name.partition('.')[0]}={reports / name}"]
+        argv += [f"--{name}={reports / file}" for name, file in OUTPUTS.items()]
         argv += [f"--{name}={files / path}" for name, path in (outputs or {}).items()]
         model_evaluation.main(argv)
         return reports

@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 import model_evaluation
 from evaluation.tasks import EVALUATIONS
 from features.matrices import load_matrix
-from model_evaluation import PLOTS
+from model_evaluation import OUTPUTS, PLOTS
 from models.store import load_model
 from records.tasks import TASKS
 from tests.support.evaluated import write_example
@@ -34,8 +34,7 @@ def evaluate(params_file, tmp_path):
             argv += [f"--{name}={tmp_path / name}.parquet"]
             argv += [f"--{name}-features={tmp_path / name}.npz"]
         reports = tmp_path / "reports"
-        for name in ("metrics.json", "intervals.json", "plots", "errors.csv", "report.html"):
-            argv += [f"--{name.partition('.')[0]}={reports / name}"]
+        argv += [f"--{name}={reports / file}" for name, file in OUTPUTS.items()]
         if origin is not None:
             (tmp_path / "source.json").write_text(json.dumps(origin))
             argv.append(f"--origin={tmp_path / 'source.json'}")

@@ -151,6 +151,7 @@ def run_stages(folder: Path) -> None:
                 "plots": "reports/plots",
                 "errors": "reports/errors.csv",
                 "report": "reports/report.html",
+                "reference": "models/reference.parquet",
             },
         ),
     )

@@ -15,6 +15,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from features.matrices import as_float32, save_matrix
 from models.store import read_digest, save_model
+from tests.support.descriptions import describe
+from tests.support.schemas import make_schema
 
 FEATURES = ["width", "height"]
 CV_RESULTS = "rank_test_score,params,scoring,mean_test_score,std_test_score\n1,{},score,0.9,0.01\n"
@@ -84,7 +86,9 @@ def write_example(task: str, folder: Path, n_rows: int = 120) -> dict[str, Any]:
     labels = y.astype("str").to_numpy(object) if example.schema["labels"] else y
     X = steps.fit_transform(sets["train"][FEATURES])
     model = Pipeline([*steps.steps, ("estimator", example.estimator.fit(X, labels))])
-    save_model(model, folder / "model.skops")
+    schema = {**example.schema, "task": task, "target": "size", "text": [], "number": FEATURES}
+    schema["id"] = ["shop"]
+    save_model(describe(model, sets["train"], make_schema(**schema)), folder / "model.skops")
     for name, table in sets.items():
         table.to_parquet(folder / f"{name}.parquet", index=False)
         save_matrix(steps.transform(table[FEATURES]), folder / f"{name}.npz")
@@ -94,6 +98,4 @@ def write_example(task: str, folder: Path, n_rows: int = 120) -> dict[str, Any]:
     (folder / "cv.csv").write_text(CV_RESULTS)
     robustness = {"model_sha256": digest, "applies": False, "reason": "no messages"}
     (folder / "robustness.json").write_text(json.dumps(robustness))
-    schema = {**example.schema, "task": task, "target": "size", "text": [], "number": FEATURES}
-    schema["id"] = ["shop"]
     return {f"schema.{key}": value for key, value in schema.items()}
