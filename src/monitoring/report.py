@@ -97,7 +97,7 @@ def describe_inputs(result: Result) -> str:
     rejected = ""
     if n_rejected:
         (reason, _), *_ = result.reasons.most_common(1)
-        rejected = f" {n_rejected:,} others were rejected, most often for {reason}."
+        rejected = f" Rejected: {n_rejected:,}, most often for {reason}."
     return (
         f"{len(result.rows):,} {result.unit} compared with {len(result.reference.rows):,} of the "
         f"test set of model {result.version}.{rejected} {len(result.findings)} tests: in "

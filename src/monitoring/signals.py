@@ -190,10 +190,7 @@ def round_numbers(values: Any) -> Any:
     """Round numbers to ``DIGITS`` significant digits, so that equal rows have equal signals."""
     if not isinstance(values, np.ndarray) or values.dtype != float:
         return values
-    with np.errstate(divide="ignore", invalid="ignore"):
-        exponents = np.floor(np.log10(np.abs(values)))
-        is_usual = np.isfinite(exponents)
-    scale = 10.0 ** (DIGITS - 1 - np.where(is_usual, exponents, 0))
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        scale = 10.0 ** (DIGITS - 1 - np.floor(np.log10(np.abs(values))))
         rounded = np.round(values * scale) / scale
-    return np.where(is_usual & np.isfinite(rounded), rounded, values)
+    return np.where(np.isfinite(rounded), rounded, values)
