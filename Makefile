@@ -43,7 +43,7 @@ PEERS := benchmarks/peers benchmarks/serve_peers integrations/bentoml
 
 .DEFAULT_GOAL := help
 .PHONY: push pull s3 s3-stop remote doctor sweep compare
-.PHONY: help setup start explore repro test lint format lock readme example plots study learning-curve predict serve package screenshot feedback release promote bench bench-models bench-peers hooks clean
+.PHONY: help setup start explore repro test lint format lock readme example plots study learning-curve predict drift serve package screenshot feedback release promote bench bench-models bench-peers hooks clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -136,6 +136,9 @@ predict: export MESSAGE = $(value TEXT)
 predict: setup ## Classify a message, as in make predict TEXT='You won! Call now'
 	$(if $(value TEXT),,$(error name the text, as in "make predict TEXT='You won! Call now'"))
 	@python src predict -- "$$MESSAGE"
+
+drift: setup ## Compare new data with the test set, as in make drift ARGS='--input messages.csv'
+	@python src drift $(ARGS)
 
 serve: setup ## Serve the model on this machine, as in make serve ARGS='--port 8080 --workers 2'
 	@exec python src serve $(ARGS)

@@ -138,6 +138,17 @@ def test_packaging(checkout):
     assert "label        spam" in installed.stdout
 
 
+def test_monitoring(checkout):
+    (block,) = read_blocks("docs/monitoring.md", "")
+    rows = ["see you at home", "WIN a prize now"] * 60
+    (checkout.path / "messages.csv").write_text("\n".join(["text", *rows, ""]))
+    result = checkout.try_run("bash", "-ec", block)
+    assert result.returncode == 3
+    assert "**Drift in " in result.stdout
+    assert (checkout.path / "reports/drift.html").is_file()
+    assert checkout.run("git", "status", "--porcelain", "reports") == ""
+
+
 @pytest.mark.skipif(not shutil.which("curl"), reason="the document asks with curl")
 def test_serving(checkout):
     (start,) = read_blocks("docs/serving.md", "")
