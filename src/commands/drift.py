@@ -118,6 +118,8 @@ def check_rejected(batch: Batch, limit: float, path: Path) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Compare the file that ``argv`` names with the reference of the model."""
     args = build_parser().parse_args(argv)
+    if args.jobs < 1:
+        raise UserError(f"--jobs is {args.jobs}", "give 1 or more")
     content = read_model_file(args.model)
     loaded = load_model_for_use(content, args.model, DecisionOptions(args.params))
     path = args.reference or args.model.with_name(Path(REFERENCE).name)

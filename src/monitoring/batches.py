@@ -20,6 +20,10 @@ from records.checks import Rejections, check_target
 from records.chunks import Chunk
 from records.files import choose_format, open_source
 from records.raw_tables import make_column
+from records.splitting import split_csv, split_tsv
+
+# Formats whose rows are fields; those of large tables are text as received.
+SPLIT = ("csv", "tsv")
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def read_batch(
             if len(found):
                 rows.append(measure_signals(loaded.pipeline, description, chunk.texts, found, seen))
                 predicted.append(found)
-                targets.append(read_target(chunk.rows, source.header, loaded))
+                targets.append(read_target(chunk.rows, source.header, kind, loaded))
     if not rows:
         (reason, count), *_ = reasons.most_common(1) or [("", 0)]
         found_instead = f": {count:,} rejected, most often for {reason}" if count else ""
@@ -109,12 +113,15 @@ def check(loaded: LoadedModel, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
     return chunks if loaded.rows is None else map(loaded.rows.check_chunk, chunks)
 
 
-def read_target(rows: Any, header: Any, loaded: LoadedModel) -> pd.Series:
+def read_target(rows: Any, header: Any, kind: str, loaded: LoadedModel) -> pd.Series:
     """Return the typed target of rows as their format has them, missing where there is none."""
     description = loaded.description
     schema = description.data
     # A batch may lack labels that the training data had.
     labels = {"labels": description.classes} if not schema.labels else {}
+    if kind in SPLIT:
+        separator = "," if isinstance(loaded.columns, str) else loaded.columns.separator
+        rows = [split_row(row, kind, separator) for row in rows]
     values = pick_target(rows, header, name_target(loaded))
     text = values.astype(object).where(values.notna(), None)
     typed, _ = check_target(
@@ -132,6 +139,14 @@ def name_target(loaded: LoadedModel) -> tuple[str, ...]:
     rules = loaded.description.values  # noqa: PD011  (it is no table)
     old = [each.column for each in rules.rename if each.to == target]
     return (*old, target)
+
+
+def split_row(row: str | list[str], kind: str, separator: str) -> list[str]:
+    """Return the fields of a row, which may be split already."""
+    if not isinstance(row, str):
+        return row
+    records = split_csv(iter([row]), separator) if kind == "csv" else split_tsv(iter([row]))
+    return next(records)[1]
 
 
 def pick_target(rows: Any, header: Any, names: Sequence[str]) -> pd.Series:

@@ -21,7 +21,7 @@ SHOWN_QUANTILES = (0.005, 0.995)
 # Bars of so many values; the others are one bar more.
 MAX_BARS = 10
 # So many bars have room for their share.
-MAX_LABELLED = 5
+MAX_LABELLED = 4
 OTHERS, MISSING = "(others)", "(missing)"
 
 
@@ -42,7 +42,7 @@ def draw_numbers(axes: Axes, signal: Signal, reference: pd.Series, batch: pd.Ser
         return
     low, high = min(each[0] for each in ends), max(each[1] for each in ends)
     if not low < high:
-        low, high = low - 0.5, high + 0.5
+        high = low + 1
     edges = np.linspace(low, high, N_BINS + 1)
     for values, colour, label in zip(pair, COLOURS, (REFERENCE, BATCH), strict=True):
         heights, _ = np.histogram(np.clip(values, low, high), edges)
@@ -50,7 +50,7 @@ def draw_numbers(axes: Axes, signal: Signal, reference: pd.Series, batch: pd.Ser
         axes.stairs(shares, edges, color=colour, fill=True, alpha=0.25)
         axes.stairs(shares, edges, color=colour, label=label, linewidth=1.5)
     if signal.kind == "date":
-        axes.locator_params(axis="x", nbins=5)
+        axes.locator_params(axis="x", nbins=4)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: show_value(signal, value)))
 
 
@@ -91,6 +91,8 @@ def draw_bars(axes: Axes, names: list[str], shares: list[np.ndarray] | np.ndarra
         bars = axes.bar(places + side, of_one, 0.4, color=colour, label=label)
         if len(names) <= MAX_LABELLED:
             axes.bar_label(bars, fmt="{:.1%}", size=8)
+    # Room for the legend.
+    axes.set_ylim(0, 1.3 * max(0.01, *(of_one.max(initial=0) for of_one in shares)))
     is_long = sum(map(len, names)) > 50
     axes.set_xticks(places, names, parse_math=False)
     if is_long:

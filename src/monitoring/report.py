@@ -112,7 +112,7 @@ def describe_quality(result: Result) -> str:
         return "Without labels nothing can be said about the errors of predicted numbers."
     inputs = [name for name in result.drifted if name != result.reference.about.signals[-1].name]
     why = f" They did: {', '.join(inputs)}." if inputs else ""
-    shares = ", ".join(f"{name} {share:.2%}" for name, share in shown_shares(result.expected))
+    shares = ", ".join(f"{name}: {share:.2%}" for name, share in shown_shares(result.expected))
     return (
         f"Expected from the probabilities alone, {VALID}.{why} Labels expected: {shares}. "
         "The first two columns are of the test set: how far apart they are shows how well this "
