@@ -6,8 +6,6 @@ By hand: python src drift --input messages.csv
 The exit status is 0 without drift, 3 with drift, 1 after an error.
 """
 
-import core.interrupts  # noqa: F401  (must be imported first)
-
 import argparse
 import logging
 import sys
@@ -126,6 +124,8 @@ def main(argv: list[str] | None = None) -> None:
     reference = drop_ignored(read_reference(path, args.model, loaded.sha256), args.ignore)
     params = read_params(args.params, "model_evaluation", EvaluationParams)
     if args.text_column is not None:
+        if loaded.rows is not None:
+            raise UserError("--text-column is for messages alone", "leave it out")
         loaded = replace(loaded, columns=args.text_column)
     with timed(logger, "read and scored %s", args.input):
         batch = read_batch(args.input, loaded, reference.seen, args.format, args.jobs)

@@ -255,6 +255,12 @@ def test_drift_of_a_table(run, built, tmp_path, task):
 
 
 @pytest.mark.slow
+def test_a_table_has_no_text_column(run, built):
+    with pytest.raises(UserError, match="--text-column is for messages alone: leave it out"):
+        run(make_source("binary"), "--text-column=note", folder=built("binary"), separator=";")
+
+
+@pytest.mark.slow
 def test_infinite_numbers_are_rejected(run, built):
     df = make_source("regression")
     df.loc[0, "price"] = "inf"
