@@ -211,8 +211,8 @@ def describe_card(source: Any, target: str) -> dict[str, str]:
     """Return a name for the model, from that of the source, and a sentence about it."""
     stem = Path(urlsplit(source).path).name.split(".")[0] if isinstance(source, str) else ""
     name = re.sub("[^a-z0-9]+", "-", stem.lower()).strip("-0123456789")[:40].strip("-")
-    data = stem if stem.isprintable() and name else "the data"
-    return {"name": name or "model", "description": show(f"Predicts {target} of {data}", 200)}
+    file = Path(urlsplit(source).path).name if name else "the data"
+    return {"name": name or "model", "description": show(f"Predicts {target}, from {file}", 200)}
 
 
 def parse_data(data: str) -> Any:

@@ -200,6 +200,9 @@ def describe_column(values: pd.Series, kind: str, schema: Schema) -> Column:
             return Column.model_validate({"name": name, "kind": kind})
         found = (present.min(), present.max(), present.median())
         low, high, usual = (write_value(value) for value in found)
+        if isinstance(usual, float):
+            # The mean of the two numbers in the middle has digits that nobody wrote.
+            usual = float(f"{usual:.9g}")
         return Column.model_validate(
             {"name": name, "kind": kind, "minimum": low, "maximum": high, "usual": usual}
         )

@@ -63,6 +63,16 @@ def test_two_labels_of_a_text_get_the_settings_of_messages(write):
     assert params["model_building"]["augmentation"]["enabled"]
 
 
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("Sales 2024.v2.csv", "sales"), ("Zähl-daten.csv", "z-hl-daten"), ("2024.csv", "model")],
+)
+def test_a_model_is_named_after_its_file(write, file, name):
+    card = write(MESSAGES, "label", name=file)["model"]
+    described = f"Predicts label, from {'the data' if name == 'model' else file}"
+    assert (card["name"], card["description"]) == (name, described)
+
+
 def test_every_key_of_the_committed_parameters_is_written(write):
     committed = yaml.load((ROOT / "params.yaml").read_text(), Loader=Yaml12Loader)
     written = write(MESSAGES, "label")
