@@ -7,6 +7,7 @@ import http.server
 import os
 import random
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from filelock import FileLock
 
 import data_ingestion
+from tests.support.made_once import make_once
 
 ROOT = Path(__file__).parents[1]
 
@@ -113,6 +115,24 @@ def make_corpus(n_ham: int = 120, n_spam: int = 60) -> str:
 def corpus() -> str:
     """Return 182 made-up messages, two of them exact duplicates."""
     return make_corpus()
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that returns a folder in which the stages ran on a small table of a task.
+
+    Its files stay as they are; a test may add others.
+    """
+
+    # All stages, which few of the processes that import this file need.
+    from tests.support.built_table import build
+
+    @functools.cache
+    def get(task: str) -> Path:
+        made = make_once(tmp_path_factory, f"built-{task}", functools.partial(build, task))
+        return shutil.copytree(made, tmp_path_factory.mktemp(task), dirs_exist_ok=True)
+
+    return get
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from models.description import read_description
 from models.predictions import PREDICTIONS
 from models.store import load_model, read_digest, save_model
 from monitoring.reference import build_reference, read_reference, write_reference
-from tests.support.built_table import TASKS, build, make_source
+from tests.support.built_table import TASKS, make_source
 from tests.support.schemas import MESSAGES
 from tests.support.small_model import HAM, ROOT, SPAM, fit_model
 
@@ -211,20 +211,6 @@ def test_references_hold_no_text_and_are_equal_for_equal_models(messages, tmp_pa
     assert all(dtype.kind in "fb" for dtype in reference.rows.dtypes)
     write_reference(reference, tmp_path / "again.parquet")
     assert (tmp_path / "again.parquet").read_bytes() == path.read_bytes()
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """Return a function that returns the folder with everything of a task."""
-    folders = {}
-
-    def get(task):
-        if task not in folders:
-            folders[task] = tmp_path_factory.mktemp(task)
-            build(task, folders[task])
-        return folders[task]
-
-    return get
 
 
 @pytest.mark.slow

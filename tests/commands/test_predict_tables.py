@@ -17,7 +17,7 @@ from models import predictions
 from models.description import add_description, read_description
 from models.store import load_model, save_model
 from records.chunks import CHUNK_ROWS
-from tests.support.built_table import TASKS, build, make_source
+from tests.support.built_table import TASKS, make_source
 from tests.support.small_model import read_version
 
 ADDED = {
@@ -25,21 +25,6 @@ ADDED = {
     "multiclass": ["label", "probability"],
     "regression": ["prediction", "lower", "upper"],
 }
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """Return a function that returns the folder with everything of a task."""
-    folders = {}
-
-    def get(task):
-        if task not in folders:
-            folder = tmp_path_factory.mktemp(task)
-            build(task, folder)
-            folders[task] = folder
-        return folders[task]
-
-    return get
 
 
 @pytest.fixture

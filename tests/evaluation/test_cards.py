@@ -14,24 +14,10 @@ from commands.summary import BLOCK
 from core.errors import UserError
 from evaluation import card_facts, cards
 from models.description import Column
-from tests.support.built_table import TASKS, build
+from tests.support.built_table import TASKS
 
 ROOT = Path(__file__).parents[2]
 CARDS = ["data/README.md", "models/README.md"]
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """Return a function that returns a folder in which the stages ran for a task."""
-    folders = {}
-
-    def make(task):
-        if task not in folders:
-            folders[task] = tmp_path_factory.mktemp(task)
-            build(task, folders[task])
-        return folders[task]
-
-    return make
 
 
 @pytest.fixture

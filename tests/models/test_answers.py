@@ -11,16 +11,14 @@ from core.errors import UserError
 from models.answers import RowError, answer_rows
 from models.loaded import DecisionOptions, LoadedModel, load_model_for_use
 from models.store import read_model_file
-from tests.support.built_table import build
 
 ROW = {"group": "red", "price": 120.5, "size": "large", "sold": "01.02.2021", "note": "as new"}
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory) -> LoadedModel:
+def loaded(built) -> LoadedModel:
     """Return a model of a table with columns of all kinds, one of them renamed."""
-    folder = tmp_path_factory.mktemp("regression")
-    build("regression", folder)
+    folder = built("regression")
     path = folder / "models" / "model.skops"
     return load_model_for_use(
         read_model_file(path), path, DecisionOptions(params=folder / "params.yaml")

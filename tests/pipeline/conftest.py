@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from filelock import FileLock
 
 from commands import sweep
+from tests.support.made_once import make_once
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -115,32 +115,12 @@ def copy_repository(source: Repository, folder: Path) -> Repository:
     return Repository(folder / "repository")
 
 
-def make_once(
+def make_own(
     factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]
 ) -> Repository:
-    """Have one of the test processes make a repository, and return a copy of this process's own.
-
-    Parameters
-    ----------
-    factory : pytest.TempPathFactory
-        Makes folders for the session.
-    name : str
-        Of its folder.
-    make : callable
-        Makes the folder ``repository`` in the folder that it gets.
-    """
-    shared = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    folder, done = shared / name, shared / name / "done"
-    with FileLock(shared / f"{name}.lock"):
-        if not done.exists():
-            # A process that failed before leaves an incomplete one.
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            make(folder)
-            done.touch()
-    return copy_repository(Repository(folder / "repository"), factory.mktemp(name))
+    """Return a copy of the repository that ``make`` makes in a folder, once for all processes."""
+    made = make_once(factory, name, make)
+    return copy_repository(Repository(made / "repository"), factory.mktemp(name))
 
 
 @pytest.fixture(scope="session")
@@ -158,7 +138,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, corpus: str) -> Repositor
         repository.run("dvc", "repro")
         repository.commit()
 
-    return make_once(tmp_path_factory, "finished", make)
+    return make_own(tmp_path_factory, "finished", make)
 
 
 @pytest.fixture(scope="session")
@@ -173,7 +153,7 @@ def worsened(tmp_path_factory: pytest.TempPathFactory, finished: Repository) -> 
         repository.run("dvc", "repro")
         repository.commit()
 
-    return make_once(tmp_path_factory, "worsened", make)
+    return make_own(tmp_path_factory, "worsened", make)
 
 
 @contextlib.contextmanager
@@ -197,7 +177,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory, finished: Repository) -> tup
             sweep.main([METRICS, "--jobs=2", *GRID])
         (repository.path / TABLE).write_text(output.getvalue())
 
-    repository = make_once(tmp_path_factory, "swept", make)
+    repository = make_own(tmp_path_factory, "swept", make)
     return repository, (repository.path / TABLE).read_text()
 
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.conftest import find_free_port
-from tests.support.built_table import build, make_source
+from tests.support.built_table import make_source
 from tests.support.packages import UV, build_package, clean_environment, make_environment
 from tests.support.running_service import PATIENCE, make_folder, measure, wait_for
 
@@ -31,10 +31,10 @@ ROWS = {
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory) -> dict[str, Path]:
+def folders(built, tmp_path_factory) -> dict[str, Path]:
     """Return a folder such as the pipeline leaves for a model of messages and one of a table."""
     table = tmp_path_factory.mktemp("table")
-    build("regression", table)
+    shutil.copytree(built("regression"), table, dirs_exist_ok=True)
     stages = {
         "model_building": {
             "deps": [measure(table / "data" / "interim" / "train.parquet")],

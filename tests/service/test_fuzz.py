@@ -1,6 +1,7 @@
 """Tests of the service with requests that are made up, by its own description and at random."""
 
 import json
+import shutil
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from tests.support.built_table import TASKS, build
+from tests.support.built_table import TASKS
 from tests.support.running_service import make_folder, run_service
 
 HEADERS = {"Content-Type": "application/json"}
@@ -44,13 +45,13 @@ def open_service(tmp_path_factory):
 
 
 @pytest.fixture(scope="module", params=["messages", *TASKS])
-def any_service(request, open_service, tmp_path_factory):
+def any_service(request, open_service, built, tmp_path_factory):
     """Return a service of messages, or of a table of each task."""
     if request.param == "messages":
         yield open_service
         return
     folder = tmp_path_factory.mktemp(request.param)
-    build(request.param, folder)
+    shutil.copytree(built(request.param), folder, dirs_exist_ok=True)
     with run_service(folder, FEEDBACK_URL="sqlite:///feedback.db") as running:
         yield running
 

@@ -17,26 +17,12 @@ from models.store import load_model
 from service.answering import cut
 from service.rows import REQUEST_VALUES, build_row_rules
 from tests.support.application import ask, make_settings
-from tests.support.built_table import SIZES, TASKS, build, make_source
+from tests.support.built_table import SIZES, TASKS, make_source
 from tests.support.small_model import read_version
 
 # As the source of the training data names and orders the columns.
 ROW = {"note": "as new", "group": "red", "price": 100.5, "size": "small", "sold": "2020-04-03"}
 HEADERS = {"Content-Type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """Return a function that returns the folder with everything of a task."""
-    folders = {}
-
-    def get(task):
-        if task not in folders:
-            folders[task] = tmp_path_factory.mktemp(task)
-            build(task, folders[task])
-        return folders[task]
-
-    return get
 
 
 @pytest.fixture
@@ -446,7 +432,7 @@ def test_no_request_is_checked_for_one_model_and_answered_by_another(built, mode
                 ask_for_descriptions(),
             )
         ]
-        for number in range(1, 7):
+        for number in range(1, 5):
             shutil.copyfile(sources[number % 2], model)
             await service.models.reload()
             assert service.models.current.version == versions[number % 2]
