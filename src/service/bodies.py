@@ -200,7 +200,7 @@ def build_bodies(description: Description) -> Bodies:
         __base__=Strict,
         __doc__="A row, and the column to vary in it.",
         row=(row, ...),
-        column=(str, Field(json_schema_extra={"enum": varied} if varied else None)),
+        column=(str, Field(json_schema_extra={"enum": varied})),
     )
     correction = create_model(
         "Correction",

@@ -66,6 +66,8 @@ def describe_api(base: dict[str, Any], bodies: Bodies) -> dict[str, Any]:
         "WiderRow": row | wider,
     }
     insert_references(schemas)
+    if all(column.kind == "text" for column in bodies.rules.columns.values()):
+        del found["paths"][CURVE]  # every request for one would be refused
     used = find_schemas(found["paths"], schemas)
     found["components"]["schemas"] = {name: schemas[name] for name in sorted(used)}
     return found

@@ -50,8 +50,9 @@ def add(store):
 
 
 @pytest.fixture
-def run(url, capsys):
+def run(url, capsys, monkeypatch):
     """Return a function that calls main and returns what it printed."""
+    monkeypatch.setenv("COLUMNS", "160")
 
     def call(*arguments):
         feedback.main(["--url", url, *map(str, arguments)])

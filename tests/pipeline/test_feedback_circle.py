@@ -173,7 +173,7 @@ def test_corrections_that_are_accepted_change_the_predictions(table):
         ask(service.url, "/v1/feedback", {"row": rows[0], "number": -5})
         listed = table.run(*command, "list", "--model", "shops", "--status", "pending")
         assert listed.count("  pending  ") == 41
-        assert '    Größe=0.5  shop="c"  sold="2024-01-01' in listed
+        assert '    Größe=0.5  shop="c"  sold="01.01.2024"' in listed
         table.run(*command, "refuse", "41")
         table.run(*command, "accept", "--up-to", "41")
         printed = table.run(*command, "export", "--output", "data/feedback/reviewed.csv")

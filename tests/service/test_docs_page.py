@@ -22,7 +22,6 @@ def test_operations_are_grouped_and_named_for_people(service, open_page):
     expect(page.get_by_role("heading", level=3)).to_have_text(
         [
             "Predict for one or many",
-            "Vary one column of a row",
             "Describe the model",
             "Get a plot of the evaluation",
             "Store a correct label or number",

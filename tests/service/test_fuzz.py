@@ -24,9 +24,10 @@ QUICKLY = settings(
     suppress_health_check=list(HealthCheck),
     database=None,
 )
+CURVE = "POST /v1/curve"
 ROUTES = [
     "POST /v1/predict",
-    "POST /v1/curve",
+    CURVE,
     "POST /v1/feedback",
     "GET /v1/model",
     "GET /v1/model/plots/{name}",
@@ -68,9 +69,11 @@ def client(open_service):
         yield opened
 
 
-def test_the_description_has_every_route(description):
+def test_the_description_has_every_route(description, request):
     found = [operation.ok().label for operation in description.get_all_operations()]
-    assert sorted(found) == sorted(ROUTES)
+    # Models of texts alone have no column with a curve.
+    absent = {CURVE} if request.node.callspec.params["any_service"] == "messages" else set()
+    assert sorted(found) == sorted(set(ROUTES) - absent)
 
 
 # What has no body and no limits cannot be asked wrongly.
@@ -81,9 +84,10 @@ def test_the_description_has_every_route(description):
     + [(route, GenerationMode.NEGATIVE) for route in ROUTES if route.startswith("POST")],
 )
 def test_every_answer_is_as_described(any_service, description, route, mode):
-    (operation,) = [
-        found.ok() for found in description.get_all_operations() if found.ok().label == route
-    ]
+    operations = {found.ok().label: found.ok() for found in description.get_all_operations()}
+    if route not in operations:
+        pytest.skip("the model has no such route")
+    operation = operations[route]
     n_asked = 0
 
     @given(case=operation.as_strategy(generation_mode=mode))
@@ -91,10 +95,11 @@ def test_every_answer_is_as_described(any_service, description, route, mode):
     def ask(case):
         nonlocal n_asked
         answer = case.call(timeout=60)
-        # Of the largest numbers a linear model makes infinite ones, which no schema can express.
-        overflows = "no finite number" in answer.text
+        # No schema can express that a linear model makes infinite numbers of the largest ones, nor
+        # that databases store no NUL.
+        is_beyond = any(text in answer.text for text in ("no finite number", "has a NUL character"))
         case.validate_response(
-            answer, excluded_checks=[positive_data_acceptance] if overflows else []
+            answer, excluded_checks=[positive_data_acceptance] if is_beyond else []
         )
         n_asked += 1
 

@@ -242,7 +242,7 @@ def test_a_private_folder_that_was_swept_is_made_again(tmp_path):
         workers = wait_for_workers(service, set())
         (private,) = tmp_path.glob("serve-*")
         shutil.rmtree(private)
-        wait_for(lambda: len(list(private.glob("last_good.*"))) == 2)
+        wait_for(lambda: len(list(private.glob("last_good.*"))) == 3)
         wait_for(lambda: len(list(private.glob("counter_*.db"))) == 2)
         with connect(service) as connection:
             ask(connection)
