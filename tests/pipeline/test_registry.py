@@ -8,7 +8,7 @@ import pytest
 
 from commands import registry
 from core.errors import UserError
-from tests.pipeline.conftest import ROOT, Repository, copy_repository, make_once
+from tests.pipeline.conftest import ROOT, Repository, copy_repository, make_own
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,7 @@ def shared(worsened, tmp_path_factory):
         repository.run("dvc", "checkout")
         repository.run("python", "src", "registry", "release", "v2.0.0")
 
-    return make_once(tmp_path_factory, "registry", make)
+    return make_own(tmp_path_factory, "registry", make)
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def two_models(shared, tmp_path_factory):
         repository.commit()
         repository.run("python", "src", "registry", "release", "2.0.0")
 
-    return make_once(tmp_path_factory, "two_models", make)
+    return make_own(tmp_path_factory, "two_models", make)
 
 
 def make_flowers() -> str:
