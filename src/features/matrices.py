@@ -1,5 +1,6 @@
 """Files of sparse feature matrices, for the next stage."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,24 @@ def as_float32(X: sp.spmatrix | np.ndarray) -> sp.csr_matrix:
 
 
 def save_matrix(X: sp.csr_matrix, path: Path) -> None:
-    """Write a CSR matrix as ``.npz``; equal matrices give equal bytes.
+    """Write a CSR matrix as ``.npz``, as SciPy does; equal matrices give equal bytes.
 
-    It is not compressed: compression would save half the size, but take half as long as computing
-    the features.
+    SciPy writes the headers of zip files of four gigabytes, whose bytes depend on the version of
+    Python. It is not compressed: compression would save half the size, but take half as long as
+    computing the features.
     """
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        sp.save_npz(file, X, compressed=False)
+    arrays = {
+        "indices": X.indices,
+        "indptr": X.indptr,
+        "format": np.array(b"csr"),
+        "shape": np.array(X.shape),
+        "data": X.data,
+    }
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, array in arrays.items():
+            is_large = array.nbytes > zipfile.ZIP64_LIMIT // 2
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=is_large) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def load_matrix(path: Path, n_rows: int) -> sp.csr_matrix:

@@ -28,6 +28,14 @@ def path(tmp_path):
     return tmp_path / "train.npz"
 
 
+def test_the_headers_are_those_of_small_files_in_every_version_of_python(path):
+    save_matrix(as_float32(DENSE), path)
+    # The version of the zip format that each member needs: 20, or 45 for those of four gigabytes.
+    headers = path.read_bytes().split(b"PK\x03\x04")[1:]
+    assert [header[0] for header in headers] == [20] * 5
+    assert all(header[22 + 2 : 22 + 4] == b"\0\0" for header in headers)  # no extra field
+
+
 @pytest.mark.parametrize("convert", [np.asarray, sp.csc_matrix, sp.coo_matrix, sp.csr_array])
 def test_makes_float32_csr_of_any_matrix(convert):
     X = as_float32(convert(DENSE))
