@@ -30,7 +30,7 @@ def find_unusual(
     dict of str to (str, ndarray of bool of shape (n_rows,))
         By column, as the source names it; only columns with such rows, in the schema's order.
     """
-    unseen = find_unseen(model["columns"], df)
+    unseen, names = find_unseen(model["columns"], df), description.source_names
     found = {}
     for column in description.columns:
         problem, is_unusual = UNSEEN, unseen.get(column.name)
@@ -47,7 +47,7 @@ def find_unusual(
                 is_unusual = (values.notna() & ~values.between(low, high)).to_numpy(bool)
             problem = OUTSIDE
         if is_unusual is not None and is_unusual.any():
-            found[description.source_names[column.name]] = (problem, is_unusual)
+            found[names[column.name]] = (problem, is_unusual)
     return found
 
 

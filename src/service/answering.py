@@ -39,16 +39,24 @@ def type_values(loaded: LoadedModel, rows: list[Values]) -> tuple[pd.DataFrame, 
     return loaded.rows.check(stack([make_column(each) for each in zip(*rows, strict=True)], names))
 
 
-def answer_rows(loaded: LoadedModel, rows: list[Values]) -> list[Answer | RowError]:
-    """Return the answer for each row, or the error of a row that cannot be predicted for."""
-    df, rejections = type_values(loaded, rows)
+def list_errors(loaded: LoadedModel, rejections: Rejections) -> list[RowError]:
+    """Return an error for each rejected row."""
     names = loaded.description.source_names
-    outcomes: list[Any] = [
+    return [
         RowError(place, names.get(column, column), reason)
         for place, (column, reason) in enumerate(
             zip(rejections.columns, rejections.reasons, strict=True)
         )
+        if reason
     ]
+
+
+def answer_rows(loaded: LoadedModel, rows: list[Values]) -> list[Answer | RowError]:
+    """Return the answer for each row, or the error of a row that cannot be predicted for."""
+    df, rejections = type_values(loaded, rows)
+    outcomes: list[Any] = [None] * len(rows)
+    for error in list_errors(loaded, rejections):
+        outcomes[error.row] = error
     places = np.flatnonzero(rejections.reasons == "")
     if not len(places):
         return outcomes
@@ -58,8 +66,11 @@ def answer_rows(loaded: LoadedModel, rows: list[Values]) -> list[Answer | RowErr
     is_finite = np.isfinite(found.reshape(len(found), -1)).all(axis=1)
     answers = iter(list_answers(loaded, found[is_finite], df[is_finite]) if any(is_finite) else [])
     for place, is_good in zip(places.tolist(), is_finite.tolist(), strict=True):
-        no_number = RowError(place, "", "the model predicts no finite number for this row")
-        outcomes[place] = next(answers) if is_good else no_number
+        if is_good:
+            outcomes[place] = next(answers)
+        else:
+            reason = "the model predicts no finite number for this row"
+            outcomes[place] = RowError(place, "", reason)
     return outcomes
 
 

@@ -53,16 +53,6 @@ STRING = Annotated[str, Field(max_length=VALUE_LENGTH), AfterValidator(check_uni
 LONG_TEXT = Annotated[str, Field(max_length=TEXT_LENGTH), AfterValidator(check_unicode)]
 
 
-def list_columns(description: Description) -> list[Column]:
-    """Return the columns of a row, in the order of the schema."""
-    known = {column.name: column for column in description.columns}
-    kinds = description.data.kinds
-    return [
-        known.get(name) or Column.model_validate({"name": name, "kind": kinds[name]})
-        for name in description.data.features
-    ]
-
-
 def merge_constraints(description: Description) -> dict[str, dict[str, Any]]:
     """Return what the values of each column must be, by the names of ``Constraint``."""
     merged: dict[str, dict[str, Any]] = {}
@@ -234,10 +224,10 @@ def refuse_unknown(unknown: Collection[str], place: tuple[str | int, ...]) -> li
 
 def build_row_rules(description: Description) -> RowRules:
     """Return what rows must be, as a model's description says."""
-    columns, constraints = list_columns(description), merge_constraints(description)
+    columns, constraints = description.columns, merge_constraints(description)
     formats = {each.column: each.format for each in description.values.date_formats}
-    old = {each.to: each.column for each in description.values.rename}
-    names = [old.get(column.name, column.name) for column in columns]
+    source = description.source_names
+    names = list(source.values())
     is_messages = description.is_messages
     fields: dict[str, Any] = {}
     for number, (column, name) in enumerate(zip(columns, names, strict=True)):
@@ -262,7 +252,7 @@ def build_row_rules(description: Description) -> RowRules:
             if is_required(column, constraints.get(column.name, {}))
         ),
         formats,
-        {new: name for new, name in old.items() if new not in names and name in names},
+        {own: name for own, name in source.items() if own not in names},
         example,
         max(1, min(BATCH_SIZE, REQUEST_VALUES // n_values)),
     )

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.answers import RowError, list_answers
+from models.answers import list_answers
 from models.description import Column
 from models.loaded import LoadedModel
 from models.row_explanation import explain_rows
-from service.answering import Answer, Values, type_values
+from service.answering import Answer, Values, list_errors, type_values
 from service.rows import MIDNIGHT
 
 # How many points of a range, and how many values of a category, a curve has.
@@ -28,9 +28,8 @@ def type_row(loaded: LoadedModel, row: Values) -> pd.DataFrame:
         If it cannot be predicted for.
     """
     df, rejections = type_values(loaded, [row])
-    if reason := rejections.reasons[0]:
-        name = rejections.columns[0]
-        raise RowError(0, loaded.description.source_names.get(name, name), reason)
+    if errors := list_errors(loaded, rejections):
+        raise errors[0]
     return df
 
 

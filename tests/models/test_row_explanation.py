@@ -35,7 +35,7 @@ def transform(loaded, df):
     return loaded.pipeline[:-1].transform(df)
 
 
-@pytest.mark.parametrize(
+linear_classifiers = pytest.mark.parametrize(
     ("estimator", "wrap"),
     [
         (LogisticRegression(), lambda fitted: fitted),
@@ -45,6 +45,9 @@ def transform(loaded, df):
     ],
     ids=["logistic", "ensemble", "svc", "ridge"],
 )
+
+
+@linear_classifiers
 @pytest.mark.parametrize("positive", ["yes", "no"])
 def test_contributions_to_log_odds_add_up(tmp_path, estimator, wrap, positive):
     loaded = load_table(tmp_path, estimator, "binary", wrap)
@@ -83,16 +86,7 @@ def test_contributions_to_a_number_add_up(tmp_path, estimator, of):
     assert {each.of for each in explained} == {of}
 
 
-@pytest.mark.parametrize(
-    ("estimator", "wrap"),
-    [
-        (LogisticRegression(), lambda fitted: fitted),
-        (BranchEnsemble(), lambda fitted: fitted),
-        (LinearSVC(C=0.001, max_iter=100_000), scale),
-        (RidgeClassifier(), scale),
-    ],
-    ids=["logistic", "ensemble", "svc", "ridge"],
-)
+@linear_classifiers
 def test_contributions_to_one_of_several_labels_are_compared_with_the_mean(
     tmp_path, estimator, wrap
 ):
